@@ -1,0 +1,86 @@
+"""Settings of the networks: backbone, SOLOv2 head, MaskRefineNet."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from wssis.config.section import Section
+
+LEVELS = 5
+
+
+class BackboneSettings(Section):
+    """Feature extractor shared by teacher, refiner and student."""
+
+    name: str = Field(
+        "resnet50",
+        pattern=r"^(resnet(18|34|50|101)|timm:[A-Za-z0-9_.\-]+)$",
+        description="resnet18, resnet34, resnet50, resnet101 (torchvision), or timm:NAME.",
+    )
+    weights: str = Field(
+        "none",
+        description="none (random), imagenet, or the path of a .safetensors/.pth file of backbone weights.",
+    )
+    style: Literal["torchvision", "msra"] = Field(
+        "torchvision",
+        description="msra: stride in the 1x1 convolution, BGR input minus mean, as in the published code (ResNet-50/101).",
+    )
+    frozen_stages: int = Field(
+        0, ge=0, le=5, description="Stages without training, from the input on: 2 freezes stem and first stage."
+    )
+    norm: Literal["frozen", "batch"] = Field(
+        "frozen", description="Batch norm of the backbone: frozen statistics and scale, or trained."
+    )
+
+
+class SOLOv2Settings(Section):
+    """Architecture of the segmentor (SOLOv2, `method.md` heading SOLOv2)."""
+
+    backbone: BackboneSettings = BackboneSettings()
+    fpn_channels: int = Field(256, ge=8, description="Channels of the feature pyramid P2-P6.")
+    instance_channels: int = Field(512, ge=8, description="Channels of category tower and kernel tower.")
+    instance_convs: int = Field(4, ge=1, le=8, description="Convolutions in each tower.")
+    mask_channels: int = Field(128, ge=8, description="Channels inside the mask branch.")
+    kernel_channels: int = Field(256, ge=8, description="Channels of the mask feature and so of each kernel.")
+    grids: tuple[int, ...] = Field((40, 36, 24, 16, 12), description="Grid cells per side, level by level.")
+    scale_ranges: tuple[tuple[float, float], ...] = Field(
+        ((1, 96), (48, 192), (96, 384), (192, 768), (384, 2048)),
+        description="Object size sqrt(w h) in px that each level is trained on, inclusive at both ends.",
+    )
+    sigma: float = Field(0.2, gt=0, le=1, description="Half-size of the positive centre region over the box's half-size.")
+    positives: Literal["centre", "mask"] = Field(
+        "centre", description="Positive cells: centre region (published), or every well-covered cell, at most 16."
+    )
+
+    @field_validator("grids")
+    @classmethod
+    def _five_grids(cls, grids: tuple[int, ...]) -> tuple[int, ...]:
+        if len(grids) != LEVELS or min(grids) < 1:
+            raise ValueError(f"needs {LEVELS} grid sizes of at least 1, one per pyramid level")
+        return grids
+
+    @field_validator("scale_ranges")
+    @classmethod
+    def _five_ranges(cls, ranges: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if len(ranges) != LEVELS or any(low > high for low, high in ranges):
+            raise ValueError(f"needs {LEVELS} pairs [low, high] with low <= high, one per pyramid level")
+        return ranges
+
+
+class RefineNetSettings(Section):
+    """Architecture of MaskRefineNet (`method.md` heading MaskRefineNet)."""
+
+    backbone: BackboneSettings = BackboneSettings(name="resnet101", norm="batch")
+    stem: Literal["extend", "random"] = Field(
+        "extend", description="First convolution: keep the backbone's colour filters and add channels, or all new (published)."
+    )
+    aspp_channels: int = Field(512, ge=8, description="Channels of the ASPP module.")
+    decoder_channels: tuple[int, int, int, int] = Field((256, 128, 64, 64), description="Output channels of the decoder stages.")
+    heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the point's Gaussian, in px of the crop.")
+    heatmap_radius: int = Field(19, ge=1, description="Distance in px beyond which the Gaussian is zero.")
+
+    @model_validator(mode="after")
+    def _radius_covers_sigma(self) -> "RefineNetSettings":
+        if self.heatmap_radius < self.heatmap_sigma:
+            raise ValueError("heatmap_radius must be at least heatmap_sigma")
+        return self

@@ -1,0 +1,177 @@
+"""One settings model per stage: exactly what that stage is given, and nothing else."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from wssis.config.network import RefineNetSettings, SOLOv2Settings
+from wssis.config.section import Section
+from wssis.config.training import AugmentationSettings, InferenceSettings, OptimizerSettings, ScheduleSettings
+
+Seed = Field(0, ge=0, description="Random seed, from sN.")
+
+
+class PrepareSettings(Section):
+    """Nothing to set: the annotation files are inputs."""
+
+
+class GenerateSettings(Section):
+    """The embedded data set `shapes`."""
+
+    size: int = Field(128, ge=64, le=1024, description="Side of the square images, px.")
+    train_images: int = Field(300, ge=10, description="Images to train on.")
+    val_images: int = Field(100, ge=4, description="Images to evaluate on; their backgrounds come from other photographs.")
+    objects: tuple[int, int] = Field((2, 7), description="Least and most objects in an image that is not empty.")
+    object_size: tuple[float, float] = Field((0.14, 0.45), description="Object diameter over image side.")
+    empty: float = Field(0.05, ge=0, le=0.5, description="Share of images without objects.")
+    touching: float = Field(0.4, ge=0, le=1, description="Share of objects placed against one of their own class.")
+    contrast: tuple[float, float] = Field((0.15, 0.9), description="Contrast of objects; 0 is camouflage.")
+    distractors: tuple[int, int] = Field((1, 4), description="Things of no class per image.")
+    tail: float = Field(10.0, ge=1, description="Frequency of the commonest class over the rarest.")
+    polygon_error: float = Field(0.6, ge=0, le=4, description="Standard deviation of the drawn polygons' vertices, px.")
+    seed: int = Field(2023, ge=0, description="Seed of the data set; not the study's seed.")
+
+
+class SplitSettings(Section):
+    """Which images have masks, which have points."""
+
+    full_percent: float = Field(10.0, gt=0, le=100, description="Share of images with full masks.")
+    unlabelled_percent: float = Field(0.0, ge=0, lt=100, description="Share of images nobody looked at.")
+    method: Literal["random", "stratified", "group", "files"] = Field("stratified", description="How images are drawn.")
+    group_key: str | None = Field(None, description="Image key whose equal values stay together (method group).")
+    full_ids: str | None = Field(None, description="File of image ids with full masks, one per line (method files).")
+    seed: int = Seed
+
+
+class PointsSettings(Section):
+    """One simulated point per object."""
+
+    strategy: Literal["centroid", "interior", "random"] = Field("centroid", description="Where in the mask the point lies.")
+    drift: float = Field(0.0, ge=0, description="Standard deviation of a Gaussian drift, px.")
+    seed: int = Seed
+
+
+class SegmentorSettings(Section):
+    """What teacher and student have in common; each has its own copy of it."""
+
+    network: SOLOv2Settings = SOLOv2Settings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    seed: int = Seed
+
+
+class TeacherSettings(SegmentorSettings):
+    """SOLOv2 on the fully labelled images."""
+
+    snapshots: tuple[int, int] = Field((600, 900), description="Steps of the two snapshots.")
+    checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")
+
+    @model_validator(mode="after")
+    def _snapshots_inside(self) -> "TeacherSettings":
+        last = self.schedule.iterations
+        if any(not 0 < step <= last for step in self.snapshots):
+            raise ValueError(f"snapshots {list(self.snapshots)} must lie in 1 ... iterations ({last})")
+        return self
+
+
+class FoldSettings(SegmentorSettings):
+    """A cross-fitting teacher: the teacher's settings, trained without fold k."""
+
+    folds: int = Field(2, ge=2, le=20, description="Number of folds K.")
+    fold: int = Field(0, ge=0, description="The fold that is left out.")
+
+
+class ProposalsSettings(Section):
+    """Point-guided proposals."""
+
+    filter: Literal["ours", "published"] = Field("ours", description="ours: no point is dropped; published: area, NMS, top 100.")
+    inference: InferenceSettings = InferenceSettings()
+    pairs: Literal["crossfit", "snapshots"] = Field("crossfit", description="Predictors of the refiner's training pairs.")
+    folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")
+    fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+
+
+class CropsSettings(Section):
+    """Windows around proposals, as tensors."""
+
+    size: int = Field(256, ge=32, description="Side of a crop, px; a multiple of 32.")
+    scale: float = Field(2.0, ge=1, description="Window over the rough mask's box.")
+    shard_megabytes: int = Field(256, ge=1, le=256, description="Largest raw size of a shard.")
+
+    @field_validator("size")
+    @classmethod
+    def _multiple_of_32(cls, size: int) -> int:
+        if size % 32:
+            raise ValueError(f"crop size must be a multiple of 32 (32, 64, 96, ...), not {size}")
+        return size
+
+
+class CropAugmentationSettings(Section):
+    """Augmentation of crops; the heat map is drawn afterwards, from the moved point."""
+
+    zoom: tuple[float, float] = Field((0.7, 1.4), description="Random scale.")
+    shift: float = Field(0.1, ge=0, le=0.5, description="Largest shift over the crop's side.")
+    rotate: float = Field(0.0, ge=0, le=180, description="Largest rotation, degrees.")
+    flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip.")
+    jitter: float = Field(0.2, ge=0, le=1, description="Strength of colour jitter.")
+    rough_noise: float = Field(0.0, ge=0, le=1, description="Probability that the rough mask is deformed (dilated, eroded, shifted).")
+
+
+class RefinerSettings(Section):
+    """MaskRefineNet on the crops of fully labelled images."""
+
+    network: RefineNetSettings = RefineNetSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    optimizer: OptimizerSettings = OptimizerSettings(name="adam", lr=1e-4)
+    augmentation: CropAugmentationSettings = CropAugmentationSettings()
+    checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")
+    seed: int = Seed
+
+
+class PseudoSettings(Section):
+    """How the training set of an arm is put together."""
+
+    masks: Literal["rough", "refined"] = Field("refined", description="Which masks weak images get.")
+    flip: bool = Field(False, description="Average the refiner over the crop and its mirror image.")
+    batch: int = Field(32, ge=1, description="Crops per forward pass.")
+    threads: int = Field(2, ge=1, description="Compute threads on a CPU.")
+
+
+class StudentSettings(SegmentorSettings):
+    """SOLOv2 on an arm's training set."""
+
+
+class EvaluateSettings(Section):
+    """Prompt-free evaluation."""
+
+    inference: InferenceSettings = InferenceSettings()
+    max_detections: int = Field(100, ge=1, description="Detections per image: the network's top-k and the evaluator's limit.")
+
+
+class QualitySettings(Section):
+    """Pseudo masks against hidden truth; nothing trains on the outcome."""
+
+    shown: int = Field(6, ge=0, description="Weak images shown in the report.")
+
+
+class CostSettings(Section):
+    """Label cost, seconds (`method.md`, Label costs)."""
+
+    categories_known: bool = Field(False, description="true: the annotators are told each image's categories.")
+    absent_class: float = Field(1.0, description="PointWSSIS: per class that is absent from an image.")
+    point_first: float = Field(2.4, description="PointWSSIS: first point of a class in an image.")
+    point_more: float = Field(0.9, description="PointWSSIS: each further point of that class.")
+    mask: float = Field(79.0, description="PointWSSIS: each mask.")
+    cheng_category: float = Field(28.8, description="Cheng et al.: category stage, per instance.")
+    cheng_spotting: float = Field(14.4, description="Cheng et al.: spotting, per instance.")
+    cheng_mask: float = Field(79.2, description="Cheng et al.: each mask.")
+    cheng_point: float = Field(0.9, description="Cheng et al.: each point.")
+
+
+class ReportSettings(Section):
+    """The page."""
+
+    title: str = Field("What do a few masks plus points buy?", description="Heading of the page.")
+    bootstrap: int = Field(1000, ge=0, description="Paired bootstrap resamples of the validation images.")
+    cost: CostSettings = CostSettings()
