@@ -47,7 +47,9 @@ class SOLOv2Settings(Section):
         ((1, 96), (48, 192), (96, 384), (192, 768), (384, 2048)),
         description="Object size sqrt(w h) in px that each level is trained on, inclusive at both ends.",
     )
-    sigma: float = Field(0.2, gt=0, le=1, description="Half-size of the positive centre region over the box's half-size.")
+    sigma: float = Field(
+        0.2, gt=0, le=1, description="Half-size of the positive centre region over the box's half-size."
+    )
     positives: Literal["centre", "mask"] = Field(
         "centre", description="Positive cells: centre region (published), or every well-covered cell, at most 16."
     )
@@ -72,10 +74,13 @@ class RefineNetSettings(Section):
 
     backbone: BackboneSettings = BackboneSettings(name="resnet101", norm="batch")
     stem: Literal["extend", "random"] = Field(
-        "extend", description="First convolution: keep the backbone's colour filters and add channels, or all new (published)."
+        "extend",
+        description="First convolution: keep the backbone's colour filters and add channels, or all new (published).",
     )
     aspp_channels: int = Field(512, ge=8, description="Channels of the ASPP module.")
-    decoder_channels: tuple[int, int, int, int] = Field((256, 128, 64, 64), description="Output channels of the decoder stages.")
+    decoder_channels: tuple[int, int, int, int] = Field(
+        (256, 128, 64, 64), description="Output channels of the decoder stages."
+    )
     heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the point's Gaussian, in px of the crop.")
     heatmap_radius: int = Field(19, ge=1, description="Distance in px beyond which the Gaussian is zero.")
 

@@ -1,12 +1,24 @@
-"""One settings model per stage: exactly what that stage is given, and nothing else."""
+"""The sections of config.yaml and the settings of the stages.
 
-from typing import Literal
+`XSection` is what a user writes under `x:` in config.yaml. `XSettings` is exactly what stage x is given: the section,
+and what the resolver adds (seed, fold, threads, masks of the arm). A new key belongs in the section, unless the
+resolver sets it.
+"""
+
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
 from wssis.config.section import Section
-from wssis.config.training import AugmentationSettings, InferenceSettings, OptimizerSettings, ScheduleSettings
+from wssis.config.training import (
+    AugmentationSettings,
+    InferenceSettings,
+    OptimizerSection,
+    OptimizerSettings,
+    ScheduleSettings,
+    Threads,
+)
 
 Seed = Field(0, ge=0, description="Random seed, from sN.")
 
@@ -20,7 +32,9 @@ class GenerateSettings(Section):
 
     size: int = Field(128, ge=64, le=1024, description="Side of the square images, px.")
     train_images: int = Field(300, ge=10, description="Images to train on.")
-    val_images: int = Field(100, ge=4, description="Images to evaluate on; their backgrounds come from other photographs.")
+    val_images: int = Field(
+        100, ge=4, description="Images to evaluate on; their backgrounds come from other photographs."
+    )
     objects: tuple[int, int] = Field((2, 7), description="Least and most objects in an image that is not empty.")
     object_size: tuple[float, float] = Field((0.14, 0.45), description="Object diameter over image side.")
     empty: float = Field(0.05, ge=0, le=0.5, description="Share of images without objects.")
@@ -32,47 +46,69 @@ class GenerateSettings(Section):
     seed: int = Field(2023, ge=0, description="Seed of the data set; not the study's seed.")
 
 
-class SplitSettings(Section):
+class SplitSection(Section):
     """Which images have masks, which have points."""
 
-    full_percent: float = Field(10.0, gt=0, le=100, description="Share of images with full masks.")
-    unlabelled_percent: float = Field(0.0, ge=0, lt=100, description="Share of images nobody looked at.")
     method: Literal["random", "stratified", "group", "files"] = Field("stratified", description="How images are drawn.")
     group_key: str | None = Field(None, description="Image key whose equal values stay together (method group).")
     full_ids: str | None = Field(None, description="File of image ids with full masks, one per line (method files).")
+
+
+class SplitSettings(SplitSection):
+    """The split of one mix and seed."""
+
+    full_percent: float = Field(10.0, gt=0, le=100, description="Share of images with full masks.")
+    unlabelled_percent: float = Field(0.0, ge=0, lt=100, description="Share of images nobody looked at.")
     seed: int = Seed
 
 
-class PointsSettings(Section):
+class PointsSection(Section):
     """One simulated point per object."""
 
-    strategy: Literal["centroid", "interior", "random"] = Field("centroid", description="Where in the mask the point lies.")
+    strategy: Literal["centroid", "interior", "random"] = Field(
+        "centroid", description="Where in the mask the point lies."
+    )
     drift: float = Field(0.0, ge=0, description="Standard deviation of a Gaussian drift, px.")
+
+
+class PointsSettings(PointsSection):
+    """The points of one seed."""
+
     seed: int = Seed
 
 
-class SegmentorSettings(Section):
+class SegmentorSection(Section):
     """What teacher and student have in common; each has its own copy of it."""
 
     network: SOLOv2Settings = SOLOv2Settings()
     schedule: ScheduleSettings = ScheduleSettings()
-    optimizer: OptimizerSettings = OptimizerSettings()
+    optimizer: OptimizerSection = OptimizerSection()
     augmentation: AugmentationSettings = AugmentationSettings()
+
+
+class SegmentorSettings(SegmentorSection):
+    """What every training of a segmentor is given."""
+
+    optimizer: OptimizerSettings = OptimizerSettings()
     seed: int = Seed
 
 
-class TeacherSettings(SegmentorSettings):
+class TeacherSection(SegmentorSection):
     """SOLOv2 on the fully labelled images."""
 
     snapshots: tuple[int, int] = Field((600, 900), description="Steps of the two snapshots.")
     checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")
 
     @model_validator(mode="after")
-    def _snapshots_inside(self) -> "TeacherSettings":
+    def _snapshots_inside(self) -> Self:
         last = self.schedule.iterations
         if any(not 0 < step <= last for step in self.snapshots):
             raise ValueError(f"snapshots {list(self.snapshots)} must lie in 1 ... iterations ({last})")
         return self
+
+
+class TeacherSettings(SegmentorSettings, TeacherSection):
+    """The teacher of one mix and seed."""
 
 
 class FoldSettings(SegmentorSettings):
@@ -82,12 +118,21 @@ class FoldSettings(SegmentorSettings):
     fold: int = Field(0, ge=0, description="The fold that is left out.")
 
 
-class ProposalsSettings(Section):
+class ProposalsSection(Section):
     """Point-guided proposals."""
 
-    filter: Literal["ours", "published"] = Field("ours", description="ours: no point is dropped; published: area, NMS, top 100.")
+    filter: Literal["ours", "published"] = Field(
+        "ours", description="ours: no point is dropped; published: area, NMS, top 100."
+    )
+
+
+class ProposalsSettings(ProposalsSection):
+    """The proposals of one side, full or weak."""
+
     inference: InferenceSettings = InferenceSettings()
-    pairs: Literal["crossfit", "snapshots"] = Field("crossfit", description="Predictors of the refiner's training pairs.")
+    pairs: Literal["crossfit", "snapshots"] = Field(
+        "crossfit", description="Predictors of the refiner's training pairs."
+    )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
 
@@ -115,38 +160,62 @@ class CropAugmentationSettings(Section):
     rotate: float = Field(0.0, ge=0, le=180, description="Largest rotation, degrees.")
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip.")
     jitter: float = Field(0.2, ge=0, le=1, description="Strength of colour jitter.")
-    rough_noise: float = Field(0.0, ge=0, le=1, description="Probability that the rough mask is deformed (dilated, eroded, shifted).")
+    rough_noise: float = Field(
+        0.0, ge=0, le=1, description="Probability that the rough mask is deformed (dilated, eroded, shifted)."
+    )
 
 
-class RefinerSettings(Section):
+class RefinerSection(Section):
     """MaskRefineNet on the crops of fully labelled images."""
 
     network: RefineNetSettings = RefineNetSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    optimizer: OptimizerSettings = OptimizerSettings(name="adam", lr=1e-4)
+    optimizer: OptimizerSection = OptimizerSection(name="adam", lr=1e-4)
     augmentation: CropAugmentationSettings = CropAugmentationSettings()
     checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")
+
+
+class RefinerSettings(RefinerSection):
+    """The refiner of one mix and seed."""
+
+    optimizer: OptimizerSettings = OptimizerSettings(name="adam", lr=1e-4)
     seed: int = Seed
 
 
-class PseudoSettings(Section):
+class PseudoSection(Section):
     """How the training set of an arm is put together."""
 
-    masks: Literal["rough", "refined"] = Field("refined", description="Which masks weak images get.")
     flip: bool = Field(False, description="Average the refiner over the crop and its mirror image.")
     batch: int = Field(32, ge=1, description="Crops per forward pass.")
-    threads: int = Field(2, ge=1, description="Compute threads on a CPU.")
 
 
-class StudentSettings(SegmentorSettings):
+class PseudoSettings(PseudoSection):
+    """The pseudo masks of one arm."""
+
+    masks: Literal["rough", "refined"] = Field("refined", description="Which masks weak images get.")
+    threads: int = Threads
+
+
+class StudentSection(SegmentorSection):
     """SOLOv2 on an arm's training set."""
 
 
-class EvaluateSettings(Section):
+class StudentSettings(SegmentorSettings, StudentSection):
+    """The student of one arm, mix and seed."""
+
+
+class EvaluateSection(Section):
     """Prompt-free evaluation."""
 
+    max_detections: int = Field(
+        100, ge=1, description="Detections per image: the network's top-k and the evaluator's limit."
+    )
+
+
+class EvaluateSettings(EvaluateSection):
+    """The evaluation of one network."""
+
     inference: InferenceSettings = InferenceSettings()
-    max_detections: int = Field(100, ge=1, description="Detections per image: the network's top-k and the evaluator's limit.")
 
 
 class QualitySettings(Section):
@@ -163,6 +232,7 @@ class CostSettings(Section):
     point_first: float = Field(2.4, description="PointWSSIS: first point of a class in an image.")
     point_more: float = Field(0.9, description="PointWSSIS: each further point of that class.")
     mask: float = Field(79.0, description="PointWSSIS: each mask.")
+    box: float = Field(7.0, description="Both models: each box.")
     cheng_category: float = Field(28.8, description="Cheng et al.: category stage, per instance.")
     cheng_spotting: float = Field(14.4, description="Cheng et al.: spotting, per instance.")
     cheng_mask: float = Field(79.2, description="Cheng et al.: each mask.")

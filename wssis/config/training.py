@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from wssis.config.section import Section
 
+Threads = Field(2, ge=1, description="Compute threads on a CPU; part of the result's last bits.")
+
 
 class ScheduleSettings(Section):
     """Length of a training and the course of its learning rate."""
@@ -37,12 +39,14 @@ class ScheduleSettings(Section):
         )
 
 
-class OptimizerSettings(Section):
+class OptimizerSection(Section):
     """Optimizer and everything else that happens once per step."""
 
     name: Literal["sgd", "adam", "adamw"] = Field("sgd", description="Optimizer.")
     lr: float = Field(0.01, gt=0, description="Learning rate after warm-up, for the global batch.")
-    backbone_lr_factor: float = Field(1.0, gt=0, le=1, description="Learning rate of the backbone over that of the rest.")
+    backbone_lr_factor: float = Field(
+        1.0, gt=0, le=1, description="Learning rate of the backbone over that of the rest."
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
     weight_decay: float = Field(1e-4, ge=0, description="Weight decay; not on norms and biases.")
     batch: int = Field(16, ge=1, description="Global batch; the batch per device follows from the number of devices.")
@@ -50,7 +54,12 @@ class OptimizerSettings(Section):
     clip: float | None = Field(None, gt=0, description="Largest gradient norm; null: no clipping.")
     ema: float | None = Field(None, gt=0, lt=1, description="Decay of the weights' moving average; null: last weights.")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: autocast.")
-    threads: int = Field(2, ge=1, description="Compute threads on a CPU; part of the result's last bits.")
+
+
+class OptimizerSettings(OptimizerSection):
+    """The optimizer as a stage is given it."""
+
+    threads: int = Threads
 
 
 class AugmentationSettings(Section):
@@ -58,7 +67,9 @@ class AugmentationSettings(Section):
 
     short_sides: tuple[int, ...] = Field((640, 672, 704, 736, 768, 800), description="Short side, drawn uniformly.")
     long_side: int = Field(1333, ge=32, description="Upper bound of the long side.")
-    zoom: tuple[float, float] = Field((1.0, 1.0), description="Extra random scale; the image is then cropped or padded back.")
+    zoom: tuple[float, float] = Field(
+        (1.0, 1.0), description="Extra random scale; the image is then cropped or padded back."
+    )
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip.")
     jitter: float = Field(0.0, ge=0, le=1, description="Strength of colour jitter (brightness, contrast, saturation).")
     hue: float = Field(0.0, ge=0, le=0.5, description="Largest change of hue.")
@@ -73,7 +84,7 @@ class AugmentationSettings(Section):
         return self
 
 
-class InferenceSettings(Section):
+class InferenceSection(Section):
     """From dense outputs to detections (`method.md`, Test)."""
 
     short_side: int = Field(800, ge=32, description="Short side of the image at test time.")
@@ -86,4 +97,9 @@ class InferenceSettings(Section):
     nms_iou: float = Field(0.5, gt=0, lt=1, description="IoU of greedy mask NMS.")
     update_threshold: float = Field(0.05, ge=0, lt=1, description="Lowest score after matrix NMS.")
     batch: int = Field(8, ge=1, description="Images per forward pass.")
-    threads: int = Field(2, ge=1, description="Compute threads on a CPU.")
+
+
+class InferenceSettings(InferenceSection):
+    """Inference as a stage is given it."""
+
+    threads: int = Threads
