@@ -1,0 +1,92 @@
+"""Manifests: what they say, and that a store's digest ignores Snakemake's time stamp."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from wssis.config.stages import PointsSettings
+from wssis.errors import InputError
+from wssis.formats import manifest as manifests
+from wssis.formats.manifest import StageRun, digest_of, input_record, manifest_of, read_manifest
+
+
+def _run(folder: Path, name: str, content: str, inputs: dict[str, Path] | None = None) -> Path:
+    """Write `name` and its manifest as a stage would; return the manifest."""
+    manifest = folder / f"{name}.manifest.json"
+    with StageRun("points", manifest, PointsSettings(seed=3), inputs or {}, code="c0de") as run:
+        (folder / name).write_text(content)
+        run.output(folder / name)
+        run.counts["objects"] = 2
+    return manifest
+
+
+def test_manifest_content(tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_text("{}")
+    content = read_manifest(_run(tmp_path, "out.json", "x", {"train": source}))
+    assert content["stage"] == "points"
+    assert content["settings"] == {"strategy": "centroid", "drift": 0.0, "seed": 3}
+    assert content["seed"] == 3
+    assert content["inputs"] == {"train": {"path": source.as_posix(), "sha256": hashlib.sha256(b"{}").hexdigest()}}
+    assert content["outputs"] == {"out.json": hashlib.sha256(b"x").hexdigest()}
+    assert content["code"] == "c0de"
+    assert content["counts"] == {"objects": 2}
+    assert {"versions", "duration", "finished"} < set(content)
+    assert "pydantic" in content["versions"]
+
+
+def test_failed_run_leaves_no_manifest_not_even_the_old_one(tmp_path: Path) -> None:
+    manifest = _run(tmp_path, "out.json", "x")
+    with pytest.raises(RuntimeError), StageRun("points", manifest, PointsSettings(), {}, code="c"):
+        raise RuntimeError
+    assert not manifest.exists()
+
+
+def test_store_digest(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    (store / "image" / "c").mkdir(parents=True)
+    (store / "image" / "c" / "0").write_text("x")
+    first = digest_of(store)
+    (store / ".snakemake_timestamp").touch()
+    assert digest_of(store) == first
+    (store / "image" / "c" / "0").rename(store / "image" / "c" / "1")
+    assert digest_of(store) != first
+
+
+def test_store_is_referred_to_by_its_manifest(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    store.mkdir()
+    manifest = tmp_path / "a.zarr.manifest.json"
+    with StageRun("crops", manifest, PointsSettings(), {}, code="c") as run:
+        (store / "0").write_text("x")
+        run.output(store)
+    recorded = read_manifest(manifest)["outputs"]["a.zarr"]
+    (store / "0").write_text("y")
+    assert input_record(store) == {"path": store.as_posix(), "sha256": recorded, "manifest": manifest.as_posix()}
+
+
+def test_small_file_is_hashed_large_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = _run(tmp_path, "out.json", "x")
+    (tmp_path / "out.json").write_text("changed")
+    assert input_record(tmp_path / "out.json")["sha256"] == hashlib.sha256(b"changed").hexdigest()
+    monkeypatch.setattr(manifests, "LARGE", 1)
+    assert input_record(tmp_path / "out.json")["sha256"] == read_manifest(manifest)["outputs"]["out.json"]
+
+
+def test_manifest_of_finds_the_one_that_lists_the_file(tmp_path: Path) -> None:
+    manifest = _run(tmp_path, "out.json", "x")
+    (tmp_path / "other.csv").touch()
+    assert manifest_of(tmp_path / "out.json") == manifest
+    assert manifest_of(tmp_path / "other.csv") is None
+
+
+def test_missing_input_and_bad_manifest_are_named(tmp_path: Path) -> None:
+    gone = {"train": tmp_path / "gone.json"}
+    with pytest.raises(InputError, match=r"gone\.json: not found"):
+        StageRun("points", tmp_path / "m.json", PointsSettings(), gone, code="c").__enter__()
+    with pytest.raises(InputError, match="manifest not found"):
+        read_manifest(tmp_path / "m.json")
+    (tmp_path / "m.json").write_text("[]")
+    with pytest.raises(InputError, match="not a manifest"):
+        read_manifest(tmp_path / "m.json")
