@@ -1,0 +1,40 @@
+"""full_points.csv: one simulated point per object of full.json; hidden_ids.csv: the way back from weak ids.
+
+A point is (x, y) in pixel indices: (0, 0) is the centre of the top-left pixel.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from wssis.formats.table import read_table, write_table
+
+POINT_COLUMNS = ("annotation_id", "x", "y")
+HIDDEN_COLUMNS = ("weak_annotation_id", "train_annotation_id")
+
+
+def read_full_points(path: Path) -> dict[int, tuple[float, float]]:
+    """Annotation id -> (x, y), px.
+
+    Raises:
+        InputError: the file is missing or has another header.
+    """
+    return {int(annotation): (float(x), float(y)) for annotation, x, y in read_table(path, POINT_COLUMNS)}
+
+
+def write_full_points(path: Path, points: Mapping[int, tuple[float, float]]) -> None:
+    """Write full_points.csv atomically, in the order of annotation ids."""
+    write_table(path, POINT_COLUMNS, ((annotation, *points[annotation]) for annotation in sorted(points)))
+
+
+def read_hidden_ids(path: Path) -> dict[int, int]:
+    """Annotation id in weak.json -> annotation id in train.json; only the pseudo-quality stage may ask.
+
+    Raises:
+        InputError: the file is missing or has another header.
+    """
+    return {int(weak): int(train) for weak, train in read_table(path, HIDDEN_COLUMNS)}
+
+
+def write_hidden_ids(path: Path, ids: Mapping[int, int]) -> None:
+    """Write hidden_ids.csv atomically, in the order of weak annotation ids."""
+    write_table(path, HIDDEN_COLUMNS, sorted(ids.items()))
