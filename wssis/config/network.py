@@ -23,7 +23,7 @@ class BackboneSettings(Section):
     )
     style: Literal["torchvision", "msra"] = Field(
         "torchvision",
-        description="msra: stride in the 1x1 convolution, BGR input minus mean, as in the published code (ResNet-50/101).",
+        description="msra: stride in the 1x1 convolution, BGR input minus mean, as published (ResNet-50, 101).",
     )
     frozen_stages: int = Field(
         0, ge=0, le=5, description="Stages without training, from the input on: 2 freezes stem and first stage."

@@ -1,0 +1,52 @@
+"""What an arm of a study is: what it pays for, what it trains its student on, and for how long."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Label = Literal["full", "point"]
+
+
+def same_iterations(full_percent: float) -> float:
+    """The students' common length: equal iterations (`science.md`, Equal terms), whatever the mix."""
+    return 1.0
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to spend labels.
+
+    Attributes:
+        name: as in `run.arms` and in paths; lower-case words joined by hyphens.
+        title: a few words for tables and figures.
+        explanation: one sentence for the report: what the student is trained on, and what is not paid for.
+        pays: the label kinds the arm has to buy.
+        pseudo: masks of the point-labelled images: none, rough (proposals) or refined (proposals and refiner).
+        mix: "each" for one student per mix of the study, "100pct" for one per data set and seed.
+        iterations: factor on the length of `student.schedule`, given the mix's full percent.
+    """
+
+    name: str
+    title: str
+    explanation: str
+    pays: tuple[Label, ...]
+    pseudo: Literal["none", "rough", "refined"] = "none"
+    mix: Literal["each", "100pct"] = "each"
+    iterations: Callable[[float], float] = same_iterations
+
+    @property
+    def training_set(self) -> str:
+        """The student's training set, relative to the folder of its run."""
+        return "full.json" if self.pseudo == "none" else f"pseudo/{self.name}.json"
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The stages this arm needs before its student, in order; all others are not run for it."""
+        chain = ("split", "points", "teacher", "proposals", "crops", "refiner", "pseudo")
+        match self.pseudo:
+            case "none":
+                return chain[:1]
+            case "rough":
+                return tuple(stage for stage in chain if stage not in ("crops", "refiner"))
+            case "refined":
+                return chain
