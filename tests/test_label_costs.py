@@ -1,0 +1,77 @@
+"""Label cost: the published days, COCO's exact ones, and a data set's own counts."""
+
+import pytest
+
+from wssis.config.stages import CostSettings
+from wssis.engine.label_costs import LabelCounts, count_labels, label_days, label_seconds
+
+COCO_IMAGES = 118_287
+
+
+def _coco(fraction: float, objects_per_image: float = 7.2) -> LabelCounts:
+    """A share of COCO train2017 by the rounded figures of the paper: 2.9 categories per image of 80."""
+    images = COCO_IMAGES * fraction
+    return LabelCounts(images, images * objects_per_image, images * 2.9, 0, 80)
+
+
+@pytest.mark.parametrize(
+    ("full", "days"), [(1.0, 884.2), (0.05, 158.5), (0.1, 196.7), (0.2, 273.1), (0.3, 349.5), (0.5, 502.3)]
+)
+def test_published_days_of_masks_and_points(full: float, days: float) -> None:
+    mix = {"full": _coco(full), "point": _coco(1 - full)}
+    assert label_days(mix, "pointwssis", CostSettings()) == pytest.approx(days, abs=0.1)
+
+
+@pytest.mark.parametrize(("kind", "days"), [("box", 174.5), ("points10", 263.2)])
+def test_published_days_of_boxes_and_ten_points(kind: str, days: float) -> None:
+    assert label_days({kind: _coco(1.0)}, "pointwssis", CostSettings()) == pytest.approx(days, abs=0.1)
+
+
+@pytest.mark.parametrize(("objects", "days"), [(849_949, 882.7), (860_001, 891.9)])
+def test_days_of_all_masks_by_cocos_own_counts(objects: int, days: float) -> None:
+    counts = LabelCounts(COCO_IMAGES, objects, COCO_IMAGES * 2.9, 0, 80)
+    assert label_days({"full": counts}, "pointwssis", CostSettings()) == pytest.approx(days, abs=0.05)
+
+
+@pytest.mark.parametrize(("kind", "days"), [("box", 493), ("full", 1204), ("points10", 582)])
+def test_days_of_cheng_et_al_table_6(kind: str, days: float) -> None:
+    counts = LabelCounts(COCO_IMAGES, 849_949, COCO_IMAGES * 2.9, 0, 80)
+    assert label_days({kind: counts}, "cheng", CostSettings()) == pytest.approx(days, abs=1)
+
+
+def _small_set() -> dict:
+    """Three images, four classes: two cats and a dog; a cat in a crowd alone; nothing."""
+    labels = [(1, 1, 0), (1, 1, 0), (1, 2, 0), (2, 1, 1)]
+    annotations = [
+        {"id": n, "image_id": image, "category_id": category, "iscrowd": crowd}
+        for n, (image, category, crowd) in enumerate(labels)
+    ]
+    return {
+        "images": [{"id": n} for n in (1, 2, 3)],
+        "annotations": annotations,
+        "categories": [{"id": n, "name": str(n)} for n in (1, 2, 3, 9)],
+    }
+
+
+def test_crowd_is_not_counted_and_its_image_counts_as_empty() -> None:
+    assert count_labels(_small_set()) == LabelCounts(images=3, objects=3, pairs=2, empty=2, categories=4)
+
+
+def test_images_without_objects_pay_the_category_stage() -> None:
+    counts = LabelCounts(images=1, objects=0, pairs=0, empty=1, categories=13)
+    assert label_seconds(counts, "point", "pointwssis", CostSettings()).total == 13
+    assert label_seconds(counts, "point", "cheng", CostSettings()).total == 28.8
+
+
+@pytest.mark.parametrize("model", ["pointwssis", "cheng"])
+def test_known_categories_drop_the_category_stage_only(model: str) -> None:
+    counts = count_labels(_small_set())
+    asked = label_seconds(counts, "full", model, CostSettings())
+    known = label_seconds(counts, "full", model, CostSettings(categories_known=True))
+    assert known.category == 0
+    assert (known.spotting, known.localisation) == (asked.spotting, asked.localisation)
+
+
+def test_points_of_one_class_in_an_image_get_cheaper() -> None:
+    seconds = label_seconds(count_labels(_small_set()), "point", "pointwssis", CostSettings())
+    assert seconds.localisation == pytest.approx(2 * 2.4 + 0.9)

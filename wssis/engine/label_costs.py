@@ -1,0 +1,109 @@
+"""Label cost of a mix of label kinds, in days, by two published models (`method.md`, Label costs).
+
+Stages are kept apart: naming the categories, spotting the objects, localising them. Pure arithmetic on counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wssis.config.stages import CostSettings
+
+SECONDS_PER_DAY = 86_400
+POINTS_IN_BOX = 10
+
+LabelKind = Literal["full", "point", "box", "points10"]
+CostModel = Literal["pointwssis", "cheng"]
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What there was to label in a set of images; crowd regions excluded.
+
+    `pairs` counts the distinct (image, category) pairs, `empty` the images without objects, `categories` the classes
+    of the data set. Numbers may be averages times images, hence float.
+    """
+
+    images: float
+    objects: float
+    pairs: float
+    empty: float
+    categories: float
+
+    @property
+    def absent(self) -> float:
+        """Classes that are absent, summed over the images."""
+        return self.images * self.categories - self.pairs
+
+
+@dataclass(frozen=True)
+class StageSeconds:
+    """Seconds of the three labelling stages."""
+
+    category: float
+    spotting: float
+    localisation: float
+
+    @property
+    def total(self) -> float:
+        """Seconds of all three stages."""
+        return self.category + self.spotting + self.localisation
+
+
+def count_labels(coco: Mapping[str, Any]) -> LabelCounts:
+    """Count a COCO data set's images, objects and (image, category) pairs.
+
+    Args:
+        coco: images, annotations, categories; annotations with `iscrowd` 1 are left out, masks are not needed.
+    """
+    objects = [a for a in coco["annotations"] if not a.get("iscrowd", 0)]
+    pairs = {(a["image_id"], a["category_id"]) for a in objects}
+    occupied = {image_id for image_id, _ in pairs}
+    images = len(coco["images"])
+    return LabelCounts(images, len(objects), len(pairs), images - len(occupied), len(coco["categories"]))
+
+
+def label_seconds(counts: LabelCounts, kind: LabelKind, model: CostModel, settings: CostSettings) -> StageSeconds:
+    """Seconds it takes to give all of `counts` labels of one kind.
+
+    Args:
+        counts: the images and objects labelled.
+        kind: full masks, one point per object, boxes, or boxes with ten points each.
+        model: `pointwssis` (Kim et al., supplement: per absent class, per object) or `cheng` (Cheng et al., appendix C:
+            all per object; an image without objects pays the category stage once).
+        settings: seconds of each action; `categories_known` drops the category stage.
+    """
+    stages = _pointwssis(counts, kind, settings) if model == "pointwssis" else _cheng(counts, kind, settings)
+    return StageSeconds(0.0 if settings.categories_known else stages.category, stages.spotting, stages.localisation)
+
+
+def label_days(labelled: Mapping[LabelKind, LabelCounts], model: CostModel, settings: CostSettings) -> float:
+    """Days of a whole mix: the sum over its label kinds."""
+    seconds = (label_seconds(counts, kind, model, settings).total for kind, counts in labelled.items())
+    return sum(seconds) / SECONDS_PER_DAY
+
+
+def _pointwssis(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> StageSeconds:
+    """Absent classes are said no to one by one; an object's own action names, finds and localises it."""
+    localisation = {
+        "full": counts.objects * settings.mask,
+        "point": counts.pairs * settings.point_first + (counts.objects - counts.pairs) * settings.point_more,
+        "box": counts.objects * settings.box,
+        "points10": counts.objects * (settings.box + POINTS_IN_BOX * settings.point_more),
+    }[kind]
+    return StageSeconds(counts.absent * settings.absent_class, 0.0, localisation)
+
+
+def _cheng(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> StageSeconds:
+    """Category, spotting and localisation, each per object."""
+    per_object = {
+        "full": settings.cheng_mask,
+        "point": settings.cheng_point,
+        "box": settings.box,
+        "points10": settings.box + POINTS_IN_BOX * settings.cheng_point,
+    }[kind]
+    return StageSeconds(
+        (counts.objects + counts.empty) * settings.cheng_category,
+        counts.objects * settings.cheng_spotting,
+        counts.objects * per_object,
+    )
