@@ -35,12 +35,16 @@ class GenerateSettings(Section):
     val_images: int = Field(
         100, ge=4, description="Images to evaluate on; their backgrounds come from other photographs."
     )
+    classes: int = Field(8, ge=2, le=10, description="Number of classes, from the head of the catalogue of outlines.")
     objects: tuple[int, int] = Field((2, 7), description="Least and most objects in an image that is not empty.")
-    object_size: tuple[float, float] = Field((0.14, 0.45), description="Object diameter over image side.")
+    object_size: tuple[float, float] = Field((0.17, 0.5), description="Object diameter over image side.")
     empty: float = Field(0.05, ge=0, le=0.5, description="Share of images without objects.")
-    touching: float = Field(0.4, ge=0, le=1, description="Share of objects placed against one of their own class.")
+    touching: float = Field(0.45, ge=0, le=1, description="Share of objects placed against one of their own class.")
     contrast: tuple[float, float] = Field((0.15, 0.9), description="Contrast of objects; 0 is camouflage.")
+    visible: float = Field(0.5, ge=0, le=1, description="Share of every object that can be seen, at least.")
     distractors: tuple[int, int] = Field((1, 4), description="Things of no class per image.")
+    blur: tuple[float, float] = Field((0.0, 0.7), description="Blur of the finished picture, px (standard deviation).")
+    noise: tuple[float, float] = Field((2.0, 9.0), description="Noise of the finished picture, grey levels of 255.")
     tail: float = Field(10.0, ge=1, description="Frequency of the commonest class over the rarest.")
     polygon_error: float = Field(0.6, ge=0, le=4, description="Standard deviation of the drawn polygons' vertices, px.")
     seed: int = Field(2023, ge=0, description="Seed of the data set; not the study's seed.")
