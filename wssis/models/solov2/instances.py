@@ -1,0 +1,66 @@
+"""The objects of one training image."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The objects of one image, in px of the network's input; N objects, image H x W before padding.
+
+    masks: bool or uint8 (N, H, W); labels: int64 (N,), class indices; boxes: float32 (N, 4), xyxy with exclusive x2, y2;
+    points: float32 (N, 2), [x, y], only read where `has_mask` is False; has_mask: bool (N,); weights: float32 (N,),
+    of the mask loss; ignore: bool (H, W), pixels of crowd regions, or None.
+    """
+
+    masks: Tensor
+    labels: Tensor
+    boxes: Tensor
+    points: Tensor
+    has_mask: Tensor
+    weights: Tensor
+    ignore: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Instances":
+        """The same objects on another device."""
+        fields = ("masks", "labels", "boxes", "points", "has_mask", "weights")
+        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in fields}
+        ignore = None if self.ignore is None else self.ignore.to(device, non_blocking=non_blocking)
+        return replace(self, **moved, ignore=ignore)
+
+    def pin_memory(self) -> "Instances":
+        """The same objects in pinned memory, for a loader with `pin_memory`."""
+        fields = ("masks", "labels", "boxes", "points", "has_mask", "weights")
+        pinned = {name: getattr(self, name).pin_memory() for name in fields}
+        return replace(self, **pinned, ignore=None if self.ignore is None else self.ignore.pin_memory())
+
+
+def from_masks(masks: Tensor, labels: Tensor, ignore: Tensor | None = None) -> Instances:
+    """Objects that all have a mask; boxes and points (centres of mass) come from the masks.
+
+    masks: bool or uint8 (N, H, W); labels: int64 (N,). An empty mask gets an empty box at the origin.
+    """
+    count, device = len(labels), masks.device
+    columns, rows = masks.amax(1) > 0, masks.amax(2) > 0
+    present = columns.any(1)
+    boxes = torch.stack([_first(columns), _first(rows), _last(columns), _last(rows)], 1).float() * present[:, None]
+    x, y = (torch.arange(n, dtype=torch.float32, device=device) for n in (masks.shape[2], masks.shape[1]))
+    area = masks.sum((1, 2), dtype=torch.float32).clamp(min=1e-6)
+    points = torch.stack([masks.sum(1, dtype=torch.float32) @ x, masks.sum(2, dtype=torch.float32) @ y], 1) / area[:, None]
+    ones = torch.ones(count, device=device)
+    return Instances(masks, labels, boxes, points, ones.bool(), ones, ignore)
+
+
+def _first(flags: Tensor) -> Tensor:
+    """Index of the first True of each row (0 where there is none)."""
+    return flags.to(torch.uint8).argmax(1)
+
+
+def _last(flags: Tensor) -> Tensor:
+    """One past the last True of each row."""
+    return flags.shape[1] - flags.flip(1).to(torch.uint8).argmax(1)

@@ -1,0 +1,71 @@
+"""Loss of SOLOv2: 3 Dice + focal (`method.md`, SOLOv2)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wssis.config.network import SOLOv2Settings
+from wssis.models.solov2.instances import Instances
+from wssis.models.solov2.network import DenseOutputs
+from wssis.models.solov2.targets import Targets, build_targets
+
+DICE_WEIGHT = 3.0
+DICE_EPSILON = 0.001
+FOCAL_ALPHA = 0.25
+FOCAL_GAMMA = 2.0
+
+
+def solov2_loss(
+    outputs: DenseOutputs, instances: list[Instances], settings: SOLOv2Settings, padded: tuple[int, int]
+) -> dict[str, Tensor]:
+    """Losses of a batch: {"dice": 3 x mean Dice loss over positive pairs, "focal": focal loss / (positives + 1)}.
+
+    `padded` is the (height, width) of the network's input. Finite, with gradients, also where there is no object.
+    """
+    outputs = outputs.float()
+    targets = build_targets(instances, settings, outputs.category[0].shape[1], padded)
+    return {"dice": DICE_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
+
+
+def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
+    """Mean over positive (cell, object) pairs of weight x (1 - Dice); 0 without any.
+
+    The sum is over all pixels but those of crowd regions.
+    """
+    kernels = torch.cat([kernel.flatten(2) for kernel in outputs.kernel], 2).transpose(1, 2)
+    chosen = kernels[targets.image, targets.cell]
+    counts = torch.bincount(targets.image, minlength=len(kernels)).tolist()
+    features = outputs.mask_features.flatten(2)
+    logits = [kernel @ feature for kernel, feature in zip(chosen.split(counts), features, strict=True)]
+    predicted = torch.cat(logits).sigmoid()
+    truth = targets.masks.flatten(1)[targets.instance].to(predicted.dtype)
+    if targets.valid is not None:
+        valid = targets.valid.flatten(1)[targets.image]
+        predicted, truth = predicted * valid, truth * valid
+    dice = dice_coefficient(predicted, truth)
+    return (targets.weights[targets.instance] * (1 - dice)).sum() / max(1, len(dice))
+
+
+def dice_coefficient(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Probabilities and targets, float (P, pixels) -> 2 sum pq / (sum p^2 + .001 + sum q^2 + .001), float (P,)."""
+    size = predicted.square().sum(1) + DICE_EPSILON + truth.square().sum(1) + DICE_EPSILON
+    return 2 * (predicted * truth).sum(1) / size
+
+
+def category_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
+    """Sum of the sigmoid focal loss over the cells that are not ignored and all classes / (positive cells + 1)."""
+    logits = torch.cat([category.flatten(2) for category in outputs.category], 2)
+    classes = logits.shape[1]
+    positive = targets.category < classes
+    truth = F.one_hot(targets.category, classes + 1)[..., :classes].transpose(1, 2).to(logits.dtype)
+    focal = focal_loss(logits, truth) * ~targets.ignored[:, None]
+    return focal.sum() / (positive.sum() + 1)
+
+
+def focal_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Sigmoid focal loss, element by element (alpha .25, gamma 2)."""
+    probability = logits.sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    missed = probability + truth - 2 * probability * truth
+    alpha = FOCAL_ALPHA * truth + (1 - FOCAL_ALPHA) * (1 - truth)
+    return alpha * missed.pow(FOCAL_GAMMA) * entropy
