@@ -39,7 +39,7 @@ class GenerateSettings(Section):
     objects: tuple[int, int] = Field((2, 7), description="Least and most objects in an image that is not empty.")
     object_size: tuple[float, float] = Field((0.17, 0.5), description="Object diameter over image side.")
     empty: float = Field(0.05, ge=0, le=0.5, description="Share of images without objects.")
-    touching: float = Field(0.45, ge=0, le=1, description="Share of objects placed against one of their own class.")
+    touching: float = Field(0.5, ge=0, le=1, description="Share of objects placed against one of their own class.")
     contrast: tuple[float, float] = Field((0.15, 0.9), description="Contrast of objects; 0 is camouflage.")
     visible: float = Field(0.5, ge=0, le=1, description="Share of every object that can be seen, at least.")
     distractors: tuple[int, int] = Field((1, 4), description="Things of no class per image.")

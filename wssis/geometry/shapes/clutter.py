@@ -12,11 +12,10 @@ def _place(size: int, rng: Generator) -> NDArray[np.float64]:
 
 
 def blob(size: int, rng: Generator) -> NDArray[np.float32]:
-    """A lobed closed curve; the lobes are deep, so that no disc or heart comes out."""
+    """A peanut, a trefoil or a flower: lobes so deep and even that no disc, heart or star comes out."""
     t = np.arange(60) * (2 * np.pi / 60)
-    radii = np.ones(60)
-    for lobes in rng.choice([2, 3, 5], 2, replace=False):
-        radii += rng.uniform(0.18, 0.32) * np.cos(lobes * t + rng.uniform(0, 2 * np.pi))
+    radii = 1 + rng.uniform(0.3, 0.42) * np.cos(rng.choice([2, 3, 5]) * t + rng.uniform(0, 2 * np.pi))
+    radii += rng.uniform(0.03, 0.1) * np.cos(rng.integers(4, 8) * t + rng.uniform(0, 2 * np.pi))
     ring = np.stack([radii * np.cos(t), radii * np.sin(t)], axis=1) * rng.uniform(0.05, 0.14) * size
     return coverage([ring + _place(size, rng)], size)
 

@@ -55,8 +55,8 @@ def _layer(draft: _Draft, alpha: NDArray[np.float32], like: Layer | None, **obje
     """Give a thing its surface; every second object looks like the one (`like`) that it touches."""
     size, rng = draft.settings.size, draft.rng
     if like is not None and rng.random() < 0.5:
-        look = like.surface + rng.uniform(-10, 10, 3).astype(np.float32)
-        return Layer(alpha, np.roll(look, rng.integers(-size // 4, size // 4 + 1, 2), axis=(0, 1)), **object_fields)
+        look = np.rot90(like.surface, int(rng.integers(4))) + rng.uniform(-10, 10, 3).astype(np.float32)
+        return Layer(alpha, look, **object_fields)
     weight = alpha / max(float(alpha.sum()), 1e-6)
     around = np.einsum("hwc,hw->c", draft.ground, weight)
     pattern = texture(draft.photographs, size, rng)
