@@ -1,0 +1,144 @@
+"""Pseudo masks against hidden truth, on two tiny images."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wssis.config.stages import QualitySettings
+from wssis.engine.pseudo_quality import PointQuality, precision_recall, touching_objects
+from wssis.engine.shown_images import choose_images
+from wssis.errors import InputError
+from wssis.formats.atomic import write_json
+from wssis.formats.coco import encode_mask
+from wssis.formats.points import write_hidden_ids
+from wssis.stages import quality
+
+CATEGORIES = [{"id": 3, "name": "ring"}, {"id": 5, "name": "star"}]
+
+
+def _mask(text: str) -> np.ndarray:
+    """A mask drawn in characters: # is inside."""
+    return np.array([[character == "#" for character in line] for line in text.split()])
+
+
+LEFT = _mask("""
+    ###......
+    ###......
+    .........
+""")
+NEXT = _mask("""
+    ...##....
+    ...##....
+    .........
+""")
+FAR = _mask("""
+    ........#
+    ........#
+    .........
+""")
+
+
+def _annotation(number: int, image: int, category: int, mask: np.ndarray, crowd: int = 0) -> dict:
+    return {"id": number, "image_id": image, "category_id": category, "segmentation": encode_mask(mask),
+            "iscrowd": crowd, "area": int(mask.sum())}  # fmt: skip
+
+
+@pytest.mark.parametrize(("category", "touching"), [(3, {1, 2}), (5, set())])
+def test_objects_touch_only_their_own_class(category: int, touching: set[int]) -> None:
+    annotations = [_annotation(1, 1, 3, LEFT), _annotation(2, 1, category, NEXT), _annotation(3, 1, 3, FAR)]
+    assert touching_objects(annotations, 3, 9) == touching
+
+
+def test_diagonal_neighbours_touch_and_crowds_do_not() -> None:
+    corner = _mask("......... ......... ...#.....")
+    assert touching_objects([_annotation(1, 1, 3, LEFT), _annotation(2, 1, 3, corner)], 3, 9) == {1, 2}
+    assert touching_objects([_annotation(1, 1, 3, LEFT), _annotation(2, 1, 3, corner, crowd=1)], 3, 9) == set()
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """Image 1: a good pseudo mask and one without a mask. Image 2: a mask that covers half. Image 9 is full."""
+    images = [{"id": n, "file_name": f"{n}.png", "height": 3, "width": 9} for n in (1, 2, 9)]
+    truth = [_annotation(11, 1, 3, LEFT), _annotation(12, 1, 3, NEXT), _annotation(13, 2, 5, LEFT),
+             _annotation(14, 9, 5, FAR)]  # fmt: skip
+    points = [{"id": 1, "image_id": 2, "category_id": 5, "point": [1, 0]},
+              {"id": 2, "image_id": 1, "category_id": 3, "point": [3, 0]},
+              {"id": 3, "image_id": 1, "category_id": 3, "point": [1, 1]}]  # fmt: skip
+    half = LEFT & (np.arange(3) < 1)[:, None]
+    rough = {1: half, 2: np.zeros((3, 9), bool), 3: LEFT | NEXT}
+    final = {1: encode_mask(half), 2: None, 3: encode_mask(LEFT)}
+    weak = {"images": images[:2], "categories": CATEGORIES, "annotations": points}
+    write_json(tmp_path / "train.json", {"images": images, "categories": CATEGORIES, "annotations": truth})
+    write_json(tmp_path / "weak.json", weak)
+    write_hidden_ids(tmp_path / "hidden_ids.csv", {1: 13, 2: 12, 3: 11})
+    proposals = [
+        {**p, "id": 70 + p["id"], "point_id": p["id"], "segmentation": encode_mask(rough[p["id"]]), "score": 0.5}
+        for p in points
+    ]
+    write_json(tmp_path / "proposals.json", {**weak, "annotations": proposals})
+    labels = [
+        {**p, "id": 90 + p["id"], "point_id": p["id"], "segmentation": final[p["id"]], "score": 0.5, "source": "pseudo"}
+        for p in points
+    ]
+    full = [{**_annotation(14, 9, 5, FAR), "source": "full"}]
+    write_json(tmp_path / "pseudo.json", {"images": images, "categories": CATEGORIES, "annotations": full + labels})
+    return tmp_path
+
+
+def _run(folder: Path, shown: int = 6) -> dict:
+    paths = {"hidden_ids": "hidden_ids.csv", "out": "q.csv", "shown": "q.shown.json"}
+    paths |= {name: f"{name}.json" for name in ("train", "weak", "proposals", "pseudo")}
+    quality.run(QualitySettings(shown=shown), **{name: folder / path for name, path in paths.items()})
+    return json.loads((folder / "q.csv.manifest.json").read_text())
+
+
+def test_rows_follow_the_points(run_folder: Path) -> None:
+    manifest = _run(run_folder)
+    rows = list(csv.DictReader((run_folder / "q.csv").open()))
+    assert [row["annotation_id"] for row in rows] == ["13", "12", "11"]
+    assert [row["status"] for row in rows] == ["masked", "unmasked", "masked"]
+    assert [float(row["iou_rough"]) for row in rows] == pytest.approx([0.5, 0, 0.6])
+    assert [float(row["iou_pseudo"]) for row in rows] == pytest.approx([0.5, 0, 1])
+    assert [row["touching"] for row in rows] == ["0", "1", "1"]
+    counts = manifest["counts"]
+    assert (counts["points"], counts["masked"], counts["unmasked"], counts["touching"]) == (3, 2, 1, 2)
+    assert counts["mean_iou_pseudo"] == pytest.approx(0.5)
+    assert counts["precision_50_pseudo"] == pytest.approx(1)
+    assert counts["recall_50_pseudo"] == pytest.approx(2 / 3, abs=1e-6)
+    assert set(manifest["outputs"]) == {"q.csv", "q.shown.json"}
+
+
+def test_shown_images_hold_all_masks(run_folder: Path) -> None:
+    _run(run_folder)
+    shown = json.loads((run_folder / "q.shown.json").read_text())
+    assert {image["id"] for image in shown["images"]} == {1, 2}
+    objects = {o["weak_id"]: o for image in shown["images"] for o in image["objects"]}
+    assert objects[2]["pseudo"] is None and objects[2]["truth"] == encode_mask(NEXT)
+    assert objects[3]["rough"] == encode_mask(LEFT | NEXT)
+    assert objects[1]["point"] == [1, 0]
+
+
+def test_a_point_without_hidden_mask_is_named(run_folder: Path) -> None:
+    write_hidden_ids(run_folder / "hidden_ids.csv", {1: 13, 3: 11})
+    with pytest.raises(InputError, match="point 2 of image 1"):
+        _run(run_folder)
+
+
+def test_images_are_spread_over_quality_and_repeatable() -> None:
+    rows = [PointQuality(n, n, n, 1, 9, 0, "masked", 1.0, 0.0, n / 100) for n in range(100)]
+    chosen = choose_images(rows, 6)
+    assert list(chosen)[:3] == [16, 50, 83]
+    assert len(chosen) == 6 and chosen == choose_images(rows, 6)
+    assert len(choose_images(rows[:2], 6)) == 2
+    assert choose_images([], 6) == {} == choose_images(rows, 0)
+
+
+def test_precision_and_recall_without_labels_or_objects() -> None:
+    truth = {"images": [{"id": 1, "height": 3, "width": 9}], "categories": CATEGORIES, "annotations": []}
+    assert precision_recall(truth, []) == (None, None)
+    truth["annotations"] = [_annotation(1, 1, 3, LEFT)]
+    assert precision_recall(truth, []) == (None, 0)
+    assert precision_recall(truth, [{**_annotation(8, 1, 5, LEFT), "score": 1.0}]) == (0, 0)
