@@ -83,6 +83,14 @@ class RefineNetSettings(Section):
     )
     heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the point's Gaussian, in px of the crop.")
     heatmap_radius: int = Field(19, ge=1, description="Distance in px beyond which the Gaussian is zero.")
+    point_maps: Literal["class", "shared"] = Field(
+        "class", description="Channels for the object's point: one per class (published), or one for all classes."
+    )
+    neighbours: bool = Field(False, description="A further map with the other points of the window: negative clicks.")
+    norm: Literal["batch", "group"] = Field("batch", description="Norm of ASPP and decoder (published: batch).")
+    rough_prior: float = Field(
+        0.0, ge=0, le=10, description="Logits by which the output leans to the rough mask from the start; 0: published."
+    )
 
     @model_validator(mode="after")
     def _radius_covers_sigma(self) -> "RefineNetSettings":

@@ -24,7 +24,12 @@ Seed = Field(0, ge=0, description="Random seed, from sN.")
 
 
 class PrepareSettings(Section):
-    """Nothing to set: the annotation files are inputs."""
+    """The check of the annotation files, which are inputs."""
+
+    zero_area: Literal["refuse", "drop"] = Field(
+        "refuse",
+        description="Annotations whose mask has no pixel (COCO's train2017 has two): refuse, or drop and count.",
+    )
 
 
 class GenerateSettings(Section):
@@ -146,6 +151,10 @@ class CropsSettings(Section):
 
     size: int = Field(256, ge=32, description="Side of a crop, px; a multiple of 32.")
     scale: float = Field(2.0, ge=1, description="Window over the rough mask's box.")
+    min_side: int = Field(1, ge=1, description="Least side of a window around a rough mask, px; 1: published.")
+    antialias: bool = Field(False, description="Smooth images that are shrunk to the crop (published: no).")
+    heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the stored heat map, px; as the refiner draws it.")
+    heatmap_radius: int = Field(19, ge=1, description="Radius of the stored heat map, px; as the refiner draws it.")
     shard_megabytes: int = Field(256, ge=1, le=256, description="Largest raw size of a shard.")
 
     @field_validator("size")
@@ -159,6 +168,7 @@ class CropsSettings(Section):
 class CropAugmentationSettings(Section):
     """Augmentation of crops; the heat map is drawn afterwards, from the moved point."""
 
+    aspect: float = Field(0.0, ge=0, lt=1, description="Largest change of width over height: 0.2 is 0.8 to 1.25.")
     zoom: tuple[float, float] = Field((0.7, 1.4), description="Random scale.")
     shift: float = Field(0.1, ge=0, le=0.5, description="Largest shift over the crop's side.")
     rotate: float = Field(0.0, ge=0, le=180, description="Largest rotation, degrees.")
@@ -176,6 +186,10 @@ class RefinerSection(Section):
     schedule: ScheduleSettings = ScheduleSettings()
     optimizer: OptimizerSection = OptimizerSection(name="adam", lr=1e-4)
     augmentation: CropAugmentationSettings = CropAugmentationSettings()
+    dice: Literal["pixels", "columns"] = Field(
+        "pixels", description="Soft Dice over all pixels, or the mean over pixel columns (what the published code does)."
+    )
+    cross_entropy: float = Field(0.0, ge=0, description="Weight of a cross entropy beside the Dice loss; 0: published.")
     checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")
 
 
