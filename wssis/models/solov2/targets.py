@@ -16,6 +16,7 @@ from wssis.models.solov2.network import MASK_STRIDE
 
 COVERED = 0.5
 MOST_COVERED_CELLS = 16
+FIXED_ONE = 2048
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def build_targets(
     starts = grids.square().cumsum(0) - grids.square()
     cells = int(sum(grid * grid for grid in settings.grids))
     centres, present = mass_centres(objects.masks)
-    small = central_majority(objects.masks)
+    small = _quarter([one.masks for one in instances], padded)
     on_level = _levels_of(objects.boxes, settings.scale_ranges) & (present & objects.has_mask)[:, None]
     instance, cell = _centre_cells(centres, objects.boxes, on_level, grids, starts, settings.sigma, padded)
     if settings.positives == "mask":
@@ -76,7 +77,7 @@ def build_targets(
     crowd = _crowd(instances, padded)
     if crowd is not None:
         ignored |= _cells_inside(crowd, settings.grids) & (owner < 0)
-    valid = None if crowd is None else 1 - central_majority(crowd).float()
+    valid = None if crowd is None else 1 - quarter_masks(crowd).float()
     return Targets(labels[owner], ignored, image, cell, instance, small, objects.weights, valid)
 
 
@@ -94,11 +95,30 @@ def mass_centres(masks: Tensor) -> tuple[Tensor, Tensor]:
     return moments / area.clamp(min=1e-6)[:, None], area > 0
 
 
-def central_majority(masks: Tensor) -> Tensor:
-    """uint8 (N, H, W) -> uint8 (N, H / 4, W / 4): 1 where at least 2 of the 4 central pixels of a 4 x 4 block are set."""
-    one, two = slice(1, None, MASK_STRIDE), slice(2, None, MASK_STRIDE)
-    total = masks[:, one, one] + masks[:, one, two] + masks[:, two, one] + masks[:, two, two]
-    return (total >= 2).to(torch.uint8)
+def quarter_masks(masks: Tensor) -> Tensor:
+    """uint8 (N, H, W), 0 or 1 -> uint8 (N, H / 4, W / 4), sizes rounded half up: bilinear, then 1 from one half on.
+
+    Where H and W are multiples of 4, that is: at least 2 of the 4 central pixels of each 4 x 4 block. Other sizes are
+    stretched a little, as by the published code, with its integer weights of 1/2048.
+    """
+    (top, low, down), (left, right, across) = (_taps(size, masks.device) for size in masks.shape[-2:])
+    upper, lower = masks.index_select(1, top), masks.index_select(1, low)
+    down = down[:, None]
+    columns = [
+        upper.index_select(2, side).int() * (FIXED_ONE - down) + lower.index_select(2, side).int() * down
+        for side in (left, right)
+    ]
+    total = columns[0] * (FIXED_ONE - across) + columns[1] * across
+    return (total >= FIXED_ONE * FIXED_ONE // 2).to(torch.uint8)
+
+
+def _taps(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """For each of size / 4 samples: the two pixels it lies between, and the second one's weight in 1/2048, int32."""
+    count = max(1, int(size / MASK_STRIDE + 0.5))
+    place = ((torch.arange(count, device=device) + 0.5).double() * (size / count) - 0.5).clamp(0, size - 1)
+    first = place.long()
+    weight = ((place - first) * FIXED_ONE).round().int()
+    return first, (first + 1).clamp(max=size - 1), weight
 
 
 def grid_cell(coordinate: Tensor, size: int, grids: Tensor) -> Tensor:
@@ -126,6 +146,14 @@ def _pad(masks: Tensor, padded: tuple[int, int]) -> Tensor:
     height, width = masks.shape[-2:]
     masks = masks.view(torch.uint8) if masks.dtype == torch.bool else masks
     return masks if (height, width) == padded else F.pad(masks, (0, padded[1] - width, 0, padded[0] - height))
+
+
+def _quarter(masks: list[Tensor], padded: tuple[int, int]) -> Tensor:
+    """bool or uint8 (N_b, H_b, W_b) per image -> uint8 (N, h, w), at stride 4 of the padded image."""
+    height, width = (size // MASK_STRIDE for size in padded)
+    if len({one.shape[-2:] for one in masks}) == 1:
+        masks = [torch.cat(masks)]
+    return torch.cat([_pad(quarter_masks(_pad(one, one.shape[-2:])), (height, width)) for one in masks])
 
 
 def _levels_of(boxes: Tensor, scale_ranges: tuple[tuple[float, float], ...]) -> Tensor:
