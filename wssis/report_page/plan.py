@@ -1,0 +1,80 @@
+"""What the report is told: which students and teachers the study has, and where their files are."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from wssis.config.section import Section
+from wssis.errors import InputError
+
+TEACHER = "teacher"
+BASE = "base"
+
+
+class PlannedArm(Section):
+    """An arm, as its module describes it."""
+
+    name: str
+    title: str
+    explanation: str
+    pays: tuple[Literal["full", "point"], ...]
+    pseudo: Literal["none", "rough", "refined"] = "none"
+
+
+class PlannedRow(Section):
+    """One student or teacher; all paths as the workflow knows them, relative to its working folder.
+
+    `run` holds full.json, weak.json and the manifests of split, points and proposals. Beside `scores` lie
+    detections.json, and the model's manifest.json and metrics.jsonl.
+    """
+
+    dataset: str
+    mix: str
+    full_percent: float
+    seed: str = Field(description="As in the path: s0.")
+    variant: str = BASE
+    arm: str = Field(description="Name of an arm, or teacher.")
+    run: str
+    scores: str
+    quality: str | None = Field(None, description="quality/{arm}.csv; null where the arm has none.")
+    predictions: str | None = Field(None, description="quality/{arm}.predictions.json, or null.")
+
+
+class Plan(Section):
+    """The whole study; `arms` in the order of the tables."""
+
+    study: str
+    arms: tuple[PlannedArm, ...]
+    rows: tuple[PlannedRow, ...] = Field(min_length=1)
+
+    def arm(self, name: str) -> PlannedArm:
+        """The arm of that name; the teacher is described here, since it is no arm."""
+        if name == TEACHER:
+            return TEACHER_ROW
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+TEACHER_ROW = PlannedArm(
+    name=TEACHER,
+    title="Teacher",
+    explanation="The network that makes the proposals, evaluated like any student: without prompts.",
+    pays=("full",),
+)
+
+
+def read_plan(text: str) -> Plan:
+    """Parse the plan.
+
+    Raises:
+        InputError: not the expected JSON, or a row with an arm that is not described.
+    """
+    try:
+        plan = Plan.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InputError(f"--plan: {problems}") from None
+    known = {arm.name for arm in plan.arms} | {TEACHER}
+    unknown = sorted({row.arm for row in plan.rows} - known)
+    if unknown:
+        raise InputError(f"--plan: rows of {', '.join(unknown)}, which `arms` does not describe")
+    return plan

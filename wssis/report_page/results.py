@@ -1,0 +1,189 @@
+"""The study's results, read from its files: one record per student and teacher, in groups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from wssis.config.stages import CostSettings
+from wssis.engine.label_costs import LabelCounts, LabelKind, count_labels, label_days
+from wssis.formats.coco import read_coco
+from wssis.formats.manifest import read_manifest
+from wssis.formats.scores import METRICS, read_scores
+from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
+
+ORACLE = "oracle"
+BASELINES = ("supervised", "supervised-short")
+SIDES = {"full": "full.json", "point": "weak.json"}
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Result:
+    """One evaluated network.
+
+    Attributes:
+        row, arm: what the plan says of it.
+        scores: content of scores.json.
+        manifest: of its training.
+        points: strategy and drift of the points, "none" for an arm that pays for none.
+        labelled: what the arm's labels are on, by label kind.
+        days: label days by cost model, `pointwssis` and `cheng`.
+    """
+
+    row: PlannedRow
+    arm: PlannedArm
+    scores: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    points: str
+    labelled: Mapping[LabelKind, LabelCounts]
+    days: Mapping[str, float]
+
+    @property
+    def iterations(self) -> int | None:
+        """Optimizer steps; None for imported weights."""
+        settings = self.manifest["settings"]
+        return None if settings.get("checkpoint") else settings["schedule"]["iterations"]
+
+    @property
+    def folder(self) -> Path:
+        """Where scores.json and detections.json are."""
+        return Path(self.row.scores).parent
+
+    def table_row(self, study: str) -> dict[str, Any]:
+        """The row of scores.csv."""
+        row = self.row
+        place = {key: getattr(row, key) for key in ("dataset", "mix", "full_percent", "seed", "variant", "arm")}
+        metrics = {key: None if self.scores[key] is None else round(self.scores[key], DECIMALS) for key in METRICS}
+        days = {f"label_days_{model}": round(value, DECIMALS) for model, value in self.days.items()}
+        rest = {"points": self.points, "iterations": self.iterations, "max_detections": self.scores["max_detections"]}
+        return {"study": study, **place, **rest, **metrics, **days}
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm over the seeds of a group.
+
+    Attributes:
+        seeds: result by seed, in the plan's order.
+    """
+
+    arm: PlannedArm
+    seeds: Mapping[str, Result]
+
+    def values(self, metric: str) -> list[float]:
+        """The metric's defined values, seed by seed."""
+        found = (result.scores[metric] for result in self.seeds.values())
+        return [value for value in found if value is not None]
+
+    def mean(self, metric: str) -> float | None:
+        """Mean over seeds; None where the metric is undefined for all."""
+        values = self.values(metric)
+        return mean(values) if values else None
+
+    def spread(self, metric: str) -> float | None:
+        """Standard deviation over seeds (n - 1); None for one seed."""
+        values = self.values(metric)
+        return stdev(values) if len(values) > 1 else None
+
+    @property
+    def days(self) -> dict[str, float]:
+        """Mean label days over seeds, by cost model."""
+        models = next(iter(self.seeds.values())).days
+        return {model: mean(result.days[model] for result in self.seeds.values()) for model in models}
+
+
+@dataclass(frozen=True)
+class Group:
+    """All arms of one data set, mix and variant; the oracle, which has a mix of its own, is in every group."""
+
+    dataset: str
+    mix: str
+    full_percent: float
+    variant: str
+    arms: Mapping[str, ArmResult]
+
+    @property
+    def key(self) -> str:
+        """A name fit for an HTML id."""
+        return f"{self.dataset}-{self.mix}-{self.variant}".replace(".", "_")
+
+    @property
+    def baseline(self) -> ArmResult | None:
+        """The supervised row with the higher mean AP on validation; None where none was run."""
+        rows = [self.arms[name] for name in BASELINES if name in self.arms]
+        return max(rows, key=lambda row: -1.0 if row.mean("AP") is None else row.mean("AP")) if rows else None
+
+    @property
+    def seeds(self) -> list[str]:
+        """Seeds of this mix, the oracle's own aside."""
+        own = [arm for name, arm in self.arms.items() if name != ORACLE] or list(self.arms.values())
+        return list(dict.fromkeys(seed for arm in own for seed in arm.seeds))
+
+    @property
+    def students(self) -> list[ArmResult]:
+        """Every arm but the teacher, which is a row of its own."""
+        return [arm for name, arm in self.arms.items() if name != TEACHER]
+
+
+def load_results(plan: Plan, cost: CostSettings) -> list[Result]:
+    """Read every row's scores, training manifest, point strategy and label cost.
+
+    Raises:
+        InputError: a file is missing or unreadable.
+    """
+    counts: dict[Path, LabelCounts] = {}
+    results = []
+    for row in plan.rows:
+        arm = plan.arm(row.arm)
+        for path in (Path(row.run) / SIDES[kind] for kind in arm.pays):
+            if path not in counts:
+                counts[path] = count_labels(read_coco(path))
+        results.append(_load(row, arm, {kind: counts[Path(row.run) / SIDES[kind]] for kind in arm.pays}, cost))
+    return results
+
+
+def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCounts], cost: CostSettings) -> Result:
+    return Result(
+        row=row,
+        arm=arm,
+        scores=read_scores(Path(row.scores)),
+        manifest=read_manifest(Path(row.scores).with_name("manifest.json")),
+        points=_points(Path(row.run)) if "point" in arm.pays else "none",
+        labelled=labelled,
+        days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
+    )
+
+
+def _points(run: Path) -> str:
+    settings = read_manifest(run / "points.manifest.json")["settings"]
+    drift = f"; drift {settings['drift']:g} px" if settings["drift"] else ""
+    return f"{settings['strategy']}{drift}"
+
+
+def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
+    """Group by data set, mix and variant; a group of the oracle alone is made only if there is no other."""
+    order = [TEACHER, *(arm.name for arm in plan.arms)]
+    keys = list(dict.fromkeys((r.row.dataset, r.row.full_percent, r.row.mix, r.row.variant) for r in results))
+    oracles = [r for r in results if r.row.arm == ORACLE]
+    groups = []
+    for dataset, percent, mix, variant in sorted(keys, key=lambda key: (key[0], key[1], key[3] != "base", key[3])):
+        own = [r for r in results if (r.row.dataset, r.row.mix, r.row.variant) == (dataset, mix, variant)]
+        others = any(r.row.arm != ORACLE for r in results if r.row.dataset == dataset)
+        if all(r.row.arm == ORACLE for r in own) and others:
+            continue
+        own += [r for r in oracles if r.row.dataset == dataset and r not in own and _same_variant(r, variant, oracles)]
+        arms = {name: _arm(name, own, plan) for name in order if any(r.row.arm == name for r in own)}
+        groups.append(Group(dataset, mix, percent, variant, arms))
+    return groups
+
+
+def _same_variant(result: Result, variant: str, oracles: Sequence[Result]) -> bool:
+    """A variant that has no oracle of its own is held against the base's."""
+    own = any(r.row.variant == variant and r.row.dataset == result.row.dataset for r in oracles)
+    return result.row.variant == (variant if own else "base")
+
+
+def _arm(name: str, results: Sequence[Result], plan: Plan) -> ArmResult:
+    return ArmResult(plan.arm(name), {r.row.seed: r for r in results if r.row.arm == name})
