@@ -28,7 +28,7 @@ class PrepareSettings(Section):
 
     zero_area: Literal["refuse", "drop"] = Field(
         "refuse",
-        description="Annotations whose mask has no pixel (COCO's train2017 has two): refuse, or drop and count.",
+        description="Annotations whose mask has no pixel (well-known sets have a few): refuse, or drop and count.",
     )
 
 
@@ -69,6 +69,14 @@ class SplitSettings(SplitSection):
     full_percent: float = Field(10.0, gt=0, le=100, description="Share of images with full masks.")
     unlabelled_percent: float = Field(0.0, ge=0, lt=100, description="Share of images nobody looked at.")
     seed: int = Seed
+
+    @model_validator(mode="after")
+    def _method_has_its_key(self) -> Self:
+        if self.method == "group" and self.group_key is None:
+            raise ValueError("method group needs group_key: the image key whose equal values stay together")
+        if self.method == "files" and self.full_ids is None and self.full_percent < 100:
+            raise ValueError("method files needs full_ids: a file of image ids (by_mix gives each mix its own)")
+        return self
 
 
 class PointsSection(Section):
@@ -146,15 +154,13 @@ class ProposalsSettings(ProposalsSection):
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
 
 
-class CropsSettings(Section):
+class CropsSection(Section):
     """Windows around proposals, as tensors."""
 
     size: int = Field(256, ge=32, description="Side of a crop, px; a multiple of 32.")
     scale: float = Field(2.0, ge=1, description="Window over the rough mask's box.")
     min_side: int = Field(1, ge=1, description="Least side of a window around a rough mask, px; 1: published.")
     antialias: bool = Field(False, description="Smooth images that are shrunk to the crop (published: no).")
-    heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the stored heat map, px; as the refiner draws it.")
-    heatmap_radius: int = Field(19, ge=1, description="Radius of the stored heat map, px; as the refiner draws it.")
     shard_megabytes: int = Field(256, ge=1, le=256, description="Largest raw size of a shard.")
 
     @field_validator("size")
@@ -163,6 +169,13 @@ class CropsSettings(Section):
         if size % 32:
             raise ValueError(f"crop size must be a multiple of 32 (32, 64, 96, ...), not {size}")
         return size
+
+
+class CropsSettings(CropsSection):
+    """The crops of one mix and seed, with the refiner's heat map for the reader's eye."""
+
+    heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the stored heat map, px, as the refiner has it.")
+    heatmap_radius: int = Field(19, ge=1, description="Radius of the stored heat map, px, as the refiner has it.")
 
 
 class CropAugmentationSettings(Section):
@@ -187,7 +200,7 @@ class RefinerSection(Section):
     optimizer: OptimizerSection = OptimizerSection(name="adam", lr=1e-4)
     augmentation: CropAugmentationSettings = CropAugmentationSettings()
     dice: Literal["pixels", "columns"] = Field(
-        "pixels", description="Soft Dice over all pixels, or the mean over pixel columns (what the published code does)."
+        "pixels", description="Soft Dice over all pixels, or the mean over pixel columns (what the published code has)."
     )
     cross_entropy: float = Field(0.0, ge=0, description="Weight of a cross entropy beside the Dice loss; 0: published.")
     checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")

@@ -1,0 +1,235 @@
+"""From the study to one stage's settings: its section, the overrides of its mix, seeds, threads and the arm's part."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wssis.arms.arm import Arm
+from wssis.arms.registry import get_arm
+from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
+from wssis.config.section import Section
+from wssis.config.stages import (
+    CropsSettings,
+    EvaluateSettings,
+    FoldSettings,
+    GenerateSettings,
+    PointsSettings,
+    PrepareSettings,
+    ProposalsSettings,
+    PseudoSettings,
+    QualitySettings,
+    RefinerSettings,
+    ReportSettings,
+    SplitSettings,
+    StudentSettings,
+    TeacherSettings,
+)
+from wssis.config.study import Study
+from wssis.config.training import InferenceSettings, ScheduleSettings
+
+Side = Literal["full", "weak"]
+UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Where in the study a stage runs; `mix`, `seed` are None for the stages of a whole data set."""
+
+    dataset: str | None
+    mix: str | None
+    seed: str | None
+    variant: str
+    arm: str | None
+    fold: int | None
+    side: Side | None
+
+    @property
+    def number(self) -> int:
+        """3 of s3."""
+        if self.seed is None:
+            raise ValueError("this stage needs a seed")
+        return int(self.seed.removeprefix("s"))
+
+    @property
+    def the_arm(self) -> Arm:
+        """The arm, which this stage needs."""
+        if self.arm is None:
+            raise ValueError("this stage needs an arm")
+        return get_arm(self.arm)
+
+
+def resolve(
+    config: Study,
+    stage: str,
+    *,
+    dataset: str | None = None,
+    mix: str | None = None,
+    seed: str | None = None,
+    variant: str = "base",
+    arm: str | None = None,
+    fold: int | None = None,
+    side: Side | None = None,
+) -> Section:
+    """Exactly what one run of a stage is given.
+
+    Args:
+        config: a validated study.
+        stage: name of the stage's module, such as `teacher`, `check_images`, `proposals`.
+        seed: such as `s3`; split and points get `seeds.split`, trainings `seeds.training`, or else 3.
+        arm: needed by `pseudo` and `student`.
+        fold: needed by `fold`.
+        side: for `proposals`: of weak images, where the refiner's pairs have no say.
+
+    Raises:
+        ValueError: a coordinate is missing that the stage needs, or (pydantic's subclass) the settings are illegal.
+    """
+    if variant != "base":
+        raise ValueError(f"unknown variant {variant!r}; base is the only one")
+    if stage not in RESOLVERS:
+        raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(RESOLVERS)}")
+    return RESOLVERS[stage](config, Coordinates(dataset, mix, seed, variant, arm, fold, side))
+
+
+def settings_json(section: Section) -> str:
+    """Compact JSON with sorted keys: equal settings are equal text."""
+    return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def mix_of(config: Study, name: str) -> Mix:
+    """The configured mix of that name, or what the shorthand `10pct` stands for; ValueError otherwise."""
+    return config.mixes[name] if name in config.mixes else parse_shorthand(name)
+
+
+def full_percent(config: Study, name: str) -> float:
+    """Percent of the images with masks; 100 for the oracle's mix."""
+    return 100.0 if name == ORACLE_MIX else mix_of(config, name).full
+
+
+def merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `overrides` laid over it, mapping by mapping; all else, lists too, is replaced.
+
+    >>> merged({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}})
+    {'a': {'b': 1, 'c': [3]}}
+    """
+    result = dict(base)
+    for key, value in overrides.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(old, value) if both else value
+    return result
+
+
+def _section(section: Section, at: Coordinates, drop: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A section as a dict, with the overrides of the mix, without the keys that only the resolver reads."""
+    values = section.model_dump()
+    overrides = values.pop("by_mix", {}).get(at.mix, {})
+    return {key: value for key, value in merged(values, overrides).items() if key not in drop}
+
+
+def _split_seed(config: Study, at: Coordinates) -> int:
+    return at.number if config.seeds.split is None else config.seeds.split
+
+
+def _training_seed(config: Study, at: Coordinates) -> int:
+    return at.number if config.seeds.training is None else config.seeds.training
+
+
+def _with_threads(config: Study, values: dict[str, Any]) -> dict[str, Any]:
+    return merged(values, {"optimizer": {"threads": config.threads}})
+
+
+def _generate(config: Study, at: Coordinates) -> Section:
+    values = config.datasets[at.dataset].model_dump(exclude={"kind"})
+    return GenerateSettings(**values)
+
+
+def _split(config: Study, at: Coordinates) -> Section:
+    if at.mix == ORACLE_MIX:
+        shares = {"full_percent": 100.0, "unlabelled_percent": 0.0}
+    else:
+        mix = mix_of(config, at.mix)
+        shares = {"full_percent": mix.full, "unlabelled_percent": mix.unlabelled}
+    return SplitSettings(**_section(config.split, at), **shares, seed=_split_seed(config, at))
+
+
+def _points(config: Study, at: Coordinates) -> Section:
+    return PointsSettings(**_section(config.points, at), seed=_split_seed(config, at))
+
+
+def _teacher(config: Study, at: Coordinates) -> Section:
+    values = _with_threads(config, _section(config.teacher, at))
+    return TeacherSettings(**values, seed=_training_seed(config, at))
+
+
+def _fold(config: Study, at: Coordinates) -> Section:
+    """The teacher's settings; its snapshots and its checkpoint are not the folds'."""
+    values = _with_threads(config, _section(config.teacher, at, drop=("snapshots", "checkpoint")))
+    if at.fold is None:
+        raise ValueError("this stage needs a fold")
+    return FoldSettings(**values, folds=config.refiner.folds, fold=at.fold, seed=_training_seed(config, at))
+
+
+def _inference(config: Study) -> InferenceSettings:
+    return InferenceSettings(**config.inference.model_dump(), threads=config.threads)
+
+
+def _proposals_inference(config: Study) -> InferenceSettings:
+    """Without what point guidance never reads, so that a new detection threshold does not rerun the proposals."""
+    unread = set(UNSEEN_BY_PROPOSALS) | ({"nms_iou"} if config.proposals.filter == "ours" else set())
+    return InferenceSettings(**config.inference.model_dump(exclude=unread), threads=config.threads)
+
+
+def _proposals(config: Study, at: Coordinates) -> Section:
+    values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
+    if at.side == "weak":
+        return ProposalsSettings(**values)
+    if config.refiner.pairs == "snapshots":
+        return ProposalsSettings(**values, pairs="snapshots")
+    return ProposalsSettings(**values, folds=config.refiner.folds, fold_seed=_training_seed(config, at))
+
+
+def _crops(config: Study, at: Coordinates) -> Section:
+    """With the heat map that the refiner of this mix draws: the store shows its reader the same one."""
+    network = _section(config.refiner, at)["network"]
+    heat_map = {key: network[key] for key in ("heatmap_sigma", "heatmap_radius")}
+    return CropsSettings(**_section(config.crops, at), **heat_map)
+
+
+def _refiner(config: Study, at: Coordinates) -> Section:
+    values = _with_threads(config, _section(config.refiner, at, drop=("pairs", "folds")))
+    return RefinerSettings(**values, seed=_training_seed(config, at))
+
+
+def _pseudo(config: Study, at: Coordinates) -> Section:
+    return PseudoSettings(**_section(config.pseudo, at), masks=at.the_arm.pseudo, threads=config.threads)
+
+
+def _student(config: Study, at: Coordinates) -> Section:
+    factor = at.the_arm.iterations(full_percent(config, at.mix))
+    values = _with_threads(config, _section(config.student, at))
+    schedule = ScheduleSettings(**values.pop("schedule")).scaled(factor)
+    return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
+def _evaluate(config: Study, at: Coordinates) -> Section:
+    return EvaluateSettings(**_section(config.evaluate, at), inference=_inference(config))
+
+
+RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
+    "prepare": lambda config, at: PrepareSettings(),
+    "generate": _generate,
+    "check_images": lambda config, at: PrepareSettings(),
+    "split": _split,
+    "points": _points,
+    "teacher": _teacher,
+    "fold": _fold,
+    "proposals": _proposals,
+    "crops": _crops,
+    "refiner": _refiner,
+    "pseudo": _pseudo,
+    "student": _student,
+    "evaluate": _evaluate,
+    "quality": lambda config, at: QualitySettings(**_section(config.quality, at)),
+    "report": lambda config, at: ReportSettings(**_section(config.report, at)),
+}

@@ -1,0 +1,121 @@
+"""The root of config.yaml: one study, what it runs, and the sections of its stages."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from wssis.config.mixes import NAMED, Mix
+from wssis.config.section import Section
+from wssis.config.stages import (
+    CropsSection,
+    EvaluateSection,
+    GenerateSettings,
+    PointsSection,
+    ProposalsSection,
+    PseudoSection,
+    QualitySettings,
+    RefinerSection,
+    ReportSettings,
+    SplitSection,
+    StudentSection,
+    TeacherSection,
+)
+from wssis.config.training import InferenceSection
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")]
+SeedName = Annotated[str, Field(pattern=r"^s(0|[1-9]\d*)$")]
+MixName = Annotated[str, Field(pattern=NAMED)]
+Overrides = dict[str, dict[str, Any]]
+
+
+class RunSection(Section):
+    """What the study runs: every data set x mix x seed x arm x variant. Lists, which a study file replaces."""
+
+    datasets: tuple[Name, ...] = Field(min_length=1, description="Data sets, each defined under `datasets`.")
+    mixes: tuple[str, ...] = Field(
+        min_length=1, description="Mixes: 10pct is short for 10 % masks and points on the rest; or names from `mixes`."
+    )
+    seeds: tuple[SeedName, ...] = Field(min_length=1, description="Seeds: s0, s1, ...")
+    arms: tuple[str, ...] = Field(min_length=1, description="Arms: the modules of wssis/arms, by name.")
+    variants: tuple[str, ...] = Field(
+        ("base",), min_length=1, description="Variants of the settings; base is the only one."
+    )
+
+
+class CocoDataset(Section):
+    """A data set in COCO format."""
+
+    kind: Literal["coco"] = Field(description="coco: image folders and COCO annotation files.")
+    train_annotations: str = Field(description="COCO file of the training images.")
+    val_annotations: str = Field(description="COCO file of the validation images.")
+    train_images: str = Field(description="Folder of the training images; a location, may move without a rerun.")
+    val_images: str = Field(description="Folder of the validation images.")
+
+
+class ShapesDataset(GenerateSettings):
+    """The embedded data set, drawn by the study itself."""
+
+    kind: Literal["shapes"] = Field(description="shapes: the embedded data set.")
+
+
+Dataset = Annotated[CocoDataset | ShapesDataset, Field(discriminator="kind")]
+
+
+class SeedsSection(Section):
+    """Seed sN sets split and training alike; a number here holds one of them still."""
+
+    split: int | None = Field(None, ge=0, description="Seed of split and points; null: N of sN.")
+    training: int | None = Field(None, ge=0, description="Seed of all trainings; null: N of sN.")
+
+
+class ByMix(Section):
+    """What may differ between mixes: published schedules depend on how many images have masks."""
+
+    by_mix: Overrides = Field({}, description="Keys of this section for single mixes: {1pct: {...}}.")
+
+
+class SplitKeys(SplitSection, ByMix):
+    """Which images have masks, which have points."""
+
+
+class TeacherKeys(TeacherSection, ByMix):
+    """The teacher: SOLOv2 on the fully labelled images. Fold teachers share these keys."""
+
+
+class RefinerKeys(RefinerSection, ByMix):
+    """MaskRefineNet, and where its training pairs come from."""
+
+    pairs: Literal["crossfit", "snapshots"] = Field(
+        "crossfit",
+        description="Pairs from fold teachers on images they have not seen, or from two snapshots (published).",
+    )
+    folds: int = Field(2, ge=2, le=20, description="Number of folds K (pairs: crossfit).")
+
+
+class Study(Section):
+    """One study."""
+
+    study: Name = Field(description="Name of the study, and of its folder in results/.")
+    run: RunSection
+    datasets: dict[Name, Dataset] = Field(
+        min_length=1, description="Data sets a study may run: kind shapes (embedded) or coco (folders and files)."
+    )
+    mixes: dict[MixName, Mix] = Field(
+        {}, description="Named mixes {full, point, unlabelled}; 10pct needs no definition."
+    )
+    seeds: SeedsSection = SeedsSection()
+    threads: int = Field(
+        2, ge=1, description="Compute threads of every stage on a CPU; part of the last bits of a result."
+    )
+    inference: InferenceSection = InferenceSection()
+    split: SplitKeys = SplitKeys()
+    points: PointsSection = PointsSection()
+    teacher: TeacherKeys = TeacherKeys()
+    proposals: ProposalsSection = ProposalsSection()
+    crops: CropsSection = CropsSection()
+    refiner: RefinerKeys = RefinerKeys()
+    pseudo: PseudoSection = PseudoSection()
+    student: StudentSection = StudentSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    quality: QualitySettings = QualitySettings()
+    report: ReportSettings = ReportSettings()

@@ -1,0 +1,137 @@
+"""Refuse bad settings before anything runs: every problem at once, each with its key and the legal values."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from wssis.arms.registry import arms
+from wssis.config.messages import problems_of
+from wssis.config.mixes import ORACLE_MIX
+from wssis.config.resolve import RESOLVERS, merged, mix_of, resolve
+from wssis.config.section import Section
+from wssis.config.study import ByMix, Study
+from wssis.errors import InputError
+
+EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+RESERVED_DATASETS = ("report",)
+
+
+def validate_study(raw: Mapping[str, Any]) -> Study:
+    """The study that a merged configuration describes, with every stage's settings checked for every mix and arm.
+
+    Raises:
+        InputError: anything is illegal; one line per problem.
+    """
+    try:
+        study = Study.model_validate_json(json.dumps(_numbers(raw), default=str), strict=True)
+    except ValidationError as error:
+        raise _refusal(problems_of(error, Study)) from None
+    problems = list(_run_problems(study))
+    if not problems:
+        problems = list(_override_problems(study))
+    if not problems:
+        problems = list(dict.fromkeys(_stage_problems(study)))
+    if problems:
+        raise _refusal(problems)
+    return study
+
+
+def _refusal(problems: Sequence[str]) -> InputError:
+    head = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return InputError("\n".join([f"{head} in the study's settings:", *(f"  {problem}" for problem in problems)]))
+
+
+def _numbers(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text (it wants 1.0e-3); everybody means the number."""
+    if isinstance(value, Mapping):
+        return {str(key): _numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(item) for item in value]
+    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
+
+
+def _run_problems(study: Study) -> Iterator[str]:
+    """What `run` lists: defined, legal, and each once."""
+    for key, names in study.run.model_dump().items():
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"run.{key}: {name!r} is listed twice; each may occur once"
+    for name in study.run.datasets:
+        if name not in study.datasets:
+            yield f"run.datasets: {name!r} is not defined; defined under datasets: {', '.join(sorted(study.datasets))}"
+    for name in study.datasets:
+        if name in RESERVED_DATASETS:
+            yield f"datasets.{name}: this name is taken by the folder results/{study.study}/{name}; choose another"
+    for name in study.run.arms:
+        if name not in arms():
+            yield f"run.arms: unknown arm {name!r}; legal: {', '.join(arms())}"
+    for name in study.run.variants:
+        if name != "base":
+            yield f"run.variants: unknown variant {name!r}; legal: base"
+    for name in study.run.mixes:
+        yield from _mix_problems(study, name, "run.mixes")
+
+
+def _mix_problems(study: Study, name: str, key: str) -> Iterator[str]:
+    try:
+        mix = mix_of(study, name)
+    except ValueError as error:
+        yield f"{key}: {error}"
+        return
+    paying = [arm for arm in study.run.arms if arm in arms() and "point" in arms()[arm].pays]
+    if key == "run.mixes" and paying and mix.point == 0:
+        yield f"run.mixes: {name!r} has no points (point: 0), which {', '.join(paying)} cannot do without"
+
+
+def _override_problems(study: Study) -> Iterator[str]:
+    """Each section as one mix has it, checked like the section itself."""
+    for name, section in study:
+        if not isinstance(section, ByMix):
+            continue
+        base = section.model_dump(mode="json", exclude={"by_mix"})
+        for mix, overrides in section.by_mix.items():
+            key = f"{name}.by_mix.{mix}"
+            yield from _mix_problems(study, mix, key)
+            if "by_mix" in overrides:
+                yield f"{key}.by_mix: overrides do not nest"
+                continue
+            try:
+                type(section).model_validate_json(json.dumps(merged(base, overrides)), strict=True)
+            except ValidationError as error:
+                yield from problems_of(error, type(section), key)
+
+
+def _stage_problems(study: Study) -> Iterator[str]:
+    """Every stage's settings at every mix and arm of the study."""
+    seed = study.run.seeds[0]
+    whole = ("prepare", "check_images", "quality", "report", "evaluate", "generate")
+    for mix in _all_mixes(study):
+        for stage in RESOLVERS:
+            if stage in whole or (mix == ORACLE_MIX and stage not in ("split", "student")):
+                continue
+            for arm in _arms_at(study, stage, mix):
+                yield from _resolve_problems(study, stage, mix, seed, arm)
+
+
+def _all_mixes(study: Study) -> list[str]:
+    oracle = any(arms()[arm].mix == ORACLE_MIX for arm in study.run.arms)
+    return [*study.run.mixes, *([ORACLE_MIX] if oracle else [])]
+
+
+def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
+    """The arms whose settings of that stage differ; [None] where they do not."""
+    if stage not in ("pseudo", "student"):
+        return [None]
+    here = [arm for arm in study.run.arms if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
+    return [arm for arm in here if stage == "student" or arms()[arm].pseudo != "none"]
+
+
+def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | None) -> Iterator[str]:
+    try:
+        resolve(study, stage, mix=mix, seed=seed, arm=arm, fold=0)
+    except ValidationError as error:
+        model: type[Section] = Study
+        where = f"{'teacher' if stage == 'fold' else stage} at {mix}" + (f", arm {arm}" if arm else "")
+        yield from (f"{where}: {problem}" for problem in problems_of(error, model))
