@@ -26,7 +26,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
     """
     path = Path(path)
     try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run the stage that writes it") from None
     if not lines or lines[0] != list(columns):
