@@ -18,9 +18,7 @@ from wssis.config.stages import (
     PrepareSettings,
     ProposalsSettings,
     PseudoSettings,
-    QualitySettings,
     RefinerSettings,
-    ReportSettings,
     SplitSettings,
     StudentSettings,
     TeacherSettings,
@@ -29,6 +27,7 @@ from wssis.config.study import Study
 from wssis.config.training import InferenceSettings, ScheduleSettings
 
 Side = Literal["full", "weak"]
+REFINER_WORKFLOW_KEYS = ("pairs", "folds")
 UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
 
 
@@ -196,8 +195,15 @@ def _crops(config: Study, at: Coordinates) -> Section:
     return CropsSettings(**_section(config.crops, at), **heat_map)
 
 
+def _crops(config: Study, at: Coordinates) -> Section:
+    """The stored heat map is the refiner's, at the same mix."""
+    network = RefinerSettings(**_section(config.refiner, at, drop=REFINER_WORKFLOW_KEYS)).network
+    heatmap = {"heatmap_sigma": network.heatmap_sigma, "heatmap_radius": network.heatmap_radius}
+    return CropsSettings(**_section(config.crops, at), **heatmap)
+
+
 def _refiner(config: Study, at: Coordinates) -> Section:
-    values = _with_threads(config, _section(config.refiner, at, drop=("pairs", "folds")))
+    values = _with_threads(config, _section(config.refiner, at, drop=REFINER_WORKFLOW_KEYS))
     return RefinerSettings(**values, seed=_training_seed(config, at))
 
 
@@ -217,9 +223,9 @@ def _evaluate(config: Study, at: Coordinates) -> Section:
 
 
 RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
-    "prepare": lambda config, at: PrepareSettings(),
+    "prepare": lambda config, at: config.prepare,
     "generate": _generate,
-    "check_images": lambda config, at: PrepareSettings(),
+    "check_images": lambda config, at: PrepareSettings(),  # images are checked alike, whatever `prepare` says
     "split": _split,
     "points": _points,
     "teacher": _teacher,
@@ -230,6 +236,6 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "pseudo": _pseudo,
     "student": _student,
     "evaluate": _evaluate,
-    "quality": lambda config, at: QualitySettings(**_section(config.quality, at)),
-    "report": lambda config, at: ReportSettings(**_section(config.report, at)),
+    "quality": lambda config, at: config.quality,
+    "report": lambda config, at: config.report,
 }

@@ -11,6 +11,7 @@ from wssis.config.stages import (
     EvaluateSection,
     GenerateSettings,
     PointsSection,
+    PrepareSettings,
     ProposalsSection,
     PseudoSection,
     QualitySettings,
@@ -108,6 +109,7 @@ class Study(Section):
         2, ge=1, description="Compute threads of every stage on a CPU; part of the last bits of a result."
     )
     inference: InferenceSection = InferenceSection()
+    prepare: PrepareSettings = PrepareSettings()
     split: SplitKeys = SplitKeys()
     points: PointsSection = PointsSection()
     teacher: TeacherKeys = TeacherKeys()
