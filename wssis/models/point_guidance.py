@@ -32,8 +32,8 @@ class PointProposals:
     """Records of one image's points; M records, in the order of the points (ours) or of falling score (published).
 
     index: int64 (M,), which point; masks: bool (M, H0, W0); level: int64 (M,); score, maskness, category_score:
-    float32 (M,), where score is the product (ours) or the maskness (published); fallback: bool (M,), a level that ranked
-    higher was empty; fate: one word per given point, N in all, also for those without a record.
+    float32 (M,), where score is the product (ours) or the maskness (published); fallback: bool (M,), a level that
+    ranked higher was empty; fate: one word per given point, N in all, also for those without a record.
     """
 
     index: Tensor
@@ -120,7 +120,7 @@ def _ours(
 ) -> PointProposals:
     """One record per point. An empty level ranks by its category score alone and is passed over."""
     empty = candidates.area == 0
-    ranked = torch.where(empty, candidates.category, candidates.value).argsort(1, descending=True, stable=True)
+    ranked = torch.where(empty, candidates.category, candidates.value).argsort(dim=1, descending=True, stable=True)
     count, levels = ranked.shape
     rank = torch.zeros(count, dtype=torch.int64, device=ranked.device)
     masks = torch.zeros((count, *original_size), dtype=torch.bool, device=features.device)
@@ -140,7 +140,8 @@ def _ours(
     maskness, category = (v.gather(1, level[:, None])[:, 0] for v in (candidates.maskness, candidates.category))
     maskness = maskness.masked_fill(lost, 0)
     fallback = rank > 0
-    fate = [EMPTY if gone else FALLBACK if fell else KEPT for gone, fell in zip(lost.tolist(), fallback.tolist(), strict=True)]
+    fates = zip(lost.tolist(), fallback.tolist(), strict=True)
+    fate = [EMPTY if gone else FALLBACK if fell else KEPT for gone, fell in fates]
     index = torch.arange(count, device=ranked.device)
     return PointProposals(index, masks, level, maskness * category, maskness, category, fallback, fate)
 

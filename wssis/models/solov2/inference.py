@@ -90,7 +90,7 @@ def _cell_masks(kernels: Tensor, features: Tensor, threshold: float) -> CellMask
 def full_size_masks(
     kernels: Tensor, features: Tensor, image_size: tuple[int, int], original_size: tuple[int, int], threshold: float
 ) -> Tensor:
-    """Masks of N kernels at the original size, bool (N, H0, W0): probabilities x 4, cropped, resized, then `threshold`."""
+    """Masks of N kernels at the original size, bool (N, H0, W0): probabilities enlarged, then `threshold`."""
     step = max(1, CHUNK_VALUES // (MASK_STRIDE**2 * features[0].numel()))
     empty = torch.zeros((0, *original_size), dtype=torch.bool, device=features.device)
     parts = [enlarge(probabilities(p, features), image_size, original_size) > threshold for p in kernels.split(step)]
@@ -98,7 +98,7 @@ def full_size_masks(
 
 
 def enlarge(probability: Tensor, image_size: tuple[int, int], original_size: tuple[int, int]) -> Tensor:
-    """Probabilities at stride 4 (N, h, w) -> (N, H0, W0): bilinear x 4, padding cut off, bilinear to the original size."""
+    """Probabilities at stride 4 (N, h, w) -> (N, H0, W0): bilinear x 4, padding cut off, bilinear to that size."""
     large = F.interpolate(probability[None], scale_factor=MASK_STRIDE, mode="bilinear", align_corners=False)
     large = large[:, :, : image_size[0], : image_size[1]]
     if image_size != original_size:

@@ -10,9 +10,9 @@ from torch import Tensor
 class Instances:
     """The objects of one image, in px of the network's input; N objects, image H x W before padding.
 
-    masks: bool or uint8 (N, H, W); labels: int64 (N,), class indices; boxes: float32 (N, 4), xyxy with exclusive x2, y2;
-    points: float32 (N, 2), [x, y], only read where `has_mask` is False; has_mask: bool (N,); weights: float32 (N,),
-    of the mask loss; ignore: bool (H, W), pixels of crowd regions, or None.
+    masks: bool or uint8 (N, H, W); labels: int64 (N,), class indices; boxes: float32 (N, 4), xyxy with exclusive
+    x2, y2; points: float32 (N, 2), [x, y], only read where `has_mask` is False; has_mask: bool (N,); weights: float32
+    (N,), of the mask loss; ignore: bool (H, W), pixels of crowd regions, or None.
     """
 
     masks: Tensor
@@ -49,11 +49,23 @@ def from_masks(masks: Tensor, labels: Tensor, ignore: Tensor | None = None) -> I
     columns, rows = masks.amax(1) > 0, masks.amax(2) > 0
     present = columns.any(1)
     boxes = torch.stack([_first(columns), _first(rows), _last(columns), _last(rows)], 1).float() * present[:, None]
-    x, y = (torch.arange(n, dtype=torch.float32, device=device) for n in (masks.shape[2], masks.shape[1]))
-    area = masks.sum((1, 2), dtype=torch.float32).clamp(min=1e-6)
-    points = torch.stack([masks.sum(1, dtype=torch.float32) @ x, masks.sum(2, dtype=torch.float32) @ y], 1) / area[:, None]
+    points, _ = mass_centres(masks)
     ones = torch.ones(count, device=device)
     return Instances(masks, labels, boxes, points, ones.bool(), ones, ignore)
+
+
+def mass_centres(masks: Tensor) -> tuple[Tensor, Tensor]:
+    """uint8 (N, H, W) -> centres of mass in pixel indices, float32 (N, 2) as [x, y], and bool (N,): any pixel at all.
+
+    >>> mass_centres(torch.tensor([[[0, 0, 0], [0, 1, 1]]], dtype=torch.uint8))
+    (tensor([[1.5000, 1.0000]]), tensor([True]))
+    """
+    columns, rows = masks.sum(1, dtype=torch.float32), masks.sum(2, dtype=torch.float32)
+    area = columns.sum(1)
+    x = torch.arange(columns.shape[1], device=masks.device, dtype=torch.float32)
+    y = torch.arange(rows.shape[1], device=masks.device, dtype=torch.float32)
+    moments = torch.stack([(columns * x).sum(1), (rows * y).sum(1)], 1)
+    return moments / area.clamp(min=1e-6)[:, None], area > 0
 
 
 def _first(flags: Tensor) -> Tensor:

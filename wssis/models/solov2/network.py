@@ -45,7 +45,8 @@ class DenseOutputs:
 
     def float(self) -> "DenseOutputs":
         """The same in float32 (after autocast)."""
-        return DenseOutputs([c.float() for c in self.category], [k.float() for k in self.kernel], self.mask_features.float())
+        category, kernel = ([tensor.float() for tensor in tensors] for tensors in (self.category, self.kernel))
+        return DenseOutputs(category, kernel, self.mask_features.float())
 
 
 class SOLOv2(nn.Module):

@@ -19,9 +19,7 @@ def pairwise_iou(masks: Tensor) -> Tensor:
     return overlap / (area[:, None] + area - overlap).clamp(min=1)
 
 
-def matrix_nms(
-    iou: Tensor, labels: Tensor, scores: Tensor, kernel: str = "gaussian", sigma: float = 2.0
-) -> Tensor:
+def matrix_nms(iou: Tensor, labels: Tensor, scores: Tensor, kernel: str = "gaussian", sigma: float = 2.0) -> Tensor:
     """Decayed scores, float32 (N,), of candidates sorted by falling score; only the same label decays.
 
     iou: (N, N); labels: int64 (N,); scores: float32 (N,); kernel: gaussian or linear.
@@ -38,7 +36,7 @@ def matrix_nms(
 
 
 def mask_nms(iou: Tensor, labels: Tensor, threshold: float) -> Tensor:
-    """Greedy: bool (N,), True for candidates that no kept, better one of the same label overlaps by more than `threshold`."""
+    """Greedy: bool (N,), False for candidates that a kept, better one of the same label overlaps by more than that."""
     rivals = ((iou > threshold) & (labels[:, None] == labels)).cpu()
     keep = torch.ones(len(labels), dtype=torch.bool)
     for i in range(len(labels)):

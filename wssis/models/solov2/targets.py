@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wssis.config.network import SOLOv2Settings
-from wssis.models.solov2.instances import Instances
+from wssis.models.solov2.instances import Instances, mass_centres
 from wssis.models.solov2.network import MASK_STRIDE
 
 COVERED = 0.5
@@ -79,20 +79,6 @@ def build_targets(
         ignored |= _cells_inside(crowd, settings.grids) & (owner < 0)
     valid = None if crowd is None else 1 - quarter_masks(crowd).float()
     return Targets(labels[owner], ignored, image, cell, instance, small, objects.weights, valid)
-
-
-def mass_centres(masks: Tensor) -> tuple[Tensor, Tensor]:
-    """uint8 (N, H, W) -> centres of mass in pixel indices, float32 (N, 2) as [x, y], and bool (N,): any pixel at all.
-
-    >>> mass_centres(torch.tensor([[[0, 0, 0], [0, 1, 1]]], dtype=torch.uint8))
-    (tensor([[1.5000, 1.0000]]), tensor([True]))
-    """
-    columns, rows = masks.sum(1, dtype=torch.float32), masks.sum(2, dtype=torch.float32)
-    area = columns.sum(1)
-    x = torch.arange(columns.shape[1], device=masks.device, dtype=torch.float32)
-    y = torch.arange(rows.shape[1], device=masks.device, dtype=torch.float32)
-    moments = torch.stack([(columns * x).sum(1), (rows * y).sum(1)], 1)
-    return moments / area.clamp(min=1e-6)[:, None], area > 0
 
 
 def quarter_masks(masks: Tensor) -> Tensor:
@@ -172,7 +158,10 @@ def _centre_cells(
     sigma: float,
     padded: tuple[int, int],
 ) -> tuple[Tensor, Tensor]:
-    """Cells within sigma x half box of the centre of mass, at most one away: instance and cell index, int64 (P,) each."""
+    """Cells within sigma x half box of the centre of mass, at most one away.
+
+    Returns instance and cell index of each pair, int64 (P,).
+    """
     spans = []
     for axis, size in ((1, padded[0]), (0, padded[1])):
         centre = centres[:, axis]
@@ -197,13 +186,17 @@ def _covered_cells(
     padded: tuple[int, int],
     centre: tuple[Tensor, Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Cells at least half covered by the mask, the 16 nearest to the centre of mass; centre cells where there are none."""
+    """Cells at least half covered by the mask, the 16 nearest to its centre of mass; centre cells where there are none.
+
+    `centre` and the returned pairs: instance and cell index, int64 (P,).
+    """
     instances, cells, covered = [], [], torch.zeros_like(on_level)
     start = 0
     for level, grid in enumerate(grids):
         coverage = F.adaptive_avg_pool2d(small[:, None].float(), grid).flatten(1)
         place = (torch.arange(grid, device=small.device) + 0.5) / grid
-        away = (place * padded[1] - centres[:, :1])[:, None, :] ** 2 + (place * padded[0] - centres[:, 1:])[:, :, None] ** 2
+        across, down = place * padded[1] - centres[:, :1], place * padded[0] - centres[:, 1:]
+        away = across[:, None, :].square() + down[:, :, None].square()
         chosen = (coverage >= COVERED) & on_level[:, level, None]
         order = away.flatten(1).masked_fill(~chosen, torch.inf).sort(1, stable=True).indices[:, :MOST_COVERED_CELLS]
         row, rank = chosen.gather(1, order).nonzero(as_tuple=True)
