@@ -1,0 +1,174 @@
+"""A few weak images side by side: points, rough masks, pseudo masks, the student's prediction, hidden truth."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_erosion
+
+from wssis.engine.pseudo_quality import HALF, mask_iou
+from wssis.errors import InputError
+from wssis.formats.coco import decode_mask
+
+SIDE = 300
+"""Longer side of a panel, px."""
+LEAST_SCORE = 0.3
+"""Predictions below this score are not drawn."""
+COLOURS = (
+    (0, 158, 150), (230, 120, 30), (120, 90, 200), (220, 60, 100), (80, 150, 40), (30, 110, 200), (190, 150, 0),
+    (150, 70, 40), (200, 80, 190), (0, 120, 80),
+)  # fmt: skip
+UNMATCHED = (110, 110, 110)
+OPACITY = 0.5
+QUALITY = 86
+
+Layer = tuple[NDArray[np.bool_], tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture: what it is, its JPEG as a data URI, and alt text."""
+
+    title: str
+    uri: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """One weak image and its panels."""
+
+    name: str
+    why: str
+    panels: tuple[Panel, ...]
+
+
+def shown_images(
+    shown: Path, folder: Path, predictions: Path | None, pseudo_title: str
+) -> tuple[str, list[ShownImage]]:
+    """The rule by which images were chosen, and their panels.
+
+    Args:
+        shown: quality/{arm}.shown.json.
+        folder: the training images.
+        predictions: the student's detections on the shown images; without them that panel is left out.
+        pseudo_title: what the arm's own masks are called: refined or rough masks.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    content = json.loads(shown.read_text(encoding="utf-8"))
+    found = None if predictions is None else json.loads(predictions.read_text(encoding="utf-8"))
+    return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in content["images"]]
+
+
+def _shown_image(
+    record: Mapping[str, Any], folder: Path, predictions: Sequence[Mapping[str, Any]] | None, pseudo_title: str
+) -> ShownImage:
+    image, objects = _read(folder / record["file_name"]), record["objects"]
+    panels = [_points_panel(image, record)]
+    kinds = {"rough": "Rough masks"} | ({"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {})
+    panels += [_mask_panel(image, record, kind, title) for kind, title in kinds.items()]
+    if predictions is not None:
+        own = [p for p in predictions if p["image_id"] == record["id"] and p["score"] >= LEAST_SCORE]
+        panels.append(_prediction_panel(image, record, own))
+    layers = [_layer(one["truth"], place, record) for place, one in enumerate(objects)]
+    panels.append(_panel("Hidden truth", image, layers, [], f"{_name(record)}, hidden truth: {len(objects)} objects."))
+    return ShownImage(record["file_name"], record["why"], tuple(panels))
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error}); correct --image-dir") from None
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    return f"Image {record['file_name']}"
+
+
+def _points_panel(image: Image.Image, record: Mapping[str, Any]) -> Panel:
+    objects = record["objects"]
+    points = [(*one["point"], COLOURS[place % len(COLOURS)]) for place, one in enumerate(objects)]
+    return _panel("Image with points", image, [], points, f"{_name(record)} with its {len(objects)} labelled points.")
+
+
+def _mask_panel(image: Image.Image, record: Mapping[str, Any], kind: str, title: str) -> Panel:
+    objects = record["objects"]
+    layers = [_layer(one[kind], place, record) for place, one in enumerate(objects) if one[kind]]
+    points = [(*one["point"], COLOURS[place % len(COLOURS)]) for place, one in enumerate(objects) if not one[kind]]
+    iou = mean(one[f"iou_{kind}"] for one in objects)
+    alt = f"{_name(record)}, {title.lower()}: {len(layers)} for {len(objects)} points, mean IoU {iou:.2f}."
+    return _panel(f"{title} · IoU {iou:.2f}", image, layers, points, alt)
+
+
+def _prediction_panel(image: Image.Image, record: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Panel:
+    """Each prediction takes the colour of the object of its class it covers best, if by IoU .5; the others are grey."""
+    size = record["height"], record["width"]
+    layers, matched = [], 0
+    for prediction in sorted(found, key=lambda p: p["score"]):
+        overlaps = [
+            mask_iou(prediction["segmentation"], one["truth"], *size)
+            if one["category_id"] == prediction["category_id"] else 0.0
+            for one in record["objects"]
+        ]  # fmt: skip
+        best = int(np.argmax(overlaps)) if overlaps else 0
+        hit = bool(overlaps) and overlaps[best] >= HALF
+        matched += hit
+        layer, colour = _layer(prediction["segmentation"], best, record)
+        layers.append((layer, colour if hit else UNMATCHED))
+    alt = (
+        f"{_name(record)}, the student's prediction: {len(layers)} masks, {matched} of which cover an object of their"
+        " class with IoU .5 or more."
+    )
+    return _panel("Student's prediction", image, layers, [], alt)
+
+
+def _layer(segmentation: Mapping[str, Any], place: int, record: Mapping[str, Any]) -> Layer:
+    mask = decode_mask({"id": place, "segmentation": segmentation}, record["height"], record["width"])
+    return mask, COLOURS[place % len(COLOURS)]
+
+
+def _panel(
+    title: str,
+    image: Image.Image,
+    layers: Sequence[Layer],
+    points: Sequence[tuple[float, float, tuple[int, int, int]]],
+    alt: str,
+) -> Panel:
+    """Draw masks (half see-through, with an outline) and points on an image, scaled to `SIDE`."""
+    scale = SIDE / max(image.size)
+    size = round(image.width * scale), round(image.height * scale)
+    canvas = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32).copy()
+    for mask, colour in layers:
+        inside = _resized(mask, size)
+        edge = inside & ~binary_erosion(inside, np.ones((3, 3), bool), iterations=2)
+        canvas[inside] = (1 - OPACITY) * canvas[inside] + OPACITY * np.array(colour, np.float32)
+        canvas[edge] = 0.15 * canvas[edge] + 0.85 * np.array(colour, np.float32)
+    picture = Image.fromarray(canvas.round().astype(np.uint8))
+    for x, y, colour in points:
+        _dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=QUALITY, subsampling=0)
+    return Panel(title, f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}", alt)
+
+
+def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    grey = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(grey.resize(size, Image.Resampling.BILINEAR)) > 127
+
+
+def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: tuple[int, int, int]) -> None:
+    """A point with a white rim, visible on any ground."""
+    for radius, fill in ((6.5, (20, 20, 20)), (5.5, (255, 255, 255)), (4, colour)):
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)

@@ -1,0 +1,130 @@
+"""Numbers and sentences of the page. A minus sign is a minus sign; what is unknown is a dash, never a zero."""
+
+from collections.abc import Sequence
+
+from wssis.report_page.compare import METHOD, Comparison, Interval
+from wssis.report_page.plan import TEACHER
+from wssis.report_page.results import ORACLE, ArmResult, Group
+
+DASH = "–"
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """A number with a true minus sign; a dash for None.
+
+    >>> number(-2.345), number(None)
+    ('−2.3', '–')
+    """
+    return DASH if value is None else f"{value:.{decimals}f}".replace("-", "−")
+
+
+def signed(value: float | None, decimals: int = 1) -> str:
+    """A difference, always with its sign.
+
+    >>> signed(2.0), signed(-0.04)
+    ('+2.0', '±0.0')
+    """
+    if value is None:
+        return DASH
+    if round(value, decimals) == 0:
+        return f"±{0:.{decimals}f}"
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def interval(bounds: Interval | None, decimals: int = 1, sign: bool = True) -> str:
+    """An interval in brackets, or nothing.
+
+    >>> interval((-0.5, 2.0))
+    '[−0.5, +2.0]'
+    """
+    if bounds is None:
+        return ""
+    write = signed if sign else number
+    return f"[{write(bounds[0], decimals)}, {write(bounds[1], decimals)}]"
+
+
+def days(value: float) -> str:
+    """Days of work with two or three telling digits.
+
+    >>> days(0.0432), days(3.2), days(158.53)
+    ('0.043', '3.2', '159')
+    """
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def count(value: float) -> str:
+    """A whole number with thin thousands separators."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def seeds_note(seeds: Sequence[str]) -> str:
+    """How many seeds a figure rests on."""
+    return "one seed" if len(seeds) == 1 else f"mean of {len(seeds)} seeds"
+
+
+def spread(arm: ArmResult, metric: str = "AP") -> str:
+    """The standard deviation over seeds, or the words "one seed"."""
+    value = arm.spread(metric)
+    return "one seed" if value is None else f"±\u202f{value:.1f}"
+
+
+def headline(group: Group, comparison: Comparison) -> list[str]:
+    """The answer of one group in a few sentences; each says only what was measured."""
+    if METHOD not in group.arms or group.arms[METHOD].mean("AP") is None:
+        return [f"The arm {METHOD} has no AP here, so there is no answer yet."]
+    sentences = [_first(group, comparison)]
+    gap = comparison.gaps.get(METHOD)
+    if gap is not None and gap.percent is not None:
+        bounds = f" {interval(gap.interval, 0, sign=False)}" if gap.interval else ""
+        sentences.append(
+            f"Of the gap to an oracle with masks on every image, they close <b>{number(gap.percent, 0)} %</b>{bounds}."
+        )
+    elif gap is not None:
+        sentences.append(
+            f"The gap closed is undefined: oracle and baseline are only {number(gap.gap)} AP apart (at least 2 needed)."
+        )
+    return [*sentences, *_cost(group)]
+
+
+def _first(group: Group, comparison: Comparison) -> str:
+    arm = group.arms[METHOD]
+    result = next(iter(arm.seeds.values()))
+    full, weak = result.labelled["full"], result.labelled["point"]
+    start = (
+        f"Masks on {count(full.images)} images and points on the {count(weak.objects)} objects of"
+        f" {count(weak.images)} more give <b>{number(arm.mean('AP'))} AP</b>"
+    )
+    if group.baseline is None:
+        return f"{start} ({seeds_note(group.seeds)}); no supervised arm was run to compare with."
+    found = comparison.difference(METHOD, group.baseline.arm.name)
+    if found is None:
+        return f"{start} ({seeds_note(group.seeds)})."
+    bounds = f" {interval(found.interval)}" if found.interval else ""
+    unclear = (
+        "" if found.clear or found.interval is None else ", a difference these validation images cannot tell from zero"
+    )
+    return (
+        f"{start}: <b>{signed(found.mean)} AP</b>{bounds} against the masks alone{unclear} ({seeds_note(group.seeds)})."
+    )
+
+
+def _cost(group: Group) -> list[str]:
+    if ORACLE not in group.arms:
+        return []
+    own, all_masks = group.arms[METHOD].days, group.arms[ORACLE].days
+    shares = {model: 100 * own[model] / all_masks[model] for model in own}
+    return [
+        f"Their labels cost <b>{number(shares['pointwssis'], 0)} %</b> of what masks on every image cost"
+        f" ({number(shares['cheng'], 0)} % by the other cost model)."
+    ]
+
+
+def not_paid(pays: Sequence[str], name: str) -> str:
+    """What an arm's label cost leaves out, besides what no arm pays for."""
+    if name == ORACLE:
+        return "nothing: it has every mask"
+    if name == TEACHER or "point" not in pays:
+        return "the points: it never sees the other images' objects"
+    return "the masks of the point-labelled images"
