@@ -103,7 +103,7 @@ def _data_files() -> frozenset[Path]:
 
 @cache
 def _tree(module: str) -> ast.Module:
-    """The module's syntax tree without docstrings and other strings that stand alone as statements."""
+    """The module's syntax tree."""
     return ast.parse(_module_files()[module].read_bytes())
 
 

@@ -10,7 +10,7 @@ LEVELS = 5
 
 
 class BackboneSettings(Section):
-    """Feature extractor shared by teacher, refiner and student."""
+    """Feature extractor."""
 
     name: str = Field(
         "resnet50",
@@ -34,7 +34,7 @@ class BackboneSettings(Section):
 
 
 class SOLOv2Settings(Section):
-    """Architecture of the segmentor (SOLOv2, `method.md` heading SOLOv2)."""
+    """Architecture of the segmentor: SOLOv2 (Wang et al., 2020)."""
 
     backbone: BackboneSettings = BackboneSettings()
     fpn_channels: int = Field(256, ge=8, description="Channels of the feature pyramid P2-P6.")
@@ -70,7 +70,7 @@ class SOLOv2Settings(Section):
 
 
 class RefineNetSettings(Section):
-    """Architecture of MaskRefineNet (`method.md` heading MaskRefineNet)."""
+    """Architecture of MaskRefineNet (Kim et al., 2023)."""
 
     backbone: BackboneSettings = BackboneSettings(name="resnet101", norm="batch")
     stem: Literal["extend", "random"] = Field(

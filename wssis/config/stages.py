@@ -256,7 +256,7 @@ class QualitySettings(Section):
 
 
 class CostSettings(Section):
-    """Label cost, seconds (`method.md`, Label costs)."""
+    """Label cost, seconds, by two models: PointWSSIS per image and class, Cheng et al. per instance."""
 
     categories_known: bool = Field(False, description="true: the annotators are told each image's categories.")
     absent_class: float = Field(1.0, description="PointWSSIS: per class that is absent from an image.")

@@ -72,18 +72,18 @@ class SeedsSection(Section):
 class ByMix(Section):
     """What may differ between mixes: published schedules depend on how many images have masks."""
 
-    by_mix: Overrides = Field({}, description="Keys of this section for single mixes: {1pct: {...}}.")
+    by_mix: Overrides = Field({}, description="Other values at single mixes, as {1pct: {key: value}}.")
 
 
-class SplitKeys(SplitSection, ByMix):
+class SplitKeys(ByMix, SplitSection):
     """Which images have masks, which have points."""
 
 
-class TeacherKeys(TeacherSection, ByMix):
+class TeacherKeys(ByMix, TeacherSection):
     """The teacher: SOLOv2 on the fully labelled images. Fold teachers share these keys."""
 
 
-class RefinerKeys(RefinerSection, ByMix):
+class RefinerKeys(ByMix, RefinerSection):
     """MaskRefineNet, and where its training pairs come from."""
 
     pairs: Literal["crossfit", "snapshots"] = Field(

@@ -85,7 +85,7 @@ class AugmentationSettings(Section):
 
 
 class InferenceSection(Section):
-    """From dense outputs to detections (`method.md`, Test)."""
+    """From dense outputs to detections; the image size is that of proposals, too."""
 
     short_side: int = Field(800, ge=32, description="Short side of the image at test time.")
     long_side: int = Field(1333, ge=32, description="Upper bound of the long side.")

@@ -1,0 +1,52 @@
+"""The default study, where it differs from the models' defaults: embedded data, a CPU, minutes.
+
+The models' own defaults are the published method's, for photographs of 800 px on a GPU. After a change here, run
+`python -m wssis.config.defaults --write`.
+"""
+
+from typing import Any
+
+SIZE = 128
+BACKBONE = {"name": "timm:tf_efficientnet_lite0", "weights": "imagenet", "frozen_stages": 2}
+SEGMENTOR: dict[str, Any] = {
+    "network": {
+        "backbone": BACKBONE,
+        "fpn_channels": 64,
+        "instance_channels": 64,
+        "instance_convs": 2,
+        "mask_channels": 64,
+        "kernel_channels": 64,
+        "grids": [16, 12, 8, 6, 4],
+        "scale_ranges": [[1, 24], [16, 36], [28, 56], [44, 80], [64, 2048]],
+    },
+    "optimizer": {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "batch": 8, "clip": 10.0},
+    "augmentation": {"short_sides": [SIZE], "long_side": SIZE, "zoom": [0.7, 1.4], "jitter": 0.3},
+}
+COSINE = {"decay": "cosine", "steps": [], "gamma": 0.02, "warmup": 50}
+
+DEFAULT_STUDY: dict[str, Any] = {
+    "study": "default",
+    "run": {
+        "datasets": ["shapes"],
+        "mixes": ["10pct"],
+        "seeds": ["s0"],
+        "arms": ["supervised", "supervised-short", "rough", "wssis", "oracle"],
+        "variants": ["base"],
+    },
+    "datasets": {"shapes": {"kind": "shapes", "size": SIZE}},
+    "inference": {"short_side": SIZE, "long_side": SIZE, "candidates": 200, "batch": 16},
+    "teacher": SEGMENTOR | {"schedule": {"iterations": 500} | COSINE, "snapshots": [300, 500]},
+    "crops": {"size": 64},
+    "refiner": {
+        "network": {
+            "backbone": BACKBONE,
+            "aspp_channels": 64,
+            "decoder_channels": [64, 48, 32, 16],
+            "heatmap_sigma": 2.0,
+            "heatmap_radius": 6,
+        },
+        "schedule": {"iterations": 400} | COSINE,
+        "optimizer": {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "batch": 16, "clip": 10.0},
+    },
+    "student": SEGMENTOR | {"schedule": {"iterations": 700} | COSINE},
+}
