@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,11 +12,8 @@ from typing import Any, Self
 from wssis.config.section import Section
 from wssis.errors import InputError
 from wssis.formats.atomic import write_text
+from wssis.provenance import code_digest, package_versions
 
-PACKAGES = (
-    "wssis", "torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pycocotools",
-    "pydantic", "zarr", "safetensors", "snakemake",
-)  # fmt: skip
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
 LARGE = 64 * 2**20
 """Size in bytes from which an input is referred to by its own manifest instead of being hashed again."""
@@ -92,17 +87,6 @@ def input_record(path: Path) -> dict[str, str]:
     return record if manifest is None else {**record, "manifest": manifest.as_posix()}
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that bear on results; packages that are not installed are left out."""
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
 class StageRun:
     """Context of one run of a stage; leaves the manifest behind when the run ends well.
 
@@ -136,8 +120,6 @@ class StageRun:
         self._begun = time.monotonic()
         self._records = {name: input_record(path) for name, path in self.inputs.items()}
         if self.code is None:
-            from wssis.provenance import code_digest
-
             self.code = code_digest(self.stage)
         return self
 

@@ -1,0 +1,328 @@
+"""The command line: one command per stage, each a pure function of settings and paths.
+
+Heavy imports stay inside the commands, so that `wssis --help` is instant. Settings arrive as the JSON of the stage's
+settings model; what is left out has its default. Bad input ends with one message and exit status 2.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from wssis.config import stages
+from wssis.config.messages import problems_of
+from wssis.config.section import Section
+from wssis.errors import InputError
+
+app = typer.Typer(
+    name="wssis",
+    help="Weakly semi-supervised instance segmentation: one command per stage of a study.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+SomeSection = TypeVar("SomeSection", bound=Section)
+
+Settings = Annotated[str, typer.Option("--settings", help="The stage's settings as JSON; missing keys: defaults.")]
+Train = Annotated[Path, typer.Option(help="train.json of the data set.")]
+Val = Annotated[Path, typer.Option(help="val.json of the data set.")]
+Full = Annotated[Path, typer.Option(help="full.json of the run: the images with masks.")]
+Weak = Annotated[Path, typer.Option(help="weak.json of the run: the images with points.")]
+ImagesTable = Annotated[Path, typer.Option(help="images.csv: size and sha256 of every image.")]
+ImageDir = Annotated[Path, typer.Option(help="Folder of the images; a location, no setting.")]
+StateRoot = Annotated[Path, typer.Option(help="Folder for what an interrupted training resumes from.")]
+Proposals = Annotated[Path, typer.Option(help="proposals/{full,weak}.json of the run.")]
+OutFolder = Annotated[Path, typer.Option(help="Folder of the outputs.")]
+OutFile = Annotated[Path, typer.Option(help="The output; its manifest lies beside it.")]
+Workers = Annotated[int, typer.Option(min=0, help="Worker processes; results do not depend on it.")]
+
+
+def parse_settings(model: type[SomeSection], text: str) -> SomeSection:
+    """The settings that a JSON text describes.
+
+    Raises:
+        InputError: one line per problem, naming the key and what is legal.
+    """
+    try:
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise InputError("\n".join(["--settings:", *(f"  {line}" for line in problems_of(error, model))])) from None
+
+
+def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, Path]:
+    """{"a": Path("b")} of ["a=b"], in the given order.
+
+    Raises:
+        InputError: a text is not NAME=PATH, or a name comes twice.
+    """
+    pairs: dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise InputError(f"{option}: expected NAME=PATH, not {text!r}")
+        if name in pairs:
+            raise InputError(f"{option}: {name!r} is given twice; each name may occur once")
+        pairs[name] = Path(path)
+    return pairs
+
+
+@app.command()
+def prepare(train_annotations: Train, val_annotations: Val, out: OutFolder, settings: Settings = "{}") -> None:
+    """Check a data set's annotations and write train.json, val.json."""
+    from wssis.stages.prepare import run
+
+    run(parse_settings(stages.PrepareSettings, settings), train_annotations, val_annotations, out)
+
+
+@app.command()
+def generate(out: OutFolder, settings: Settings = "{}") -> None:
+    """Draw the embedded data set `shapes`: train.json, val.json, images/."""
+    from wssis.stages.generate import run
+
+    run(parse_settings(stages.GenerateSettings, settings), out)
+
+
+@app.command()
+def check_images(
+    train: Train,
+    val: Val,
+    train_images: ImageDir,
+    val_images: ImageDir,
+    out: OutFile,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Open and hash every image: images.csv."""
+    from wssis.stages.check_images import run
+
+    run(parse_settings(stages.PrepareSettings, settings), train, val, train_images, val_images, out, workers)
+
+
+@app.command()
+def split(train: Train, out: OutFolder, settings: Settings = "{}") -> None:
+    """Draw which images have masks: split.csv, full.json, unlabelled.json."""
+    from wssis.stages.split import run
+
+    run(parse_settings(stages.SplitSettings, settings), train, out)
+
+
+@app.command()
+def points(
+    train: Train,
+    split: Annotated[Path, typer.Option(help="split.csv of the run.")],
+    full: Full,
+    out: OutFolder,
+    settings: Settings = "{}",
+) -> None:
+    """Simulate one point per object: full_points.csv, weak.json, hidden_ids.csv."""
+    from wssis.stages.points import run
+
+    run(parse_settings(stages.PointsSettings, settings), train, split, full, out)
+
+
+@app.command()
+def train_teacher(
+    full: Full,
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    state_root: StateRoot,
+    out: OutFolder,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Train the teacher on the images with masks."""
+    from wssis.stages.teacher import run
+
+    run(parse_settings(stages.TeacherSettings, settings), full, images_table, image_dir, state_root, out, workers)
+
+
+@app.command()
+def train_fold(
+    full: Full,
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    state_root: StateRoot,
+    out: OutFolder,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Train a cross-fitting teacher without one fold of the images with masks."""
+    from wssis.stages.fold import run
+
+    run(parse_settings(stages.FoldSettings, settings), full, images_table, image_dir, state_root, out, workers)
+
+
+@app.command()
+def propose(
+    side: Annotated[str, typer.Option(help="full or weak.")],
+    annotations: Annotated[Path, typer.Option(help="full.json or weak.json of the run.")],
+    predictor: Annotated[list[str], typer.Option(help="NAME=CHECKPOINT: teacher, fold0 ..., snapshot1, snapshot2.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    ledger: Annotated[Path, typer.Option(help="CSV: what became of every point.")],
+    full_points: Annotated[Path | None, typer.Option(help="full_points.csv, for the full side.")] = None,
+    settings: Settings = "{}",
+) -> None:
+    """Filter dense predictions by the points: rough masks and their ledger."""
+    from wssis.stages.proposals import run
+
+    run(
+        parse_settings(stages.ProposalsSettings, settings),
+        side=side,
+        annotations=annotations,
+        predictors=parse_pairs("--predictor", predictor),
+        images_table=images_table,
+        image_dir=image_dir,
+        out=out,
+        ledger=ledger,
+        full_points=full_points,
+    )
+
+
+@app.command()
+def crops(
+    proposals: Proposals,
+    median_boxes_from: Full,
+    image_dir: ImageDir,
+    images_table: ImagesTable,
+    out: OutFile,
+    targets: Annotated[Path | None, typer.Option(help="full.json, to pair proposals with true masks.")] = None,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Cut one window per proposal into a Zarr store."""
+    from wssis.stages.crops import run
+
+    run(
+        parse_settings(stages.CropsSettings, settings),
+        proposals=proposals,
+        median_boxes_from=median_boxes_from,
+        image_dir=image_dir,
+        images_table=images_table,
+        out=out,
+        targets=targets,
+        workers=workers,
+    )
+
+
+@app.command()
+def train_refiner(
+    crops: Annotated[Path, typer.Option(help="Store of the full side's crops.")],
+    state_root: StateRoot,
+    out: OutFolder,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Train MaskRefineNet on the full side's crops."""
+    from wssis.stages.refiner import run
+
+    run(parse_settings(stages.RefinerSettings, settings), crops, state_root, out, workers)
+
+
+@app.command()
+def pseudo(
+    full: Full,
+    weak: Weak,
+    proposals: Proposals,
+    out: OutFile,
+    crops: Annotated[Path | None, typer.Option(help="Store of the weak side's crops (refined masks).")] = None,
+    refiner: Annotated[Path | None, typer.Option(help="The refiner's model.safetensors (refined masks).")] = None,
+    settings: Settings = "{}",
+) -> None:
+    """Put an arm's training set together: full masks and pseudo masks."""
+    from wssis.stages.pseudo import run
+
+    run(parse_settings(stages.PseudoSettings, settings), full, weak, proposals, out, crops=crops, refiner=refiner)
+
+
+@app.command()
+def train_student(
+    training_set: Annotated[Path, typer.Option(help="full.json or pseudo/{arm}.json of the run.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    state_root: StateRoot,
+    out: OutFolder,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Train an arm's student on its training set."""
+    from wssis.stages.student import run
+
+    run(
+        parse_settings(stages.StudentSettings, settings),
+        training_set, images_table, image_dir, state_root, out, workers,
+    )  # fmt: skip
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="model.safetensors of a teacher or student.")],
+    val: Val,
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFolder,
+    settings: Settings = "{}",
+) -> None:
+    """Mask and box AP on the validation images: detections.json, scores.json."""
+    from wssis.stages.evaluate import run
+
+    run(parse_settings(stages.EvaluateSettings, settings), model, val, images_table, image_dir, out)
+
+
+@app.command()
+def pseudo_quality(
+    train: Train,
+    weak: Weak,
+    hidden_ids: Annotated[Path, typer.Option(help="hidden_ids.csv of the run.")],
+    proposals: Proposals,
+    pseudo: Annotated[Path, typer.Option(help="pseudo/{arm}.json of the run.")],
+    out: OutFile,
+    shown: Annotated[Path, typer.Option(help="JSON: the few weak images that the report shows.")],
+    settings: Settings = "{}",
+) -> None:
+    """Compare pseudo masks with the hidden truth; nothing trains on the outcome."""
+    from wssis.stages.quality import run
+
+    run(
+        parse_settings(stages.QualitySettings, settings),
+        train=train, weak=weak, hidden_ids=hidden_ids, proposals=proposals, pseudo=pseudo, out=out, shown=shown,
+    )  # fmt: skip
+
+
+@app.command()
+def report(
+    plan: Annotated[str, typer.Option(help="JSON: the rows of the study, each with its files.")],
+    results: Annotated[Path, typer.Option(help="Folder of the study.")],
+    image_dir: Annotated[list[str], typer.Option(help="DATASET=FOLDER of the training images; may be repeated.")],
+    out: OutFolder,
+    settings: Settings = "{}",
+) -> None:
+    """Write the page and scores.csv."""
+    from wssis.stages.report import run
+
+    folders = parse_pairs("--image-dir", image_dir)
+    run(parse_settings(stages.ReportSettings, settings), plan=plan, results=results, image_dirs=folders, out=out)
+
+
+@app.command()
+def import_weights(
+    source: Annotated[Path, typer.Argument(help="A released checkpoint: .pth, .npz or .safetensors.")],
+    out: OutFile,
+) -> None:
+    """Map the names of a released SOLOv2 or MaskRefineNet checkpoint onto ours."""
+    from wssis.stages.import_weights import run
+
+    run(source, out)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; an InputError is printed without traceback and ends with status 2."""
+    try:
+        app(args=arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
