@@ -48,6 +48,14 @@ def test_both_files_are_sound(shapes: Path) -> None:
         assert check_coco(read_coco(shapes / f"{subset}.json"), Path(subset)) == []
 
 
+@pytest.mark.parametrize(
+    "values", [{"objects": (5, 2)}, {"objects": (0, 2)}, {"object_size": (0.01, 0.2)}, {"noise": (-1, 2)}]
+)
+def test_settings_that_cannot_be_drawn(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(values))):
+        GenerateSettings(**values)
+
+
 def test_images_are_there(shapes: Path, train: dict[str, Any]) -> None:
     for image in train["images"]:
         with Image.open(shapes / "images" / "train" / image["file_name"]) as picture:

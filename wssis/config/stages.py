@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
-from wssis.config.section import Section
+from wssis.config.section import Counts, Range, Section
 from wssis.config.training import (
     AugmentationSettings,
     InferenceSettings,
@@ -41,18 +41,33 @@ class GenerateSettings(Section):
         100, ge=4, description="Images to evaluate on; their backgrounds come from other photographs."
     )
     classes: int = Field(8, ge=2, le=10, description="Number of classes, from the head of the catalogue of outlines.")
-    objects: tuple[int, int] = Field((2, 7), description="Least and most objects in an image that is not empty.")
-    object_size: tuple[float, float] = Field((0.17, 0.5), description="Object diameter over image side.")
+    objects: Counts = Field((2, 7), description="Least and most objects in an image that is not empty.")
+    object_size: Range = Field((0.17, 0.5), description="Object diameter over image side.")
     empty: float = Field(0.05, ge=0, le=0.5, description="Share of images without objects.")
     touching: float = Field(0.5, ge=0, le=1, description="Share of objects placed against one of their own class.")
-    contrast: tuple[float, float] = Field((0.15, 0.9), description="Contrast of objects; 0 is camouflage.")
+    contrast: Range = Field((0.15, 0.9), description="Contrast of objects; 0 is camouflage.")
     visible: float = Field(0.5, ge=0, le=1, description="Share of every object that can be seen, at least.")
-    distractors: tuple[int, int] = Field((1, 4), description="Things of no class per image.")
-    blur: tuple[float, float] = Field((0.0, 0.7), description="Blur of the finished picture, px (standard deviation).")
-    noise: tuple[float, float] = Field((2.0, 9.0), description="Noise of the finished picture, grey levels of 255.")
+    distractors: Counts = Field((1, 4), description="Things of no class per image.")
+    blur: Range = Field((0.0, 0.7), description="Blur of the finished picture, px (standard deviation).")
+    noise: Range = Field((2.0, 9.0), description="Noise of the finished picture, grey levels of 255.")
     tail: float = Field(10.0, ge=1, description="Frequency of the commonest class over the rarest.")
     polygon_error: float = Field(0.6, ge=0, le=4, description="Standard deviation of the drawn polygons' vertices, px.")
     seed: int = Field(2023, ge=0, description="Seed of the data set; not the study's seed.")
+
+    @field_validator("objects", "object_size", "contrast", "distractors", "blur", "noise")
+    @classmethod
+    def _range(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= limits[0] <= limits[1]:
+            raise ValueError(f"must be two numbers from 0 up, the least and the most, not {list(limits)}")
+        return limits
+
+    @model_validator(mode="after")
+    def _drawable(self) -> Self:
+        if self.objects[0] < 1:
+            raise ValueError("objects must start at 1 or more; the share of images without any is the key empty")
+        if not 8 / self.size <= self.object_size[0] <= self.object_size[1] <= 0.8:
+            raise ValueError(f"object_size must lie in {8 / self.size:g} (8 px) to 0.8, not {list(self.object_size)}")
+        return self
 
 
 class SplitSection(Section):
@@ -182,7 +197,7 @@ class CropAugmentationSettings(Section):
     """Augmentation of crops; the heat map is drawn afterwards, from the moved point."""
 
     aspect: float = Field(0.0, ge=0, lt=1, description="Largest change of width over height: 0.2 is 0.8 to 1.25.")
-    zoom: tuple[float, float] = Field((0.7, 1.4), description="Random scale.")
+    zoom: Range = Field((0.7, 1.4), description="Random scale.")
     shift: float = Field(0.1, ge=0, le=0.5, description="Largest shift over the crop's side.")
     rotate: float = Field(0.0, ge=0, le=180, description="Largest rotation, degrees.")
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip.")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from wssis.config.stages import GenerateSettings
+from wssis.errors import InputError
 from wssis.geometry.shapes.clutter import distractor
 from wssis.geometry.shapes.layers import Layer, compose, enough_visible, polygon_area, visible_masks
 from wssis.geometry.shapes.outlines import CATALOGUE, Outline, pose
@@ -184,11 +185,16 @@ def draw_scene(settings: GenerateSettings, photographs: Sequence[Photograph], em
     Args:
         photographs: uint8 (H, W, 3) each; backgrounds and surfaces are cut from them.
         empty: no objects, distractors only.
+
+    Raises:
+        InputError: the settings leave no room for even one object.
     """
     draft = _Draft(settings, photographs, rng, background(photographs, settings.size, rng), [])
-    if not empty:
-        while not draft.layers:
+    for _ in range(0 if empty else TRIES):
+        if not draft.layers:
             _add_objects(draft)
+    if not empty and not draft.layers:
+        raise InputError("shapes: no object finds room; lower object_size or visible")
     _add_distractors(draft, occupied=not empty)
     masks = visible_masks(draft.layers)
     objects = [
