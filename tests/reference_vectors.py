@@ -112,4 +112,4 @@ def _values(name: str, shape: list[int]) -> NDArray:
         values = rng.uniform(0.5, 1.5, shape)
     else:
         values = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:])) * 0.5
-    return values.astype(np.float32)
+    return np.asarray(values, np.float32)

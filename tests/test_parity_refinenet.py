@@ -1,13 +1,13 @@
 """The refiner against the published implementation: network, crops, heat maps, loss (reference vectors)."""
 
 import json
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from reference_vectors import assert_close, published_state, unpack
 
 from wssis.config.network import BackboneSettings, RefineNetSettings
 from wssis.geometry.crops import cut_image, cut_rough, to_crop
@@ -22,26 +22,6 @@ from wssis.models.refinenet.network import MaskRefineNet
 PUBLISHED = RefineNetSettings(backbone=BackboneSettings(name="resnet101", norm="batch"), stem="random")
 
 
-def _tensor(name: str, shape: list[int]) -> torch.Tensor:
-    """A tensor of the published state dict, made from its name as the reference vectors' README says."""
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    if name.endswith("num_batches_tracked"):
-        return torch.zeros(shape, dtype=torch.int64)
-    if name.endswith("running_var"):
-        values = rng.uniform(0.5, 1.5, shape)
-    elif name.endswith(("running_mean", "bias")):
-        values = 0.1 * rng.standard_normal(shape)
-    elif len(shape) == 1:
-        values = rng.uniform(0.5, 1.5, shape)
-    else:
-        values = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:])) * 0.5
-    return torch.from_numpy(np.asarray(values, dtype=np.float32))
-
-
-def _close(ours: np.ndarray, theirs: np.ndarray) -> None:
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 + 1e-4 * np.abs(theirs).max())
-
-
 def _normalise(images: torch.Tensor) -> torch.Tensor:
     return (images.float() - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
 
@@ -49,9 +29,8 @@ def _normalise(images: torch.Tensor) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def network(golden: Path) -> tuple[MaskRefineNet, Mapping[str, np.ndarray]]:
     description = json.loads((golden / "maskrefinenet_a.json").read_text())
-    state = {name: _tensor(name, shape) for name, shape in description["state_dict"].items()}
     net = MaskRefineNet(PUBLISHED, description["num_classes"], initial=False)
-    net.load_state_dict(import_refiner(state, description["num_classes"]))
+    net.load_state_dict(import_refiner(published_state(golden, "maskrefinenet_a"), description["num_classes"]))
     return net.eval(), np.load(golden / "maskrefinenet_a.npz")
 
 
@@ -67,20 +46,20 @@ def test_network(network: tuple[MaskRefineNet, Mapping[str, np.ndarray]]) -> Non
     x = net.input(images, torch.from_numpy(vectors["rough"]), points, labels, torch.zeros(len(points), 0, 2))
     assert torch.equal(x[:, 3:10].amax(dim=(2, 3)).argmax(dim=1), labels)
     with torch.inference_mode():
-        _close(net(x).numpy(), vectors["logits"])
+        assert_close(net(x), vectors["logits"])
 
 
 def test_heat_maps(golden: Path) -> None:
     vectors = np.load(golden / "maskrefinenet_a.npz")
     ours = gaussian_maps(torch.from_numpy(vectors["points_xy"]).float(), 96, sigma=6.0, radius=19)
-    _close(ours.numpy(), vectors["heatmap"])
+    assert_close(ours, vectors["heatmap"])
 
 
 @pytest.fixture(scope="module")
 def crops(golden: Path) -> dict[str, np.ndarray]:
     vectors = dict(np.load(golden / "crops.npz"))
-    count, height, width = vectors["shape"]
-    vectors["masks"] = np.unpackbits(vectors["masks"], axis=-1)[:count, :height, :width]
+    width = int(vectors["shape"][2])
+    vectors["masks"] = unpack(vectors["masks"], width)
     return vectors
 
 
@@ -106,10 +85,10 @@ def test_crop_inputs(crops: dict[str, np.ndarray], case: int) -> None:
         _normalise,
     )
     without_extra_class = np.delete(crops["inputs"][case], 3, axis=0)
-    _close(x[0].numpy(), without_extra_class)
+    assert_close(x[0], without_extra_class)
 
 
 def test_loss(golden: Path) -> None:
     vectors = np.load(golden / "refiner_loss.npz")
     logits, target = torch.from_numpy(vectors["logits"]), torch.from_numpy(vectors["target"])
-    _close(refiner_loss(logits, target, "columns").numpy(), vectors["loss"])
+    assert_close(refiner_loss(logits, target, "columns"), vectors["loss"])

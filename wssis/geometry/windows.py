@@ -87,7 +87,7 @@ def _span(first: float, last: float, point: float, scale: float, length: int, mi
     if point < low:
         low = _inside(point - half, length)
     if point > high:
-        high = _inside(point + half, length)
+        high = max(_inside(point + half, length), _inside(point + 0.5, length))  # the pixel that holds the point
     return low, high
 
 

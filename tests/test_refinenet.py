@@ -1,0 +1,139 @@
+"""The small refiner: shapes, stem, losses, and the same input tensor in training and inference."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from crop_fixtures import CATEGORIES, write_random_store
+
+from wssis.config.network import BackboneSettings, RefineNetSettings
+from wssis.config.stages import CropAugmentationSettings
+from wssis.engine.crop_data import CropBatch, CropDataset, collate
+from wssis.engine.refining import _batch, mirrored
+from wssis.formats.crop_store import CropStore
+from wssis.models.refinenet.loss import refiner_loss
+from wssis.models.refinenet.network import MaskRefineNet
+
+STILL = CropAugmentationSettings(zoom=(1, 1), aspect=0, shift=0, rotate=0, flip=0, jitter=0, rough_noise=0)
+TINY = RefineNetSettings(
+    backbone=BackboneSettings(name="resnet18", norm="batch"), aspp_channels=8, decoder_channels=(8, 8, 8, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def net() -> MaskRefineNet:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    return MaskRefineNet(TINY, len(CATEGORIES)).eval()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> CropStore:
+    return CropStore(write_random_store(tmp_path_factory.mktemp("store") / "full.zarr", count=6))
+
+
+def _input(net: MaskRefineNet, batch: CropBatch) -> torch.Tensor:
+    return net.input(batch.images, batch.rough, batch.points, batch.labels, batch.others)
+
+
+def _trained_on(store: CropStore, augmentation: CropAugmentationSettings) -> CropBatch:
+    dataset = CropDataset(store, augmentation)
+    return collate([dataset[index, 11 + index] for index in range(len(store))]).changed()
+
+
+def _refined(store: CropStore) -> CropBatch:
+    return _batch(store, range(len(store)), 0, store.records(0, len(store)))
+
+
+def test_training_and_inference_see_the_same_tensor(net: MaskRefineNet, store: CropStore) -> None:
+    assert torch.equal(_input(net, _trained_on(store, STILL)), _input(net, _refined(store)))
+
+
+def test_flipped_training_crop_is_the_mirrored_inference_crop(net: MaskRefineNet, store: CropStore) -> None:
+    flipped = _input(net, _trained_on(store, STILL.model_copy(update={"flip": 1.0})))
+    crops = mirrored(_refined(store), store, range(len(store)))
+    torch.testing.assert_close(flipped, _input(net, crops), atol=2e-3, rtol=0)
+
+
+def test_drawn_heat_map_is_the_stored_one(net: MaskRefineNet, store: CropStore) -> None:
+    import zarr
+
+    stored = zarr.open_group(store.path, mode="r")["heatmap"][...] / 255
+    batch = _refined(store)
+    drawn = _input(net, batch)[torch.arange(len(store)), 3 + batch.labels]
+    assert np.abs(drawn.numpy() - stored).max() <= 1 / 255
+
+
+def test_each_class_lights_its_own_channel(net: MaskRefineNet, store: CropStore) -> None:
+    batch = _refined(store)
+    lit = _input(net, batch)[:, 3 : 3 + len(CATEGORIES)].amax(dim=(2, 3)) > 0
+    assert torch.equal(lit.int().argmax(dim=1), batch.labels) and torch.equal(lit.sum(dim=1), torch.ones(6).long())
+
+
+def test_moved_point_stays_on_its_pixel(store: CropStore) -> None:
+    """A bright dot at the point is still under the point after zoom, shift and flip."""
+    settings = CropAugmentationSettings(zoom=(0.8, 1.3), aspect=0.2, shift=0.1, flip=0.5, jitter=0, rough_noise=0)
+    dataset = CropDataset(store, settings)
+    for seed in range(20):
+        sample = dataset[seed % 6, seed]
+        centre = torch.from_numpy(sample.point) + torch.from_numpy(_half_pixel(store, seed % 6, sample.change.matrix))
+        before = torch.from_numpy(store.table.point[seed % 6]) + torch.from_numpy(_half_pixel(store, seed % 6, None))
+        moved = torch.from_numpy(sample.change.matrix)
+        torch.testing.assert_close(moved[:, :2] @ before.double() + moved[:, 2], centre.double(), atol=1e-4, rtol=0)
+        assert (centre > 0).all() and (centre < store.layout.size).all()
+
+
+def _half_pixel(store: CropStore, index: int, matrix: np.ndarray | None) -> np.ndarray:
+    from wssis.engine.crop_data import pixel_scale
+
+    half = pixel_scale(store.table.window[index], store.layout.size) / 2
+    return half if matrix is None else half * np.linalg.norm(matrix[:, :2], axis=0)
+
+
+def test_same_seed_same_sample(store: CropStore) -> None:
+    settings = CropAugmentationSettings(rough_noise=1.0)
+    a, b = _trained_on(store, settings), _trained_on(store, settings)
+    assert torch.equal(a.images, b.images) and torch.equal(a.rough, b.rough) and torch.equal(a.points, b.points)
+    assert set(a.rough.unique().tolist()) <= {0.0, 1.0} and set(a.target.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_extended_stem_keeps_colour_filters() -> None:
+    torch.manual_seed(0)
+    kept = MaskRefineNet(TINY, 2)
+    torch.manual_seed(0)
+    plain = MaskRefineNet(TINY.model_copy(update={"neighbours": True, "point_maps": "shared"}), 2)
+    assert kept.backbone.body.conv1.weight.shape[1] == 3 + 2 + 1
+    assert plain.backbone.body.conv1.weight.shape[1] == 3 + 1 + 1 + 1
+    assert torch.equal(kept.backbone.body.conv1.weight[:, :3], plain.backbone.body.conv1.weight[:, :3])
+
+
+def test_output_has_the_size_of_the_crop(net: MaskRefineNet) -> None:
+    assert net(torch.zeros(1, 3 + 2 + 1, 64, 96)).shape == (1, 2, 64, 96)
+
+
+def test_rough_prior_says_the_rough_mask_at_the_start(store: CropStore) -> None:
+    net = MaskRefineNet(TINY.model_copy(update={"rough_prior": 4.0}), 2).eval()
+    batch = _refined(store)
+    assert torch.equal(net(_input(net, batch)).argmax(dim=1), batch.rough.long())
+
+
+@pytest.mark.parametrize("dice", ["pixels", "columns"])
+def test_loss_of_right_wrong_and_empty(dice: str) -> None:
+    target = torch.zeros(2, 4, 4)
+    target[0, 1:3, 1:3] = 1
+    right = 50 * torch.stack([1 - 2 * target, 2 * target - 1], dim=1)
+    assert refiner_loss(-right, target, dice) > 0.99
+    assert refiner_loss(right, target, "pixels") < 1e-4
+    assert torch.isfinite(refiner_loss(right, torch.zeros(2, 4, 4), dice))
+
+
+def test_loss_trains_every_weight(store: CropStore) -> None:
+    net = MaskRefineNet(TINY, 2).train()
+    batch = _trained_on(store, CropAugmentationSettings())
+    refiner_loss(net(_input(net, batch)), batch.target).backward()
+    assert all(parameter.grad is not None for parameter in net.parameters() if parameter.requires_grad)
+
+
+def test_store_without_categories_of_its_own(store: CropStore, tmp_path: Path) -> None:
+    assert [category["id"] for category in store.layout.categories] == [3, 9]

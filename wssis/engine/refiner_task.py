@@ -1,0 +1,43 @@
+"""What the training loop needs to know of the refiner."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wssis.config.stages import RefinerSettings
+from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
+from wssis.formats.crop_store import CropStore
+from wssis.models.refinenet.loss import refiner_loss
+from wssis.models.refinenet.network import MaskRefineNet
+
+
+class RefinerTask:
+    """MaskRefineNet on the pairs of a crop store with targets."""
+
+    def __init__(self, store: CropStore, settings: RefinerSettings) -> None:
+        self.settings = settings
+        self.model = MaskRefineNet(settings.network, len(store.layout.categories))
+        self.dataset = CropDataset(store, settings.augmentation)
+
+    def collate(self, samples: Sequence[CropSample]) -> CropBatch:
+        """Samples side by side, as stored; they are changed on the device."""
+        return collate(samples)
+
+    def to_device(self, batch: CropBatch, device: torch.device) -> CropBatch:
+        """The batch on the device, with its random changes applied there."""
+        return batch.to(device).changed()
+
+    def losses(self, model: nn.Module, batch: CropBatch) -> dict[str, Tensor]:
+        """Soft Dice and, if its weight is set, cross entropy; `model` is the network or what wraps it."""
+        logits = model(self.model.input(batch.images, batch.rough, batch.points, batch.labels, batch.others))
+        losses = {"dice": refiner_loss(logits, batch.target, self.settings.dice)}
+        if self.settings.cross_entropy:
+            entropy = F.cross_entropy(logits.float(), batch.target.long())
+            losses["cross_entropy"] = self.settings.cross_entropy * entropy
+        return losses
+
+    def image_ids(self, batch: CropBatch) -> list[int]:
+        """Image of each crop."""
+        return batch.image_ids
