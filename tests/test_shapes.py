@@ -148,7 +148,7 @@ def test_rings_keep_their_holes(train: dict[str, Any]) -> None:
 def test_outlines(name: str) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        outline = pose(CATALOGUE[name](rng), 20.0, (40.0, 40.0), rng)
+        outline = pose(CATALOGUE[name](rng), 20.0, (40.0, 40.0), 180.0, rng)
         area = polygon_area(outline)
         assert coverage(outline, 80).sum() == pytest.approx(area, rel=0.05)
         assert 0.25 * 20**2 < area < 4 * 20**2

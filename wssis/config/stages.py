@@ -43,6 +43,7 @@ class GenerateSettings(Section):
     classes: int = Field(8, ge=2, le=10, description="Number of classes, from the head of the catalogue of outlines.")
     objects: Counts = Field((2, 7), description="Least and most objects in an image that is not empty.")
     object_size: Range = Field((0.17, 0.5), description="Object diameter over image side.")
+    rotation: float = Field(180.0, ge=0, le=180, description="Largest rotation of an object, degrees.")
     empty: float = Field(0.05, ge=0, le=0.5, description="Share of images without objects.")
     touching: float = Field(0.5, ge=0, le=1, description="Share of objects placed against one of their own class.")
     contrast: Range = Field((0.15, 0.9), description="Contrast of objects; 0 is camouflage.")

@@ -109,14 +109,15 @@ CATALOGUE: dict[str, Callable[[Generator], Outline]] = {
 """Class name -> outline, the commonest class first."""
 
 
-def pose(outline: Outline, radius: float, centre: tuple[float, float], rng: Generator) -> Outline:
+def pose(outline: Outline, radius: float, centre: tuple[float, float], rotation: float, rng: Generator) -> Outline:
     """The outline with a random rotation, aspect (0.7-1), shear (up to 0.25) and mirror image, at a place.
 
     Args:
         radius: px; the area stays near that of the upright outline whatever the aspect.
         centre: (x, y) in pixel corners, px.
+        rotation: largest rotation to either side, degrees.
     """
-    theta, aspect, shear = rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 1.0), rng.uniform(-0.25, 0.25)
+    theta, aspect, shear = np.radians(rng.uniform(-rotation, rotation)), rng.uniform(0.7, 1.0), rng.uniform(-0.25, 0.25)
     stretch = np.diag([1 / np.sqrt(aspect), np.sqrt(aspect) * rng.choice([-1.0, 1.0])])
     turn = np.array([[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]])
     matrix = radius * turn @ np.array([[1.0, shear], [0.0, 1.0]]) @ stretch

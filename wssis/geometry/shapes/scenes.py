@@ -78,7 +78,8 @@ def _try_to_add(draft: _Draft, layer: Layer, place: int, alone: bool) -> bool:
 
 
 def _outline(draft: _Draft, category: int, radius: float, centre: tuple[float, float]) -> Outline:
-    return pose(list(CATALOGUE.values())[category](draft.rng), radius, centre, draft.rng)
+    outline = list(CATALOGUE.values())[category](draft.rng)
+    return pose(outline, radius, centre, draft.settings.rotation, draft.rng)
 
 
 def _object(draft: _Draft, category: int, outline: Outline, radius: float, like: Layer | None) -> Layer:
