@@ -16,7 +16,9 @@ Location = tuple[int | str, ...]
 
 def problems_of(error: ValidationError, model: type[Section], prefix: str = "") -> list[str]:
     """One line per problem of a validation of `model`, each `key: what is wrong; what is legal`."""
-    return [_problem(details, model, prefix) for details in error.errors()]
+    found = error.errors()
+    broken = {details["loc"][:-1] for details in found if details["loc"]}
+    return [_problem(details, model, prefix) for details in found if not _follows(details, broken)]
 
 
 def unknown_key(key: str, legal: list[str]) -> str:
@@ -24,6 +26,11 @@ def unknown_key(key: str, legal: list[str]) -> str:
     near = difflib.get_close_matches(key, legal, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return f"unknown key{hint}; legal keys: {', '.join(legal)}"
+
+
+def _follows(details: ErrorDetails, broken: set[Location]) -> bool:
+    """Whether a list is called too short only because its items are illegal, which is said already."""
+    return details["type"] == "too_short" and details["loc"] in broken
 
 
 def _problem(details: ErrorDetails, model: type[Section], prefix: str) -> str:

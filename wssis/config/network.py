@@ -32,6 +32,12 @@ class BackboneSettings(Section):
         "frozen", description="Batch norm of the backbone: frozen statistics and scale, or trained."
     )
 
+    @model_validator(mode="after")
+    def _msra_exists(self) -> "BackboneSettings":
+        if self.style == "msra" and self.name not in ("resnet50", "resnet101"):
+            raise ValueError(f"style msra exists for resnet50 and resnet101, not for {self.name}")
+        return self
+
 
 class SOLOv2Settings(Section):
     """Architecture of the segmentor: SOLOv2 (Wang et al., 2020)."""

@@ -132,6 +132,6 @@ def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | 
     try:
         resolve(study, stage, mix=mix, seed=seed, arm=arm, fold=0)
     except ValidationError as error:
-        model: type[Section] = Study
-        where = f"{'teacher' if stage == 'fold' else stage} at {mix}" + (f", arm {arm}" if arm else "")
-        yield from (f"{where}: {problem}" for problem in problems_of(error, model))
+        where = f"at {mix}, arm {arm}" if arm else f"at {mix}"
+        section = "teacher" if stage == "fold" else stage
+        yield from (f"{problem} [{where}]" for problem in problems_of(error, Section, section))
