@@ -1,0 +1,53 @@
+"""Stage report: the study's answer as one page, and scores.csv beside it.
+
+`plan` is JSON: {"study": NAME, "arms": [{name, title, explanation, pays, pseudo}, ...], "rows": [{dataset, mix,
+full_percent, seed, variant, arm, run, scores, quality}, ...]}, one row per student and teacher (arm "teacher"), the
+oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read beside these paths;
+of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from wssis.config.stages import ReportSettings
+from wssis.formats.atomic import write_text
+from wssis.formats.manifest import StageRun
+from wssis.formats.scores import write_score_table
+from wssis.report_page.compare import compare_all
+from wssis.report_page.page import render
+from wssis.report_page.plan import Plan, read_plan
+from wssis.report_page.results import group_results, load_results
+
+
+def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path) -> None:
+    """Write out/index.html, out/scores.csv and out/manifest.json.
+
+    Args:
+        settings: title, number of resamples, seconds of each labelling action.
+        plan: the study as JSON, see above.
+        results: folder of the study, results/{study}.
+        image_dirs: data set -> folder of its training images.
+        out: folder to write to.
+
+    Raises:
+        InputError: the plan is not understood, or a file it names is missing.
+    """
+    study = read_plan(plan)
+    with StageRun("report", out / "manifest.json", settings, dict(_inputs(study))) as stage:
+        networks = load_results(study, settings.cost)
+        groups = group_results(study, networks)
+        comparisons = compare_all(groups, results, settings.bootstrap)
+        write_score_table(out / "scores.csv", [network.table_row(study.study) for network in networks])
+        write_text(out / "index.html", render(settings, study, groups, comparisons, results, image_dirs))
+        stage.output(out / "index.html", out / "scores.csv")
+        stage.counts |= {"networks": len(networks), "groups": len(groups)}
+
+
+def _inputs(plan: Plan) -> Iterator[tuple[str, Path]]:
+    """Scores, detections and quality tables by their coordinates."""
+    for row in plan.rows:
+        place = "/".join((row.dataset, row.mix, row.seed, row.variant, row.arm))
+        yield f"scores {place}", Path(row.scores)
+        yield f"detections {place}", Path(row.scores).with_name("detections.json")
+        if row.quality is not None:
+            yield f"quality {place}", Path(row.quality)
