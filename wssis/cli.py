@@ -294,6 +294,21 @@ def pseudo_quality(
 
 
 @app.command()
+def predict_shown(
+    model: Annotated[Path, typer.Option(help="model.safetensors of the arm's student.")],
+    shown: Annotated[Path, typer.Option(help="quality/{arm}.shown.json: which weak images.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Predict the few weak images that the report shows; settings are those of evaluate."""
+    from wssis.stages.predict_shown import run
+
+    run(parse_settings(stages.EvaluateSettings, settings), model, shown, images_table, image_dir, out)
+
+
+@app.command()
 def report(
     plan: Annotated[str, typer.Option(help="JSON: the rows of the study, each with its files.")],
     results: Annotated[Path, typer.Option(help="Folder of the study.")],

@@ -236,6 +236,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "pseudo": _pseudo,
     "student": _student,
     "evaluate": _evaluate,
+    "predict_shown": _evaluate,
     "quality": lambda config, at: config.quality,
     "report": lambda config, at: config.report,
 }
