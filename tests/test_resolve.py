@@ -1,0 +1,165 @@
+"""What each stage is given: its section, overrides of the mix, seeds, threads and the arm's part; nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+
+from wssis.arms.registry import arms
+from wssis.config import stages
+from wssis.config.mixes import Mix, parse_shorthand
+from wssis.config.resolve import RESOLVERS, full_percent, merged, resolve, settings_json
+from wssis.config.study import Study
+from wssis.config.validate import validate_study
+
+INJECTED = {
+    "Split": {"full_percent", "unlabelled_percent", "seed"},
+    "Points": {"seed"},
+    "Segmentor": {"seed"},
+    "Teacher": {"seed"},
+    "Student": {"seed"},
+    "Proposals": {"inference", "pairs", "folds", "fold_seed"},
+    "Crops": {"heatmap_sigma", "heatmap_radius"},
+    "Refiner": {"seed"},
+    "Pseudo": {"masks", "threads"},
+    "Evaluate": {"inference"},
+}
+
+
+def study(**changes: Any) -> Study:
+    raw = {
+        "study": "test",
+        "run": {"datasets": ["shapes"], "mixes": ["10pct", "1pct"], "seeds": ["s0"], "arms": list(arms())},
+        "datasets": {"shapes": {"kind": "shapes"}},
+    }
+    return validate_study(merged(raw, changes))
+
+
+def given(config: Study, stage: str, **at: Any) -> Any:
+    """A stage's settings at shapes/10pct/s3, arm wssis."""
+    return resolve(config, stage, **{"dataset": "shapes", "mix": "10pct", "seed": "s3", "arm": "wssis", "fold": 1} | at)
+
+
+def everything(config: Study) -> dict[str, str]:
+    at_sides = {f"proposals {side}": settings_json(given(config, "proposals", side=side)) for side in ("full", "weak")}
+    return {stage: settings_json(given(config, stage)) for stage in RESOLVERS if stage != "proposals"} | at_sides
+
+
+def changed_by(**changes: Any) -> set[str]:
+    """The stages whose settings a change of the configuration reaches."""
+    before, after = everything(study()), everything(study(**changes))
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reached"),
+    [
+        ({"teacher": {"optimizer": {"lr": 0.5}}}, {"teacher", "fold"}),
+        ({"teacher": {"snapshots": [5, 6]}}, {"teacher"}),
+        ({"teacher": {"checkpoint": "a.safetensors"}}, {"teacher"}),
+        ({"student": {"optimizer": {"lr": 0.5}}}, {"student"}),
+        ({"student": {"network": {"sigma": 0.3}}}, {"student"}),
+        ({"refiner": {"optimizer": {"lr": 0.5}}}, {"refiner"}),
+        ({"refiner": {"folds": 5}}, {"fold", "proposals full"}),
+        ({"refiner": {"pairs": "snapshots"}}, {"proposals full"}),
+        ({"refiner": {"network": {"heatmap_sigma": 3.0}}}, {"refiner", "crops"}),
+        ({"inference": {"nms_sigma": 1.0}}, {"evaluate"}),
+        ({"inference": {"nms_iou": 0.4}}, {"evaluate"}),
+        ({"inference": {"mask_threshold": 0.4}}, {"evaluate", "proposals full", "proposals weak"}),
+        ({"points": {"drift": 2.0}}, {"points"}),
+        ({"crops": {"scale": 3.0}}, {"crops"}),
+        ({"pseudo": {"flip": True}}, {"pseudo"}),
+        ({"quality": {"shown": 1}}, {"quality"}),
+        ({"report": {"title": "x"}}, {"report"}),
+        ({"prepare": {"zero_area": "drop"}}, {"prepare"}),
+        ({"datasets": {"shapes": {"size": 96}}}, {"generate"}),
+        ({"seeds": {"split": 9}}, {"split", "points"}),
+        ({"seeds": {"training": 9}}, {"teacher", "fold", "refiner", "student", "proposals full"}),
+        ({"run": {"seeds": ["s0", "s1"]}}, set()),
+        ({"run": {"arms": ["wssis"]}}, set()),
+        ({"study": "renamed"}, set()),
+    ],
+    ids=str,
+)
+def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[str]) -> None:
+    assert changed_by(**changes) == reached
+
+
+def test_threads_reach_every_stage_that_computes() -> None:
+    stages_that_compute = {"teacher", "fold", "proposals full", "proposals weak", "refiner", "pseudo", "student"}
+    assert changed_by(threads=1) == stages_that_compute | {"evaluate"}
+
+
+def test_seeds() -> None:
+    config = study()
+    for stage in ("split", "points", "teacher", "fold", "refiner", "student"):
+        assert given(config, stage).seed == 3
+    assert given(config, "proposals", side="full").fold_seed == given(config, "fold").seed
+    held = study(seeds={"split": 0, "training": None})
+    assert (given(held, "split").seed, given(held, "points").seed, given(held, "teacher").seed) == (0, 0, 3)
+
+
+def test_overrides_by_mix() -> None:
+    short = {"schedule": {"iterations": 50, "warmup": 5, "steps": [30]}, "snapshots": [20, 50]}
+    config = study(teacher={"by_mix": {"1pct": short}})
+    assert given(config, "teacher", mix="10pct") == given(study(), "teacher", mix="10pct")
+    at_one = given(config, "teacher", mix="1pct")
+    assert (at_one.schedule.iterations, at_one.snapshots, at_one.schedule.gamma) == (50, (20, 50), 0.1)
+    assert given(config, "fold", mix="1pct").schedule == at_one.schedule
+
+
+def test_split_of_a_mix() -> None:
+    config = study(mixes={"third": {"full": 30, "point": 50, "unlabelled": 20}})
+    split = given(config, "split", mix="third")
+    assert (split.full_percent, split.unlabelled_percent) == (30, 20)
+    assert given(config, "split", mix="100pct").full_percent == 100
+    assert [full_percent(config, mix) for mix in ("third", "0.5pct", "100pct")] == [30, 0.5, 100]
+    assert parse_shorthand("0.5pct") == Mix(full=0.5, point=99.5)
+
+
+@pytest.mark.parametrize("mix", ["10pct", "1pct"])
+def test_students_share_all_but_the_length(mix: str) -> None:
+    config = study()
+    students = {arm: given(config, "student", mix=mix, arm=arm) for arm in ("supervised", "rough", "wssis")}
+    students["oracle"] = given(config, "student", mix="100pct", arm="oracle")
+    assert len({settings_json(student) for student in students.values()}) == 1
+    short = given(config, "student", mix=mix, arm="supervised-short")
+    assert (short.schedule.iterations, short.schedule.steps) == (250, (175, 225))
+    assert short.model_copy(update={"schedule": students["wssis"].schedule}) == students["wssis"]
+
+
+def test_pseudo_masks_are_the_arms() -> None:
+    assert given(study(), "pseudo", arm="rough").masks == "rough"
+    assert given(study(), "pseudo", arm="wssis").masks == "refined"
+
+
+def test_settings_json_is_compact_sorted_and_read_back() -> None:
+    text = settings_json(given(study(), "points"))
+    assert text == '{"drift":0.0,"seed":3,"strategy":"centroid"}'
+    for stage in RESOLVERS:
+        settings = given(study(), stage)
+        assert type(settings).model_validate_json(settings_json(settings)) == settings
+        assert json.loads(settings_json(settings)) == settings.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_only_the_resolver_adds_to_a_section(name: str) -> None:
+    section = getattr(stages, f"{name}Section").model_fields
+    settings = getattr(stages, f"{name}Settings").model_fields
+    assert set(settings) - set(section) == INJECTED[name]
+    assert set(section) <= set(settings)
+
+
+@pytest.mark.parametrize(
+    ("stage", "at", "message"),
+    [
+        ("teachers", {}, "unknown stage 'teachers'"),
+        ("teacher", {"variant": "x"}, "unknown variant 'x'"),
+        ("teacher", {"seed": None}, "needs a seed"),
+        ("student", {"arm": None}, "needs an arm"),
+        ("fold", {"fold": None}, "needs a fold"),
+    ],
+)
+def test_missing_coordinates(stage: str, at: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        given(study(), stage, **at)
