@@ -1,6 +1,7 @@
 """config.yaml and every file in studies/, merged as Snakemake merges them."""
 
 import copy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_every_key_of_config_has_a_comment() -> None:
     lines = [line.strip() for line in (ROOT / "config.yaml").read_text().splitlines()]
     bare = [
         line
-        for above, line in zip(lines, lines[1:], strict=False)
+        for above, line in pairwise(lines)
         if line and not line.startswith("#") and not above.startswith("#") and line != "shapes:"
     ]
     assert not bare

@@ -1,0 +1,127 @@
+"""Arms: one module each, found by itself; and the rows they give a study."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import wssis.arms
+from wssis.arms.registry import arms, get_arm
+from wssis.config.default_study import DEFAULT_STUDY
+from wssis.config.plan import plan_json, plan_rows, run_folder, run_mixes
+from wssis.config.resolve import merged
+from wssis.config.study import Study
+from wssis.config.validate import validate_study
+from wssis.errors import InputError
+
+NEW_ARM = '''
+"""An arm for this test."""
+
+from wssis.arms.arm import Arm
+
+ARM = Arm(name="only-points", title="T", explanation="E.", pays=("point",), pseudo="rough")
+'''
+
+
+def study(**run: list[str]) -> Study:
+    return validate_study(merged(DEFAULT_STUDY, {"run": run}))
+
+
+@pytest.fixture
+def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more module in the package of arms, and nothing else."""
+    (tmp_path / "only_points.py").write_text(NEW_ARM)
+    monkeypatch.setattr(wssis.arms, "__path__", [*wssis.arms.__path__, str(tmp_path)])
+    arms.cache_clear()
+    yield
+    arms.cache_clear()
+
+
+def test_the_arms_there_are() -> None:
+    assert list(arms()) == ["oracle", "rough", "supervised", "supervised-short", "wssis"]
+    assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
+
+
+def test_what_each_arm_trains_on_and_pays_for() -> None:
+    assert {name: (arm.training_set, arm.pays, arm.mix) for name, arm in arms().items()} == {
+        "supervised": ("full.json", ("full",), "each"),
+        "supervised-short": ("full.json", ("full",), "each"),
+        "rough": ("pseudo/rough.json", ("full", "point"), "each"),
+        "wssis": ("pseudo/wssis.json", ("full", "point"), "each"),
+        "oracle": ("full.json", ("full",), "100pct"),
+    }
+
+
+def test_rules_of_an_arm() -> None:
+    assert get_arm("supervised").rules == ("split",)
+    assert get_arm("rough").rules == ("split", "points", "teacher", "proposals", "pseudo")
+    assert get_arm("wssis").rules == ("split", "points", "teacher", "proposals", "crops", "refiner", "pseudo")
+
+
+@pytest.mark.parametrize(("percent", "factor"), [(1, 0.25), (10, 0.25), (25, 0.25), (30, 0.3), (50, 0.5)])
+def test_short_is_equal_epochs_but_at_least_a_quarter(percent: float, factor: float) -> None:
+    assert get_arm("supervised-short").iterations(percent) == factor
+    assert get_arm("supervised").iterations(percent) == 1
+
+
+def test_unknown_arm_names_the_legal_ones() -> None:
+    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are oracle, rough"):
+        get_arm("wsis")
+
+
+@pytest.mark.usefixtures("new_arm")
+def test_a_new_arm_is_one_new_module() -> None:
+    rows = plan_rows(study(arms=["only-points"]))
+    assert [(row.arm, row.quality) for row in rows][1:] == [
+        ("only-points", "results/default/shapes/10pct/s0/base/quality/only-points.csv")
+    ]
+
+
+@pytest.mark.usefixtures("new_arm")
+def test_a_new_arm_changes_no_other_row() -> None:
+    before = plan_rows(study(arms=["wssis", "oracle"]))
+    after = plan_rows(study(arms=["wssis", "oracle", "only-points"]))
+    assert [row for row in after if row.arm != "only-points"] == list(before)
+
+
+def test_plan_of_the_default_study() -> None:
+    rows = plan_rows(validate_study(DEFAULT_STUDY))
+    assert [(row.mix, row.arm) for row in rows] == [
+        ("10pct", "teacher"),
+        ("10pct", "supervised"),
+        ("10pct", "supervised-short"),
+        ("10pct", "rough"),
+        ("10pct", "wssis"),
+        ("100pct", "oracle"),
+    ]
+    assert rows[0].scores == "results/default/shapes/10pct/s0/base/teacher/scores.json"
+    assert rows[4].scores == "results/default/shapes/10pct/s0/base/students/wssis/scores.json"
+    assert rows[4].quality == "results/default/shapes/10pct/s0/base/quality/wssis.csv"
+    assert (rows[5].full_percent, rows[5].quality) == (100, None)
+
+
+def test_plan_is_the_product_with_one_oracle_per_seed() -> None:
+    config = study(mixes=["5pct", "20pct"], seeds=["s0", "s7"], arms=["supervised", "wssis", "oracle"])
+    rows = plan_rows(config)
+    assert run_mixes(config) == ("5pct", "20pct", "100pct")
+    assert len(rows) == 2 * (2 * 3 + 1)
+    assert sorted(row.seed for row in rows if row.arm == "oracle") == ["s0", "s7"]
+    assert len({row.scores for row in rows}) == len(rows)
+
+
+def test_no_teacher_without_an_arm_that_needs_one() -> None:
+    rows = plan_rows(study(arms=["supervised", "oracle"]))
+    assert [row.arm for row in rows] == ["supervised", "oracle"]
+
+
+def test_plan_json_is_what_the_report_reads() -> None:
+    from wssis.report_page.plan import read_plan
+
+    config = validate_study(DEFAULT_STUDY)
+    plan = read_plan(plan_json(config))
+    assert [row.arm for row in plan.rows] == [row.arm for row in plan_rows(config)]
+    assert json.loads(plan_json(config))["arms"][0]["name"] == "supervised"
+
+
+def test_run_folder_is_made_of_coordinates_only() -> None:
+    assert run_folder("default", "shapes", "10pct", "s0") == "results/default/shapes/10pct/s0/base"
