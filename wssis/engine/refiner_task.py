@@ -8,16 +8,18 @@ from torch.nn import functional as F
 
 from wssis.config.stages import RefinerSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
+from wssis.engine.reproducible import seed_everything
 from wssis.formats.crop_store import CropStore
 from wssis.models.refinenet.loss import refiner_loss
 from wssis.models.refinenet.network import MaskRefineNet
 
 
 class RefinerTask:
-    """MaskRefineNet on the pairs of a crop store with targets."""
+    """MaskRefineNet on the pairs of a crop store with targets; its initial weights follow from seed and settings."""
 
     def __init__(self, store: CropStore, settings: RefinerSettings) -> None:
         self.settings = settings
+        seed_everything(settings.seed)
         self.model = MaskRefineNet(settings.network, len(store.layout.categories))
         self.dataset = CropDataset(store, settings.augmentation)
 
@@ -31,7 +33,8 @@ class RefinerTask:
 
     def losses(self, model: nn.Module, batch: CropBatch) -> dict[str, Tensor]:
         """Soft Dice and, if its weight is set, cross entropy; `model` is the network or what wraps it."""
-        logits = model(self.model.input(batch.images, batch.rough, batch.points, batch.labels, batch.others))
+        x = self.model.input(batch.images, batch.rough, batch.points, batch.labels, batch.others)
+        logits = model(x.contiguous(memory_format=torch.channels_last))
         losses = {"dice": refiner_loss(logits, batch.target, self.settings.dice)}
         if self.settings.cross_entropy:
             entropy = F.cross_entropy(logits.float(), batch.target.long())

@@ -37,7 +37,7 @@ def refiner_metadata(network: RefineNetSettings, categories: list[dict[str, Any]
     return {
         "kind": KIND,
         "network": network.model_dump_json(),
-        "categories": json.dumps(categories),
+        "categories": json.dumps(categories, ensure_ascii=False),
         "crop_size": str(crop_size),
     }
 
