@@ -1,0 +1,48 @@
+"""One study: from images to the report. Every rule is a command of the package; `snakemake -p` prints it."""
+
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.10")
+sys.path.insert(0, workflow.basedir)
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/prepare.smk"
+include: "rules/split.smk"
+include: "rules/points.smk"
+include: "rules/teacher.smk"
+include: "rules/proposals.smk"
+include: "rules/crops.smk"
+include: "rules/refiner.smk"
+include: "rules/pseudo.smk"
+include: "rules/student.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report/index.html",
+
+
+rule data:
+    """All data sets, checked."""
+    input:
+        expand(f"{DATASET}/images.csv", dataset=STUDY.run.datasets),
+
+
+rule networks:
+    """All students and teachers, evaluated; no report."""
+    input:
+        [row.scores for row in PLAN],
+
+
+onstart:
+    if MISSING:
+        raise WorkflowError("\n".join(["data are missing; no job was started", *MISSING]))

@@ -1,0 +1,66 @@
+"""prepare: the data set, checked; or the embedded one, drawn. Every image's size and sha256."""
+
+
+def given_annotations(subset):
+    """Input: the annotation file; nothing while it is missing, which the dry run says in a line of its own."""
+
+    def find(wildcards):
+        path = getattr(STUDY.datasets[wildcards.dataset], f"{subset}_annotations")
+        return [path] if os.path.exists(path) or is_prepared(STUDY, wildcards.dataset) else []
+
+    return find
+
+
+rule prepare:
+    input:
+        train=given_annotations("train"),
+        val=given_annotations("val"),
+    output:
+        train=f"{DATASET}/train.json",
+        val=f"{DATASET}/val.json",
+        manifest=f"{DATASET}/prepare.manifest.json",
+    wildcard_constraints:
+        dataset=any_of(data_sets("coco")),
+    params:
+        settings=settings_of("prepare"),
+        code=code_of("prepare"),
+        out=folder_of(),
+    shell:
+        "python -m wssis prepare --train-annotations {input.train:q} --val-annotations {input.val:q}"
+        " --out {params.out} --settings {params.settings:q}"
+
+
+rule generate:
+    output:
+        train=f"{DATASET}/train.json",
+        val=f"{DATASET}/val.json",
+        train_images=directory(f"{DATASET}/images/train"),
+        val_images=directory(f"{DATASET}/images/val"),
+        manifest=f"{DATASET}/prepare.manifest.json",
+    wildcard_constraints:
+        dataset=any_of(data_sets("shapes")),
+    params:
+        settings=settings_of("generate"),
+        code=code_of("generate"),
+        out=folder_of(),
+    shell:
+        "python -m wssis generate --out {params.out} --settings {params.settings:q}"
+
+
+rule check_images:
+    input:
+        train=f"{DATASET}/train.json",
+        val=f"{DATASET}/val.json",
+    output:
+        table=f"{DATASET}/images.csv",
+        manifest=f"{DATASET}/images.csv.manifest.json",
+    params:
+        settings=settings_of("check_images"),
+        code=code_of("check_images"),
+        train_images=image_dir("train"),
+        val_images=image_dir("val"),
+        workers=workers,
+    shell:
+        "python -m wssis check-images --train {input.train} --val {input.val} --train-images {params.train_images:q}"
+        " --val-images {params.val_images:q} --out {output.table} --workers {params.workers}"
+        " --settings {params.settings:q}"

@@ -1,0 +1,21 @@
+"""refiner: MaskRefineNet on the crops of the full images."""
+
+
+rule train_refiner:
+    input:
+        crops=of("crops", "crops/full.zarr.manifest.json"),
+        weights=given_weights("refiner"),
+    output:
+        model=f"{RUN}/refiner/model.safetensors",
+        metrics=f"{RUN}/refiner/metrics.jsonl",
+        manifest=f"{RUN}/refiner/manifest.json",
+    params:
+        settings=settings_of("refiner"),
+        code=code_of("refiner"),
+        launch=launch,
+        workers=workers,
+        store=lambda wildcards, input: store_of(input.crops),
+        out=folder_of(),
+    shell:
+        "{params.launch} train-refiner --crops {params.store} --state-root results/.state --out {params.out}"
+        " --workers {params.workers} --settings {params.settings:q}"

@@ -1,0 +1,29 @@
+"""student: the same segmentor, on each arm's training set."""
+
+
+def training_set(wildcards):
+    """Input: full.json, or the arm's pseudo masks."""
+    arm = get_arm(wildcards.arm)
+    return of("split" if arm.pseudo == "none" else "pseudo", arm.training_set)(wildcards)
+
+
+rule train_student:
+    input:
+        training_set=training_set,
+        images=f"{DATASET}/images.csv",
+        weights=given_weights("student"),
+    output:
+        model=f"{RUN}/students/{{arm}}/model.safetensors",
+        metrics=f"{RUN}/students/{{arm}}/metrics.jsonl",
+        manifest=f"{RUN}/students/{{arm}}/manifest.json",
+    params:
+        settings=settings_of("student"),
+        code=code_of("student"),
+        launch=launch,
+        workers=workers,
+        image_dir=image_dir("train"),
+        out=folder_of(),
+    shell:
+        "{params.launch} train-student --training-set {input.training_set} --images-table {input.images}"
+        " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"
+        " --settings {params.settings:q}"

@@ -1,0 +1,74 @@
+"""Where the study's given files lie: locations, no settings; none of them is opened here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wssis.arms.registry import get_arm
+from wssis.config.mixes import ORACLE_MIX
+from wssis.config.plan import run_mixes
+from wssis.config.resolve import resolve
+from wssis.config.section import Section
+from wssis.config.study import CocoDataset, Study
+
+NOT_FILES = ("none", "imagenet")
+
+
+def data_set_folder(study: Study, dataset: str) -> str:
+    """Folder of what the study makes of a data set."""
+    return f"results/{study.study}/{dataset}"
+
+
+def image_folder(study: Study, dataset: str, subset: str) -> str:
+    """Folder of the train or val images; of the embedded data set, where the study draws them."""
+    given = study.datasets[dataset]
+    if isinstance(given, CocoDataset):
+        return given.train_images if subset == "train" else given.val_images
+    return f"{data_set_folder(study, dataset)}/images/{subset}"
+
+
+def is_prepared(study: Study, dataset: str) -> bool:
+    """Whether the checked annotations are there, so that the given ones are not needed again."""
+    folder = Path(data_set_folder(study, dataset))
+    return all((folder / name).is_file() for name in ("train.json", "val.json", "prepare.manifest.json"))
+
+
+def weight_files(settings: Section) -> list[str]:
+    """Files of given weights that the settings of a training name: of its backbone, and a checkpoint."""
+    backbone = settings.network.backbone.weights
+    checkpoint = getattr(settings, "checkpoint", None)
+    return [*([] if backbone in NOT_FILES else [backbone]), *([checkpoint] if checkpoint else [])]
+
+
+def missing_data(study: Study) -> list[str]:
+    """One line per given path that is not there, naming the key that gives it; in the order of the configuration."""
+    lines: dict[str, None] = {}
+    for key, path in _given(study):
+        if not Path(path).exists():
+            lines[f"missing: {path} ({key}): put the data there, or correct the key"] = None
+    return list(lines)
+
+
+def _given(study: Study) -> Iterator[tuple[str, str]]:
+    """Keys of the configuration and the paths they give, as far as what the study runs needs them."""
+    for name in study.run.datasets:
+        dataset = study.datasets[name]
+        if isinstance(dataset, CocoDataset):
+            keys = ["train_images", "val_images"]
+            keys = keys if is_prepared(study, name) else ["train_annotations", *keys, "val_annotations"]
+            yield from ((f"datasets.{name}.{key}", getattr(dataset, key)) for key in sorted(keys))
+    for mix in run_mixes(study):
+        yield from _given_to_stages(study, mix)
+
+
+def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
+    seed = study.run.seeds[0]
+    arms = [arm for arm in study.run.arms if (get_arm(arm).mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
+    split = resolve(study, "split", mix=mix, seed=seed)
+    if split.method == "files" and mix != ORACLE_MIX:
+        yield "split.full_ids", split.full_ids
+    stages = {stage for arm in arms for stage in get_arm(arm).rules} & {"teacher", "refiner"}
+    for stage in sorted(stages):
+        yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)))
+    for arm in arms:
+        settings = resolve(study, "student", mix=mix, seed=seed, arm=arm)
+        yield from (("student", path) for path in weight_files(settings))
