@@ -12,7 +12,7 @@ from wssis import provenance
 
 STAGES = (
     "prepare", "generate", "check_images", "split", "points", "teacher", "fold", "proposals", "crops", "refiner",
-    "pseudo", "student", "evaluate", "quality", "report", "import_weights",
+    "pseudo", "student", "evaluate", "quality", "predict_shown", "report", "import_weights",
 )  # fmt: skip
 FILES = {
     "__init__.py": "",

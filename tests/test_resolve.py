@@ -63,9 +63,9 @@ def changed_by(**changes: Any) -> set[str]:
         ({"refiner": {"folds": 5}}, {"fold", "proposals full"}),
         ({"refiner": {"pairs": "snapshots"}}, {"proposals full"}),
         ({"refiner": {"network": {"heatmap_sigma": 3.0}}}, {"refiner", "crops"}),
-        ({"inference": {"nms_sigma": 1.0}}, {"evaluate"}),
-        ({"inference": {"nms_iou": 0.4}}, {"evaluate"}),
-        ({"inference": {"mask_threshold": 0.4}}, {"evaluate", "proposals full", "proposals weak"}),
+        ({"inference": {"nms_sigma": 1.0}}, {"evaluate", "predict_shown"}),
+        ({"inference": {"nms_iou": 0.4}}, {"evaluate", "predict_shown"}),
+        ({"inference": {"mask_threshold": 0.4}}, {"evaluate", "predict_shown", "proposals full", "proposals weak"}),
         ({"points": {"drift": 2.0}}, {"points"}),
         ({"crops": {"scale": 3.0}}, {"crops"}),
         ({"pseudo": {"flip": True}}, {"pseudo"}),
@@ -87,7 +87,7 @@ def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[
 
 def test_threads_reach_every_stage_that_computes() -> None:
     stages_that_compute = {"teacher", "fold", "proposals full", "proposals weak", "refiner", "pseudo", "student"}
-    assert changed_by(threads=1) == stages_that_compute | {"evaluate"}
+    assert changed_by(threads=1) == stages_that_compute | {"evaluate", "predict_shown"}
 
 
 def test_seeds() -> None:
