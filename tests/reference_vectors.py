@@ -104,6 +104,8 @@ def _values(name: str, shape: list[int]) -> NDArray:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if name == "ins_head.cate_pred.bias":
         return np.full(shape, -1.0, np.float32)
+    if name.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
     if name.endswith("running_var"):
         values = rng.uniform(0.5, 1.5, shape)
     elif name.endswith(("running_mean", "bias")):

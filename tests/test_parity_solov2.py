@@ -136,7 +136,7 @@ def test_published_filter_on_every_positive_cell(case: Case) -> None:
     order = torch.tensor([i for i in order.tolist() if last[int(targets.cell[i])] == i])
     cells = targets.cell[order]
     found = cell_masks(kernels[cells], outputs.mask_features[0], 0.5)
-    _, kept = published_filter(found, labels[order], cell_strides(outputs)[cells])
+    _, kept = published_filter(found, labels[order], cell_strides(outputs)[cells], 0.5)
     assert_close(found.maskness[kept], case.arrays["point_with_size_mask_scores"])
     assert np.array_equal(labels[order][kept], case.arrays["point_with_size_mask_classes"])
     masks = full_size_masks(kernels[cells[kept]], outputs.mask_features[0], case.sizes[0], case.originals[0], 0.5)

@@ -327,11 +327,14 @@ def report(
 def import_weights(
     source: Annotated[Path, typer.Argument(help="A released checkpoint: .pth, .npz or .safetensors.")],
     out: OutFile,
+    annotations: Annotated[Path | None, typer.Option(help="COCO file with the checkpoint's categories.")] = None,
+    settings: Settings = "{}",
 ) -> None:
     """Map the names of a released SOLOv2 or MaskRefineNet checkpoint onto ours."""
+    from wssis.config.importing import ImportWeightsSettings
     from wssis.stages.import_weights import run
 
-    run(source, out)
+    run(parse_settings(ImportWeightsSettings, settings), source, out, annotations)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -23,7 +23,6 @@ SUPPRESSED = "suppressed"
 BEYOND_TOP = "beyond_top"
 
 PUBLISHED_UNIT = 1e4
-PUBLISHED_NMS_IOU = 0.5
 PUBLISHED_TOP = 100
 
 
@@ -69,12 +68,14 @@ def point_guided(
     original_size: tuple[int, int],
     filter: Literal["ours", "published"] = "ours",
     mask_threshold: float = 0.5,
+    nms_iou: float = 0.5,
 ) -> PointProposals:
     """Proposals for the points of one image; `outputs` is a batch of one.
 
     points: float (N, 2), [x, y] in px of the network's input; labels: int64 (N,), class indices; image_size: (height,
     width) of the network's input before padding. Ours loses no point: a record's mask is empty only where all levels
-    are. Cells divide the padded size, and the pixel index is looked up as it is, without + .5.
+    are. `nms_iou` is only read by the published filter. Cells divide the padded size, and the pixel index is looked up
+    as it is, without + .5.
     """
     outputs = outputs.float()
     kernels, features = flat_kernels(outputs)[0], outputs.mask_features[0]
@@ -82,7 +83,8 @@ def point_guided(
     cells = point_cells(points, outputs.grids, outputs.padded_size, published)
     candidates, found = _candidates(outputs, kernels, cells, labels, mask_threshold)
     if published:
-        return _published(candidates, found, labels, kernels, outputs, image_size, original_size, mask_threshold)
+        sizes = image_size, original_size
+        return _published(candidates, found, labels, kernels, outputs, *sizes, mask_threshold, nms_iou)
     return _ours(candidates, kernels, features, image_size, original_size, mask_threshold)
 
 
@@ -155,6 +157,7 @@ def _published(
     image_size: tuple[int, int],
     original_size: tuple[int, int],
     threshold: float,
+    nms_iou: float,
 ) -> PointProposals:
     """Best level among the cells a point still owns; then `published_filter`."""
     owned = _owned(candidates.cell)
@@ -163,7 +166,7 @@ def _published(
     own = owned.any(1).nonzero()[:, 0]
     rows = own * candidates.cell.shape[1] + level[own]
     cell = candidates.cell.flatten()[rows]
-    words, order = published_filter(_take(found, rows), labels[own], cell_strides(outputs)[cell])
+    words, order = published_filter(_take(found, rows), labels[own], cell_strides(outputs)[cell], nms_iou)
     fate = [CELL_TAKEN] * len(labels)
     for point, word in zip(own.tolist(), words, strict=True):
         fate[point] = word
@@ -185,7 +188,7 @@ def _owned(cells: Tensor) -> Tensor:
     return ~((cells[:, None] == cells) & later[..., None]).any(1)
 
 
-def published_filter(found: CellMasks, labels: Tensor, strides: Tensor) -> tuple[list[str], Tensor]:
+def published_filter(found: CellMasks, labels: Tensor, strides: Tensor, nms_iou: float) -> tuple[list[str], Tensor]:
     """Published filter of candidate masks at stride 4: area, mask NMS by maskness, top 100.
 
     labels: int64 (N,); strides: float32 (N,) of the candidates' levels. Returns a word for each candidate and the
@@ -194,7 +197,7 @@ def published_filter(found: CellMasks, labels: Tensor, strides: Tensor) -> tuple
     words = [SMALL] * len(labels)
     order = found.maskness.argsort(descending=True, stable=True)
     order = order[(found.area > strides)[order]]
-    keep = mask_nms(pairwise_iou(found.masks[order]), labels[order], PUBLISHED_NMS_IOU)
+    keep = mask_nms(pairwise_iou(found.masks[order]), labels[order], nms_iou)
     for row, kept in zip(order.tolist(), keep.tolist(), strict=True):
         words[row] = BEYOND_TOP if kept else SUPPRESSED
     top = order[keep][:PUBLISHED_TOP]

@@ -1,0 +1,210 @@
+"""Point-guided proposals of images: masks for the COCO file and a ledger row for every point."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from wssis.config.stages import ProposalsSettings
+from wssis.engine.predictor import Prediction, Predictor
+from wssis.formats.coco import encode_mask, mask_box
+from wssis.formats.images_table import ImageRow
+from wssis.formats.ledger import LedgerRow
+from wssis.models.point_guidance import PointProposals, point_guided
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class PointedObject:
+    """One object of an image: annotation id, category and point [x, y] in px of the image."""
+
+    id: int
+    category_id: int
+    point: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One record: the ledger row and, unless a filter dropped it, the annotation; ids are given at the end."""
+
+    row: LedgerRow
+    annotation: dict[str, Any] | None
+
+
+def propose(
+    predictor: Predictor,
+    name: str,
+    images: Sequence[ImageRow],
+    objects: Mapping[int, Sequence[PointedObject]],
+    folder: Path,
+    settings: ProposalsSettings,
+) -> Iterator[tuple[int, list[Proposal]]]:
+    """Image id and records, one per object, in the order of the objects; images without objects are passed over.
+
+    name: of the predictor, as the records give it; objects: image id -> its objects.
+    """
+    classes = {category["id"]: index for index, category in enumerate(predictor.categories)}
+    pointed = [image for image in images if objects[image.image_id]]
+    with tqdm(total=len(pointed), desc=f"propose, {name}", unit="image", disable=not sys.stderr.isatty()) as bar:
+        for batch in predictor.predict(pointed, folder):
+            for index, image_id in enumerate(batch.image_ids):
+                found = _guided(batch, index, objects[image_id], classes, settings)
+                yield image_id, records(found, objects[image_id], image_id, name)
+            bar.update(len(batch))
+
+
+@torch.inference_mode()
+def _guided(
+    batch: Prediction,
+    index: int,
+    objects: Sequence[PointedObject],
+    classes: Mapping[int, int],
+    settings: ProposalsSettings,
+) -> PointProposals:
+    """Point guidance on one image of a batch."""
+    image_size, original_size = batch.image_sizes[index], batch.original_sizes[index]
+    points, labels = network_points(objects, classes, original_size, image_size)
+    device = batch.outputs.mask_features.device
+    inference = settings.inference
+    return point_guided(
+        batch.outputs.image(index),
+        points.to(device),
+        labels.to(device),
+        image_size,
+        original_size,
+        settings.filter,
+        inference.mask_threshold,
+        inference.nms_iou,
+    )
+
+
+def network_points(
+    objects: Sequence[PointedObject], classes: Mapping[int, int], original: tuple[int, int], network: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points [x, y] float64 (N, 2) in px of the network's input, and class indices int64 (N,).
+
+    Pixel indices are scaled as they are, without half a pixel: so the cell look-up of the published code does.
+    """
+    scale = torch.tensor([network[1] / original[1], network[0] / original[0]], dtype=torch.float64)
+    points = torch.tensor([one.point for one in objects], dtype=torch.float64).view(-1, 2) * scale
+    return points, torch.tensor([classes[one.category_id] for one in objects], dtype=torch.int64)
+
+
+def records(found: PointProposals, objects: Sequence[PointedObject], image_id: int, predictor: str) -> list[Proposal]:
+    """One record per object, in the order of the objects."""
+    place = {point: i for i, point in enumerate(found.index.tolist())}
+    masks = found.masks.cpu().numpy()
+    made = []
+    for index, one in enumerate(objects):
+        row = _bare_row(one, image_id, predictor, found.fate[index])
+        if index not in place:
+            made.append(Proposal(row, None))
+            continue
+        row = _filled_row(row, found, place[index], masks[place[index]], objects)
+        made.append(Proposal(row, _annotation(row, masks[place[index]])))
+    return made
+
+
+def _bare_row(one: PointedObject, image_id: int, predictor: str, status: str) -> LedgerRow:
+    x, y = one.point
+    return LedgerRow(
+        image_id=image_id,
+        point_id=one.id,
+        category_id=one.category_id,
+        x=x,
+        y=y,
+        predictor=predictor,
+        proposal_id=None,
+        status=status,
+        level=None,
+        score=None,
+        maskness=None,
+        category_score=None,
+        area=None,
+        own_point_inside=None,
+        foreign_points=None,
+        same_class_points=None,
+        fallback=None,
+        shares_mask_with="",
+    )
+
+
+def _filled_row(
+    row: LedgerRow, found: PointProposals, place: int, mask: NDArray[np.bool_], objects: Sequence[PointedObject]
+) -> LedgerRow:
+    inside = [one for one in objects if one.id != row.point_id and _holds(mask, one.point)]
+    return replace(
+        row,
+        level=int(found.level[place]),
+        score=round(float(found.score[place]), DIGITS),
+        maskness=round(float(found.maskness[place]), DIGITS),
+        category_score=round(float(found.category_score[place]), DIGITS),
+        area=int(mask.sum()),
+        own_point_inside=_holds(mask, (row.x, row.y)),
+        foreign_points=len(inside),
+        same_class_points=sum(one.category_id == row.category_id for one in inside),
+        fallback=bool(found.fallback[place]),
+    )
+
+
+def _holds(mask: NDArray[np.bool_], point: tuple[float, float]) -> bool:
+    """Whether the pixel under a point is in the mask (H, W)."""
+    column, row = (int(np.clip(np.floor(v + 0.5), 0, n - 1)) for v, n in zip(point, mask.shape[::-1], strict=True))
+    return bool(mask[row, column])
+
+
+def _annotation(row: LedgerRow, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """The COCO annotation of a record; its id is set later."""
+    return {
+        "id": 0,
+        "image_id": row.image_id,
+        "category_id": row.category_id,
+        "point_id": row.point_id,
+        "point": [row.x, row.y],
+        "segmentation": encode_mask(mask),
+        "bbox": mask_box(mask),
+        "area": row.area,
+        "iscrowd": 0,
+        "score": row.score,
+        "maskness": row.maskness,
+        "category_score": row.category_score,
+        "level": row.level,
+        "predictor": row.predictor,
+        "status": row.status,
+    }
+
+
+def numbered(proposals: Sequence[Proposal]) -> tuple[list[dict[str, Any]], list[LedgerRow]]:
+    """Annotations with ids from 1 on, and the ledger with these ids and with the proposals that share a mask."""
+    annotations: list[dict[str, Any]] = []
+    same: dict[tuple[int, str, str], list[int]] = {}
+    rows: list[LedgerRow] = []
+    for proposal in proposals:
+        row, annotation = proposal.row, proposal.annotation
+        if annotation is not None:
+            row = replace(row, proposal_id=len(annotations) + 1)
+            annotations.append({**annotation, "id": len(annotations) + 1})
+            if row.area:
+                same.setdefault(_mask_key(annotation), []).append(len(annotations))
+        rows.append(row)
+    return annotations, [_sharing(row, annotations, same) for row in rows]
+
+
+def _mask_key(annotation: Mapping[str, Any]) -> tuple[int, str, str]:
+    return annotation["image_id"], annotation["predictor"], annotation["segmentation"]["counts"]
+
+
+def _sharing(
+    row: LedgerRow, annotations: Sequence[Mapping[str, Any]], same: Mapping[tuple[int, str, str], list[int]]
+) -> LedgerRow:
+    if row.proposal_id is None or not row.area:
+        return row
+    others = [i for i in same[_mask_key(annotations[row.proposal_id - 1])] if i != row.proposal_id]
+    return replace(row, shares_mask_with=" ".join(map(str, others)))

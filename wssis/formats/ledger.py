@@ -1,0 +1,84 @@
+"""proposals/{side}.csv: the ledger, what became of every point, and why."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from wssis.formats.table import read_table, write_table
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One point and predictor.
+
+    point_id: annotation id of the point's object; x, y: the point in px of the image; predictor: teacher, foldK,
+    snapshotK; proposal_id: id in proposals/{side}.json, None where a filter dropped the mask; status: kept, fallback
+    (a level that ranked higher was empty), empty (all levels were), or with the published filter cell_taken, small,
+    suppressed, beyond_top. Of the chosen level, None where dropped: level 0-4, score, maskness, category_score, area in
+    px of the image, own_point_inside, foreign_points and same_class_points (other objects' points inside the mask, of
+    any and of the same class), shares_mask_with (proposal ids with the very same mask, separated by spaces).
+    """
+
+    image_id: int
+    point_id: int
+    category_id: int
+    x: float
+    y: float
+    predictor: str
+    proposal_id: int | None
+    status: str
+    level: int | None
+    score: float | None
+    maskness: float | None
+    category_score: float | None
+    area: int | None
+    own_point_inside: bool | None
+    foreign_points: int | None
+    same_class_points: int | None
+    fallback: bool | None
+    shares_mask_with: str
+
+
+COLUMNS = tuple(field.name for field in fields(LedgerRow))
+TYPES = {
+    "image_id": "int64",
+    "point_id": "int64",
+    "category_id": "int64",
+    "x": "float64",
+    "y": "float64",
+    "predictor": "str",
+    "proposal_id": "Int64",
+    "status": "str",
+    "level": "Int64",
+    "score": "float64",
+    "maskness": "float64",
+    "category_score": "float64",
+    "area": "Int64",
+    "own_point_inside": "boolean",
+    "foreign_points": "Int64",
+    "same_class_points": "Int64",
+    "fallback": "boolean",
+    "shares_mask_with": "str",
+}
+
+
+def write_ledger(path: Path, rows: Sequence[LedgerRow]) -> None:
+    """Write a ledger atomically, in the given order; None is an empty cell."""
+    write_table(path, COLUMNS, [["" if value is None else value for value in astuple(row)] for row in rows])
+
+
+def read_ledger(path: Path) -> pd.DataFrame:
+    """The ledger as a table with the columns of LedgerRow; empty cells are missing values, empty words stay empty.
+
+    Raises:
+        InputError: the file is missing or has another header.
+    """
+    frame = pd.DataFrame(read_table(path, COLUMNS), columns=list(COLUMNS))
+    words = [name for name, kind in TYPES.items() if kind == "str"]
+    numbers = frame.drop(columns=words).replace({"": pd.NA, "True": True, "False": False})
+    for name in numbers:
+        kind = TYPES[str(name)]
+        frame[name] = numbers[name].astype(kind) if kind == "boolean" else pd.to_numeric(numbers[name]).astype(kind)
+    return frame
