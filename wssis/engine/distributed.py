@@ -1,0 +1,76 @@
+"""One process or many: the place of this process among those torchrun started."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+from wssis.formats.manifest import StageRun
+
+
+@dataclass(frozen=True)
+class World:
+    """Rank of this process, number of processes, and the device it computes on."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the outputs."""
+        return self.rank == 0
+
+
+def this_world() -> World:
+    """Read torchrun's environment; without it, one process. The device is a GPU wherever there is one."""
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    else:
+        device = torch.device("cpu")
+    return World(rank, size, device)
+
+
+@contextmanager
+def joined_world() -> Iterator[World]:
+    """This process's place, with the process group open if there is more than one; closed again at the end."""
+    world = this_world()
+    if world.device.type == "cuda":
+        torch.cuda.set_device(world.device)
+    opened = world.size > 1 and not dist.is_initialized()
+    if opened:
+        dist.init_process_group("nccl" if world.device.type == "cuda" else "gloo")
+    try:
+        yield world
+    finally:
+        if opened:
+            dist.destroy_process_group()
+
+
+@contextmanager
+def on_main(run: StageRun) -> Iterator[StageRun]:
+    """Enter `run` in the main process only: one manifest, however many processes train."""
+    if this_world().main:
+        with run:
+            yield run
+    else:
+        yield run
+
+
+def any_process(world: World, flag: bool) -> bool:
+    """Whether `flag` is set in any process; every process must ask at the same step."""
+    if world.size == 1:
+        return flag
+    flags = torch.tensor([flag], dtype=torch.int32, device=world.device)
+    dist.all_reduce(flags, op=dist.ReduceOp.MAX)
+    return bool(flags.item())
+
+
+def wait_for_all(world: World) -> None:
+    """Barrier, if there is more than one process."""
+    if world.size > 1:
+        dist.barrier()

@@ -1,0 +1,74 @@
+"""Network, optimizer and moving average: all that learns, and all that is saved of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from wssis.config.training import OptimizerSettings
+from wssis.engine.distributed import World
+from wssis.engine.ema import MovingAverage
+from wssis.engine.optimizer import build_optimizer
+from wssis.engine.state import check_weights, restore_random_states
+
+
+class Learner:
+    """The network on its device, laid out channels-last, with its optimizer and moving average.
+
+    Attributes:
+        model: the bare network.
+        forward: the same, wrapped if there is more than one process.
+    """
+
+    def __init__(self, model: nn.Module, settings: OptimizerSettings, world: World) -> None:
+        self.model = model.to(world.device).to(memory_format=torch.channels_last)
+        self.model.train()
+        if world.size > 1 and world.device.type == "cuda":
+            _share_batch_statistics(self.model)
+        self.optimizer = build_optimizer(self.model, settings)
+        self.ema = MovingAverage(self.model, settings.ema) if settings.ema is not None else None
+        self.forward: nn.Module = self.model
+        self._world = world
+
+    def connect(self) -> None:
+        """Wrap the network for several processes; called once the weights are what they should be."""
+        if self._world.size > 1:
+            devices = [self._world.device.index] if self._world.device.type == "cuda" else None
+            self.forward = DistributedDataParallel(self.model, device_ids=devices, gradient_as_bucket_view=True)
+
+    def final_weights(self) -> dict[str, Tensor]:
+        """The weights to keep: averaged where there is a moving average, as they are elsewhere."""
+        averages = self.ema.averages() if self.ema is not None else {}
+        return {name: averages.get(name, weight) for name, weight in self.model.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that learns, for resuming."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.state_dict() if self.ema is not None else None,
+        }
+
+    def load_state_dict(self, folder: Path, state: Mapping[str, Any]) -> None:
+        """Continue from `state_dict`; `folder` is for messages.
+
+        Raises:
+            InputError: the state is that of another network.
+        """
+        check_weights(folder, state["model"], self.model.state_dict())
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+        restore_random_states(state["random"])
+
+
+def _share_batch_statistics(model: nn.Module) -> None:
+    """Let the trained batch norms see the batches of all processes; frozen ones stay as they are."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.BatchNorm2d and child.training:
+                setattr(module, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))

@@ -1,0 +1,81 @@
+"""What the training loop needs to know of the segmentor, teacher and student alike."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wssis.config.stages import SegmentorSettings
+from wssis.engine.predictor import KIND
+from wssis.engine.reproducible import seed_everything
+from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample, SegmentorSamples, collate
+from wssis.engine.state import state_folder
+from wssis.engine.trainer import TrainSummary, train
+from wssis.models.solov2.loss import solov2_loss
+from wssis.models.solov2.network import SOLOv2
+from wssis.provenance import code_digest
+
+
+def categories_of(coco: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Categories as {id, name}, in class-index order."""
+    return [{"id": one["id"], "name": one["name"]} for one in sorted(coco["categories"], key=lambda one: one["id"])]
+
+
+def segmentor_metadata(settings: SegmentorSettings, categories: list[dict[str, Any]]) -> dict[str, str]:
+    """Metadata of a segmentor's checkpoint; the step is added where it is written."""
+    return {
+        "kind": KIND,
+        "network": settings.network.model_dump_json(),
+        "categories": json.dumps(categories, ensure_ascii=False),
+    }
+
+
+class SegmentorTask:
+    """SOLOv2 on a COCO training set. The network's initial weights follow from the seed and its settings alone."""
+
+    def __init__(
+        self, settings: SegmentorSettings, coco: Mapping[str, Any], images_table: Path, image_dir: Path
+    ) -> None:
+        self.settings = settings
+        self.dataset = SegmentorSamples(coco, images_table, image_dir, settings.augmentation)
+        seed_everything(settings.seed)
+        self.model = SOLOv2(settings.network, len(coco["categories"]))
+
+    def collate(self, samples: Sequence[SegmentorSample]) -> SegmentorBatch:
+        """Samples side by side."""
+        return collate(samples)
+
+    def to_device(self, batch: SegmentorBatch, device: torch.device) -> SegmentorBatch:
+        """The batch on the device."""
+        return batch.to(device)
+
+    def losses(self, model: nn.Module, batch: SegmentorBatch) -> dict[str, Tensor]:
+        """Dice and focal loss; `model` is the network or what wraps it."""
+        images = self.model.batch(batch.images).contiguous(memory_format=torch.channels_last)
+        return solov2_loss(model(images), batch.instances, self.settings.network, tuple(images.shape[-2:]))
+
+    def image_ids(self, batch: SegmentorBatch) -> list[int]:
+        """Ids of the images."""
+        return batch.image_ids
+
+
+def train_segmentor(
+    stage: str, settings: SegmentorSettings, coco: Mapping[str, Any], inputs: Mapping[str, Path], image_dir: Path,
+    state_root: Path, out: Path, snapshots: Mapping[int, str] | None = None, workers: int = 0,
+) -> TrainSummary:  # fmt: skip
+    """Train SOLOv2 on `coco` into the folder `out`.
+
+    Args:
+        stage: names the resume state.
+        inputs: what the manifest lists; `images_table` among them.
+        snapshots: step -> file name.
+    """
+    task = SegmentorTask(settings, coco, inputs["images_table"], image_dir)
+    return train(
+        task, settings.schedule, settings.optimizer, settings.seed, out,
+        state_folder(state_root, stage, settings, inputs, code_digest(stage)),
+        segmentor_metadata(settings, categories_of(coco)), snapshots, workers,
+    )  # fmt: skip

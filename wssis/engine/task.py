@@ -1,0 +1,42 @@
+"""What differs between teacher, refiner and student; the training loop knows nothing else of them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Samples(Protocol):
+    """A data set: `samples[index, seed]` is the sample made with that seed, the same wherever it is made."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: tuple[int, int]) -> Any: ...
+
+
+class Task(Protocol):
+    """Network, data and losses of one training."""
+
+    model: nn.Module
+    dataset: Samples
+
+    def collate(self, samples: Sequence[Any]) -> Any:
+        """Samples to a batch, on the CPU; with a `pin_memory()` method where it should be pinned."""
+        ...
+
+    def to_device(self, batch: Any, device: torch.device) -> Any:
+        """The batch on the device, copied without blocking."""
+        ...
+
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """Named scalar losses, means over the batch; their sum is minimised.
+
+        `model` is `self.model`, possibly wrapped for several processes; its forward must be called through `model`.
+        Every trainable weight takes part in every batch, also in one without objects.
+        """
+        ...
+
+    def image_ids(self, batch: Any) -> list[int]:
+        """Images in the batch, to name them when a loss is not finite."""
+        ...

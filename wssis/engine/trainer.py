@@ -1,0 +1,214 @@
+"""The one training loop, for teacher, refiner and student, on one CPU or many GPUs."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from wssis.config.training import OptimizerSettings, ScheduleSettings
+from wssis.engine.deadline import StopRequest, TrainingStopped, job_end
+from wssis.engine.distributed import World, any_process, joined_world, wait_for_all
+from wssis.engine.feed import Feed
+from wssis.engine.learner import Learner
+from wssis.engine.losses import LossWatch
+from wssis.engine.metrics import Metrics
+from wssis.engine.optimizer import set_lr
+from wssis.engine.progress import Progress
+from wssis.engine.reproducible import reproducible
+from wssis.engine.sampler import StepSampler
+from wssis.engine.schedule import lr_factor
+from wssis.engine.state import load_state, random_states, remove_state, save_state
+from wssis.engine.task import Task
+from wssis.formats.checkpoint import save_model
+
+MODEL, METRICS = "model.safetensors", "metrics.jsonl"
+SAVE_EVERY = 300.0
+"""Seconds between two saves of the resume state."""
+AGREE_EVERY = 10
+"""Steps between two questions whether any of several processes was told to stop."""
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a manifest says of a training."""
+
+    steps: int
+    resumed_from: int
+    seconds: float
+    images_per_second: float
+    losses: dict[str, float]
+
+    def counts(self) -> dict[str, int | float | str]:
+        """As entries of a manifest's counts."""
+        return {
+            "steps": self.steps,
+            "resumed_from_step": self.resumed_from,
+            "training_seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 2),
+            **{f"last_{name}": round(value, 6) for name, value in self.losses.items()},
+        }
+
+
+def snapshot_name(number: int) -> str:
+    """File name of snapshot `number` (from 1)."""
+    return f"snapshot{number}.safetensors"
+
+
+class _Training:
+    """One training from its first or resumed step to its last."""
+
+    def __init__(
+        self, task: Task, schedule: ScheduleSettings, optimizer: OptimizerSettings, seed: int, out: Path, state: Path,
+        metadata: dict[str, str], snapshots: Mapping[int, str], workers: int, world: World,
+    ) -> None:  # fmt: skip
+        self.task, self.schedule, self.settings, self.world = task, schedule, optimizer, world
+        self.out, self.state_folder, self.metadata, self.snapshots = out, state, metadata, snapshots
+        self.learner = Learner(task.model, optimizer, world)
+        self.watch = LossWatch()
+        found = load_state(state)
+        self.resumed_from = self.step = 0 if found is None else found["step"]
+        if found is not None:
+            self.learner.load_state_dict(state, found)
+            self.watch.load_state_dict(found["losses"])
+        self.learner.connect()
+        self.sampler = StepSampler(
+            len(task.dataset), optimizer.batch, seed, self.step, schedule.iterations,
+            rank=world.rank, world=world.size, micro=optimizer.micro_batch,
+        )  # fmt: skip
+        self.feed = Feed(task, self.sampler, workers, world.device)
+        past = {} if found is None else {"text": found["metrics"], "seconds": found["seconds"]}
+        self.metrics = Metrics(out / METRICS if world.main else None, optimizer.batch, **past)
+        self.rate, self.last_losses = 0.0, {}
+        self.saved_at, self.save_seconds = time.monotonic(), 0.0
+
+    def run(self, stop: StopRequest, progress: Progress) -> None:
+        """All remaining steps."""
+        if self.resumed_from:
+            progress.say(f"resumed at step {self.step} of {self.schedule.iterations}")
+        while self.step < self.schedule.iterations:
+            self._one_step()
+            self.step += 1
+            progress.advance()
+            self._take_snapshot()
+            if self.metrics.due(self.step, self.schedule.iterations):
+                self._report(progress)
+            self._stop_or_save(stop, progress)
+        self.watch.settle()
+
+    def _one_step(self) -> None:
+        """One optimizer step: as many passes as the batch needs, their gradients summed by their share."""
+        optimizer = self.learner.optimizer
+        set_lr(optimizer, lr_factor(self.schedule, self.step))
+        optimizer.zero_grad(set_to_none=True)
+        for number in range(self.sampler.passes):
+            self._one_pass(next(self.feed), last=number == self.sampler.passes - 1)
+        if self.settings.clip is not None:
+            nn.utils.clip_grad_norm_(self.learner.model.parameters(), self.settings.clip, foreach=True)
+        optimizer.step()
+        if self.learner.ema is not None:
+            self.learner.ema.update()
+
+    def _one_pass(self, batch: Any, last: bool) -> None:
+        """Forward and backward of one batch; processes exchange gradients in the last pass only."""
+        forward, ids = self.learner.forward, self.task.image_ids(batch)
+        # DDP averages over the processes, so a process's share counts against the mean share.
+        share = len(ids) / self.sampler.share
+        weight = len(ids) * self.world.size / self.settings.batch
+        exchange = nullcontext() if last or self.world.size == 1 else forward.no_sync()
+        with exchange:
+            half = self.settings.precision == "bfloat16"
+            with torch.autocast(self.world.device.type, torch.bfloat16, enabled=half):
+                losses = self.task.losses(forward, batch)
+            self.watch.add(self.step + 1, ids, losses, share)
+            (sum(losses.values()) * weight).backward()
+
+    def _report(self, progress: Progress) -> None:
+        self.last_losses = self.watch.means()
+        lr = max(float(group["lr"]) for group in self.learner.optimizer.param_groups)
+        self.rate = self.metrics.write(self.step, self.last_losses, lr, self.feed.waited, self.world.device)
+        progress.report(self.step, self.last_losses, self.rate)
+
+    def _take_snapshot(self) -> None:
+        """Snapshots wait with the resume state: the outputs' folder may be emptied before a retry."""
+        for step, name in self.snapshots.items():
+            if step == self.step and self.world.main:
+                self.watch.settle()
+                save_model(self.state_folder / name, self.learner.final_weights(), {**self.metadata, "step": str(step)})
+
+    def _stop_or_save(self, stop: StopRequest, progress: Progress) -> None:
+        reason = stop.reason(self.save_seconds)
+        ask = self.world.size == 1 or self.step % AGREE_EVERY == 0
+        stopping = ask and any_process(self.world, reason is not None) and self.step < self.schedule.iterations
+        if stopping or time.monotonic() - self.saved_at > SAVE_EVERY:
+            self._save()
+        if stopping:
+            wait_for_all(self.world)
+            reason = reason or "another process was told to"
+            message = f"stopped after step {self.step} ({reason}); a rerun continues here"
+            progress.say(message)
+            raise TrainingStopped(message)
+
+    def _save(self) -> None:
+        """Write the resume state, after making sure that the weights are worth it."""
+        begun = time.monotonic()
+        self.watch.settle()
+        if self.world.main:
+            save_state(self.state_folder, {
+                "step": self.step, **self.learner.state_dict(), "random": random_states(),
+                "losses": self.watch.state_dict(), "metrics": self.metrics.text, "seconds": self.metrics.seconds,
+            })  # fmt: skip
+        self.saved_at = time.monotonic()
+        self.save_seconds = max(self.save_seconds, self.saved_at - begun)
+
+    def finish(self) -> TrainSummary:
+        """Write the outputs, then remove the resume state."""
+        if self.world.main:
+            for name in self.snapshots.values():
+                shutil.copyfile(self.state_folder / name, self.out / name)
+            metadata = {**self.metadata, "step": str(self.step)}
+            save_model(self.out / MODEL, self.learner.final_weights(), metadata)
+            remove_state(self.state_folder)
+        wait_for_all(self.world)
+        return TrainSummary(self.step, self.resumed_from, self.metrics.seconds, self.rate, self.last_losses)
+
+
+def train(
+    task: Task,
+    schedule: ScheduleSettings,
+    optimizer: OptimizerSettings,
+    seed: int,
+    out: Path,
+    state: Path,
+    metadata: dict[str, str],
+    snapshots: Mapping[int, str] | None = None,
+    workers: int = 0,
+) -> TrainSummary:
+    """Train `task.model` and write out/model.safetensors, the snapshots and out/metrics.jsonl.
+
+    Args:
+        task: network, data, losses; the network is trained in place.
+        seed: of the order of the samples and of their augmentation; the network has been initialised already.
+        out: folder of the outputs.
+        state: folder of the resume state (`state_folder`); a state found there is continued, removed on success.
+        metadata: of the checkpoints; `step` is added.
+        snapshots: step -> file name in `out`.
+        workers: processes that make samples; 0: this one. The samples do not depend on it.
+
+    Raises:
+        NonFiniteLossError: names step and images.
+        InputError: no samples, or a resume state that is corrupt or foreign.
+        TrainingStopped: the state was saved at a signal or before the job's end.
+    """
+    with joined_world() as world, reproducible(world.device, optimizer.threads), StopRequest(job_end()) as stop:
+        training = _Training(
+            task, schedule, optimizer, seed, Path(out), Path(state), metadata, snapshots or {}, workers, world
+        )
+        with Progress(state.parent.name, schedule.iterations, training.step, shown=world.main) as progress:
+            training.run(stop, progress)
+        return training.finish()

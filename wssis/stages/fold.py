@@ -1,0 +1,58 @@
+"""train-fold: a cross-fitting teacher, which does not see one fold of the fully labelled images."""
+
+from pathlib import Path
+from typing import Any
+
+from wssis.config.stages import FoldSettings
+from wssis.engine.distributed import on_main
+from wssis.engine.segmentor_task import train_segmentor
+from wssis.errors import InputError
+from wssis.formats.coco import read_coco
+from wssis.formats.manifest import StageRun
+from wssis.formats.split import assign_folds
+
+
+def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int) -> dict[str, Any]:
+    """The COCO set without the images of one fold (`assign_folds`) and their annotations.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    if fold >= folds:
+        raise InputError(f"fold {fold} does not exist: folds are numbered 0 ... {folds - 1}")
+    assigned = assign_folds([image["id"] for image in coco["images"]], folds, seed)
+    kept = {image_id for image_id, its_fold in assigned.items() if its_fold != fold}
+    return {
+        **coco,
+        "images": [image for image in coco["images"] if image["id"] in kept],
+        "annotations": [one for one in coco["annotations"] if one["image_id"] in kept],
+    }
+
+
+def run(
+    settings: FoldSettings,
+    full: Path,
+    images_table: Path,
+    image_dir: Path,
+    state_root: Path,
+    out: Path,
+    workers: int = 0,
+) -> None:
+    """Train the teacher of one fold; writes model.safetensors, metrics.jsonl and manifest.json into `out`.
+
+    Args:
+        full: COCO of the fully labelled images; the fold is taken out of it here.
+        images_table: images.csv, against which every image is checked.
+        image_dir: folder of the training images.
+        state_root: where the resume state lives.
+        workers: processes that make samples; 0: the training process itself.
+
+    Raises:
+        InputError: the fold does not exist, the images are not as they should be, or a loss is not finite.
+    """
+    inputs = {"full": Path(full), "images_table": Path(images_table)}
+    with on_main(StageRun("fold", Path(out) / "manifest.json", settings, inputs)) as stage:
+        coco = without_fold(read_coco(full), settings.folds, settings.fold, settings.seed)
+        summary = train_segmentor("fold", settings, coco, inputs, image_dir, state_root, out, workers=workers)
+        stage.counts.update(images=len(coco["images"]), objects=len(coco["annotations"]), **summary.counts())
+        stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

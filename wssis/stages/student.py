@@ -1,0 +1,41 @@
+"""train-student: the segmentor on an arm's training set."""
+
+from pathlib import Path
+
+from wssis.config.stages import StudentSettings
+from wssis.engine.distributed import on_main
+from wssis.engine.segmentor_task import train_segmentor
+from wssis.formats.coco import read_coco
+from wssis.formats.manifest import StageRun
+
+
+def run(
+    settings: StudentSettings,
+    training_set: Path,
+    images_table: Path,
+    image_dir: Path,
+    state_root: Path,
+    out: Path,
+    workers: int = 0,
+) -> None:
+    """Train a student; writes model.safetensors, metrics.jsonl and manifest.json into `out`.
+
+    Args:
+        training_set: COCO, pseudo/{arm}.json or full.json; `segmentation: null` is an object without a mask.
+        images_table: images.csv, against which every image is checked.
+        image_dir: folder of the training images.
+        state_root: where the resume state lives.
+        workers: processes that make samples; 0: the training process itself.
+
+    Raises:
+        InputError: the training set or an image is not as it should be, or a loss is not finite.
+    """
+    inputs = {"training_set": Path(training_set), "images_table": Path(images_table)}
+    with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
+        coco = read_coco(training_set)
+        summary = train_segmentor("student", settings, coco, inputs, image_dir, state_root, out, workers=workers)
+        without = sum(not one.get("segmentation") for one in coco["annotations"])
+        stage.counts.update(
+            images=len(coco["images"]), objects=len(coco["annotations"]), unmasked=without, **summary.counts()
+        )
+        stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")
