@@ -103,14 +103,14 @@ def manifest(path: Path, stage: str, settings: Mapping, counts: Mapping) -> None
     )  # fmt: skip
 
 
-def _network(folder: Path, val: Mapping, arm: str, seed: int) -> None:
+def _network(folder: Path, val: Mapping, arm: str, seed: int, counts: Mapping) -> None:
     """A trained and evaluated network."""
     rng = np.random.default_rng([seed, sum(map(ord, arm))])
     detections = detections_of(val, SKILL[arm], rng)
     write_json(folder / "detections.json", detections)
     write_scores(folder / "scores.json", summarise(val, detections, 100))
     settings = {"schedule": {"iterations": 300}, "network": {"backbone": {"weights": "none"}}}
-    manifest(folder / "manifest.json", "student", settings, {})
+    manifest(folder / "manifest.json", "student", settings, counts)
     lines = [{"step": step, "dice": 3 / step, "focal": 1 / step, "lr": 0.01, "seconds": step} for step in range(1, 90)]
     write_text(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
@@ -155,8 +155,14 @@ def _pseudo(run: Path, train_path: Path, train: Mapping, full: Mapping, weak: Ma
         for p in weak["annotations"]
     ]
     write_json(run / "proposals" / "weak.json", {**weak, "annotations": rough})
-    statuses = "".join(f"{p['id']},{'kept' if p['id'] % 7 else 'empty'}\n" for p in weak["annotations"])
-    write_text(run / "proposals" / "weak.csv", f"point_id,status\n{statuses}")
+    empty = sum(point["id"] % 7 == 0 for point in weak["annotations"])
+    total, number = len(weak["annotations"]), len(full["annotations"])
+    manifest(run / "proposals" / "weak.json.manifest.json", "proposals", {}, {
+        "images": len(weak["images"]), "predictor_teacher": total, "status_kept": total - empty,
+        "status_empty": empty})  # fmt: skip
+    manifest(run / "proposals" / "full.json.manifest.json", "proposals", {}, {
+        "images": len(full["images"]), "predictor_snapshot1": number, "predictor_snapshot2": number,
+        "status_kept": 2 * number - 1, "status_fallback": 1})  # fmt: skip
     for arm, side in (("rough", 0), ("wssis", 1)):
         labels = [
             {**p, "id": 1000 + p["id"], "source": "pseudo",
@@ -165,6 +171,9 @@ def _pseudo(run: Path, train_path: Path, train: Mapping, full: Mapping, weak: Ma
         ]  # fmt: skip
         path = run / "pseudo" / f"{arm}.json"
         write_json(path, {**train, "annotations": [{**a, "source": "full"} for a in full["annotations"]] + labels})
+        manifest(path.with_name(f"{arm}.json.manifest.json"), "pseudo", {}, {
+            "full_images": len(full["images"]), "full_annotations": number, "weak_images": len(weak["images"]),
+            "pseudo_masks": total - empty, "unmasked": empty})  # fmt: skip
         shown = run / "quality" / f"{arm}.shown.json"
         quality.run(
             QualitySettings(shown=3), train_path, run / "weak.json", run / "hidden_ids.csv",
@@ -197,7 +206,8 @@ def make_study(
                 _pseudo(run, place / "train.json", train, full, weak)
             for arm in names:
                 folder = run / "teacher" if arm == "teacher" else run / "students" / arm
-                _network(folder, val, arm, seed)
+                counts = {"images": len(train["images"]), "objects": len(train["annotations"])}
+                _network(folder, val, arm, seed, counts)
                 table = str(run / "quality" / f"{arm}.csv") if arm in ("rough", "wssis") else None
                 rows.append({
                     "dataset": "toy", "mix": mix, "full_percent": float(mix.removesuffix("pct")), "seed": f"s{seed}",
@@ -296,7 +306,7 @@ def test_answer_follows_from_the_scores(study: MadeUp, page: str) -> None:
 def test_page_states_what_it_must(page: str) -> None:
     for words in ("idealised", "bias against our own method", "hidden truth", "Not paid for", "row of its own"):
         assert words in page
-    assert page.count("adds up") == 8 and "unaccounted for</td>" not in page
+    assert page.count("adds up") == 10 and "unaccounted for</td>" not in page
 
 
 def test_one_seed_says_so(study: MadeUp, tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 """What became of every image, object and point of a run, stage by stage, and whether anything is unaccounted for."""
 
-import csv
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
-from wssis.report_page.plan import PlannedRow
+from wssis.report_page.plan import PlannedArm, PlannedRow
 
 FATES = {
     "kept": "mask from the best level",
@@ -19,7 +17,10 @@ FATES = {
     "suppressed": "suppressed by a better mask",
     "beyond_top": "beyond the limit of masks per image",
 }
-LABELS = {"masked": "pseudo mask", "unmasked": "kept without a mask (never background)", "dropped": "left out"}
+SIDES = {
+    "weak": ("Point-guided proposals", "points on weak images"),
+    "full": ("The refiner's training pairs", "points on full images"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,25 +48,27 @@ class Step:
         return self.missing == 0
 
 
-def account(rows: Sequence[PlannedRow], dataset_folder: Path) -> list[Step]:
+def account(rows: Sequence[tuple[PlannedRow, PlannedArm]], dataset_folder: Path) -> list[Step]:
     """The account of one run (one mix and seed).
 
     Args:
-        rows: the plan's rows of this run.
+        rows: the run's rows of the plan, with their arms.
         dataset_folder: results/{study}/{dataset}, with prepare.manifest.json.
 
     Raises:
-        InputError: a manifest or ledger is missing.
+        InputError: a manifest is missing.
     """
-    run = Path(rows[0].run)
+    run = Path(rows[0][0].run)
     prepared = read_manifest(dataset_folder / "prepare.manifest.json")["counts"]
     split = read_manifest(run / "split.manifest.json")["counts"]
-    measured = [row for row in rows if row.quality is not None]
-    if not measured:
+    pointed = [(row, arm) for row, arm in rows if arm.pseudo != "none"]
+    if not pointed:
         return [_split_step(prepared, split, None)]
     points = read_manifest(run / "points.manifest.json")["counts"]
-    steps = [_split_step(prepared, split, points), _ledger_step(run / "proposals" / "weak.csv", points)]
-    return steps + [_label_step(row, points) for row in measured]
+    steps = [_split_step(prepared, split, points), _proposals_step(run, "weak", points)]
+    if any(arm.pseudo == "refined" for _, arm in pointed):
+        steps.append(_proposals_step(run, "full", points))
+    return steps + [_training_step(row, arm, points) for row, arm in pointed]
 
 
 def _split_step(prepared: Mapping[str, int], split: Mapping[str, int], points: Mapping[str, int] | None) -> Step:
@@ -91,26 +94,31 @@ def _missing(lines: Sequence[Line]) -> int:
     return sum(abs(getattr(total, key) - sum(getattr(part, key) for part in parts)) for key in keys)
 
 
-def _ledger_step(ledger: Path, points: Mapping[str, int]) -> Step:
-    """Weak points by what the ledger says became of them; a point counts once, with its first record."""
-    fates = Counter(record["status"] for record in _records(ledger))
-    lines = [Line("points on weak images", points["weak_images"], points["weak_points"], part=False)]
-    known = [fate for fate in FATES if fates[fate]] + sorted(set(fates) - set(FATES))
+def _proposals_step(run: Path, side: Literal["full", "weak"], points: Mapping[str, int]) -> Step:
+    """Points of one side by what became of them; on the full side, two snapshots make two records per point."""
+    counts = read_manifest(run / "proposals" / f"{side}.json.manifest.json")["counts"]
+    given = points[f"{side}_points"]
+    times = 2 if "predictor_snapshot2" in counts else 1
+    title, what = SIDES[side]
+    fates = {key.removeprefix("status_"): number for key, number in counts.items() if key.startswith("status_")}
+    known = [fate for fate in FATES if fates.get(fate)] + sorted(set(fates) - set(FATES))
+    lines = [Line(what if times == 1 else f"{what}, by two snapshots", counts["images"], times * given, part=False)]
     lines += [Line(FATES.get(fate, fate), objects=fates[fate]) for fate in known]
-    return Step("Point-guided proposals", tuple(lines), abs(points["weak_points"] - fates.total()))
+    return Step(title, tuple(lines), abs(times * given - sum(fates.values())))
 
 
-def _records(ledger: Path) -> list[dict[str, str]]:
-    try:
-        with ledger.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    except FileNotFoundError:
-        raise InputError(f"{ledger}: ledger not found; run the propose stage") from None
-
-
-def _label_step(row: PlannedRow, points: Mapping[str, int]) -> Step:
-    counts = read_manifest(Path(f"{row.quality}.manifest.json"))["counts"]
-    lines = [Line("points on weak images", points["weak_images"], points["weak_points"], part=False)]
-    lines += [Line(words, objects=counts[key]) for key, words in LABELS.items() if counts[key] or key != "dropped"]
-    missing = abs(points["weak_points"] - sum(counts[key] for key in LABELS))
-    return Step(f"Training set of {row.arm}", tuple(lines), missing)
+def _training_step(row: PlannedRow, arm: PlannedArm, points: Mapping[str, int]) -> Step:
+    """What a student trains on, against what the pseudo set was put together from."""
+    made = read_manifest(Path(row.run) / "pseudo" / f"{row.arm}.json.manifest.json")["counts"]
+    trained = read_manifest(Path(row.scores).with_name("manifest.json"))["counts"]
+    crowd = " and crowd regions" if points["full_crowd"] else ""
+    lines = [
+        Line("what the student trains on", trained["images"], trained["objects"], part=False),
+        Line(f"true masks{crowd}", made["full_images"], made["full_annotations"]),
+        Line("pseudo masks", made["weak_images"], made["pseudo_masks"]),
+        Line("points kept without a mask, never background", objects=made["unmasked"]),
+    ]
+    objects = trained["objects"] - made["full_annotations"] - made["pseudo_masks"] - made["unmasked"]
+    lost = points["weak_points"] - made["pseudo_masks"] - made["unmasked"]
+    images = trained["images"] - made["full_images"] - made["weak_images"]
+    return Step(f"Training set of {arm.title}", tuple(lines), abs(objects) + abs(lost) + abs(images))

@@ -72,7 +72,6 @@ def render(
 def _group(
     group: Group, comparison: Comparison, plan: Plan, results: Path, image_dirs: Mapping[str, Path]
 ) -> dict[str, Any]:
-    qualities = [sections.mask_quality(arm, group) for arm in group.arms.values()]
     return {
         "key": group.key,
         "name": group_name(group),
@@ -90,7 +89,7 @@ def _group(
         "difference_picture": sections.difference_picture(group, comparison),
         "gaps": sections.gap_table(group, comparison),
         "accounts": sections.accounts_of(group, plan, results),
-        "quality": [quality for quality in qualities if quality is not None],
+        "quality": sections.mask_quality(group),
         "pictures": sections.group_pictures(group, image_dirs),
         "curves": sections.curves_picture(group),
         "classes": sections.class_table(group),

@@ -24,8 +24,8 @@ class PlannedArm(Section):
 class PlannedRow(Section):
     """One student or teacher; all paths as the workflow knows them, relative to its working folder.
 
-    `run` holds full.json, weak.json, the ledgers of the proposals and the manifests of split and points. Beside
-    `scores` lie detections.json, and the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest,
+    `run` holds full.json, weak.json and the manifests of split, points, proposals and pseudo sets. Beside `scores` lie
+    detections.json, and the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest,
     {arm}.shown.json and {arm}.predictions.json; the last two are read for one run per data set and mix: the first seed
     of `wssis` or, without it, of the last arm that has a quality file.
     """

@@ -16,7 +16,7 @@ from wssis.report_page.accounts import Step, account
 from wssis.report_page.compare import METHOD, Comparison
 from wssis.report_page.figures import Picture
 from wssis.report_page.pictures import ShownImage, shown_images
-from wssis.report_page.plan import TEACHER, Plan, PlannedRow
+from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
 from wssis.report_page.results import ArmResult, Group, Result
 
 NOT_LOSSES = ("step", "lr", "images_per_second", "data_wait", "memory_mb", "seconds")
@@ -151,33 +151,47 @@ def gap_table(group: Group, comparison: Comparison) -> list[GapRow]:
 
 @dataclass(frozen=True)
 class MaskQuality:
-    """Pseudo masks of one arm against hidden truth: lines (what, rough, pseudo) as text, and the figure."""
+    """Pseudo masks against hidden truth: head, lines of as many cells as the head has, and a figure per refined arm."""
 
-    title: str
-    column: str
-    lines: tuple[tuple[str, str, str], ...]
-    picture: Picture
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    pictures: tuple[Picture, ...]
 
 
-def mask_quality(arm: ArmResult, group: Group) -> MaskQuality | None:
-    """Mean over seeds of what the quality stage measured; None for an arm without quality files."""
-    tables = [Path(result.row.quality) for result in arm.seeds.values() if result.row.quality is not None]
-    if not tables:
+def mask_quality(group: Group) -> MaskQuality | None:
+    """The rough masks beside every refined arm's, means over seeds; None where no arm has quality files."""
+    measured = {name: _tables(arm) for name, arm in group.arms.items() if _tables(arm)}
+    if not measured:
         return None
-    counts = [read_manifest(table.with_name(f"{table.name}.manifest.json"))["counts"] for table in tables]
+    counts = {name: [_counts(table) for table in tables] for name, tables in measured.items()}
+    refined = [name for name in measured if group.arms[name].arm.pseudo == "refined"]
+    columns = [("rough", (refined or list(measured))[0]), *(("pseudo", name) for name in refined)]
+    titles = {name: f"refined, {group.arms[name].arm.title}" if len(refined) > 1 else "refined" for name in refined}
     lines = []
     for key, what in QUALITY_ROWS.items():
         stem, touching, _ = key.partition("_touching")
-        pair = (_mean_of(counts, f"{stem}_{kind}{touching}") for kind in ("rough", "pseudo"))
-        lines.append((what, *(_quality_text(value, percent="%" in what) for value in pair)))
-    column = "refined" if arm.arm.pseudo == "refined" else "in training"
+        values = [_mean_of(counts[name], f"{stem}_{kind}{touching}") for kind, name in columns]
+        lines.append((what, *(_quality_text(value, percent="%" in what) for value in values)))
+    pictures = [_iou_picture(measured[name], titles[name], f"{name}-{group.key}") for name in refined]
+    return MaskQuality(("against hidden truth", "rough", *titles.values()), tuple(lines), tuple(pictures))
+
+
+def _tables(arm: ArmResult) -> list[Path]:
+    return [Path(result.row.quality) for result in arm.seeds.values() if result.row.quality is not None]
+
+
+def _counts(table: Path) -> Mapping[str, float]:
+    return read_manifest(table.with_name(f"{table.name}.manifest.json"))["counts"]
+
+
+def _iou_picture(tables: Sequence[Path], title: str, name: str) -> Picture:
+    """Histograms of rough and refined IoU, all seeds together."""
     ious = [_ious(table) for table in tables]
     rough, pseudo = ([value for one in ious for value in one[side]] for side in (0, 1))
-    svg = figures.iou_figure(rough, pseudo, column, f"iou-{arm.arm.name}-{group.key}")
-    _, first, second = lines[0]
-    alt = f"IoU with the hidden mask of {len(rough)} points: on average {first} rough and {second} {column}."
+    means = [f"{mean(values):.2f}" if values else "undefined" for values in (rough, pseudo)]
+    alt = f"IoU with the hidden mask of {len(rough)} points: on average {means[0]} rough and {means[1]} {title}."
     caption = "IoU of pseudo masks with the hidden truth, all seeds. A point without a mask counts as 0."
-    return MaskQuality(arm.arm.title, column, tuple(lines), Picture(svg, alt, caption))
+    return Picture(figures.iou_figure(rough, pseudo, title, f"iou-{name}"), alt, caption)
 
 
 def _mean_of(counts: Sequence[Mapping[str, float]], key: str) -> float | None:
@@ -218,9 +232,9 @@ def accounts_of(group: Group, plan: Plan, results: Path) -> dict[str, list[Step]
     """The account of every run of the group, by seed."""
     place = (group.dataset, group.mix, group.variant)
     rows = [row for row in plan.rows if (row.dataset, row.mix, row.variant) == place]
-    by_seed: dict[str, list[PlannedRow]] = {}
+    by_seed: dict[str, list[tuple[PlannedRow, PlannedArm]]] = {}
     for row in rows:
-        by_seed.setdefault(row.seed, []).append(row)
+        by_seed.setdefault(row.seed, []).append((row, plan.arm(row.arm)))
     return {seed: account(own, results / group.dataset) for seed, own in by_seed.items()}
 
 
