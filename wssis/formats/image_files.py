@@ -25,7 +25,7 @@ def read_image(folder: Path, row: ImageRow) -> np.ndarray:
     if hashlib.sha256(content).hexdigest() != row.sha256:
         raise InputError(f"{path}: image {row.image_id} has changed since it was checked; run check-images again")
     with Image.open(io.BytesIO(content)) as image:
-        pixels = np.asarray(image.convert("RGB"))
+        pixels = np.array(image.convert("RGB"))
     if pixels.shape[:2] != (row.height, row.width):
         raise InputError(f"{path}: image {row.image_id} is not {row.width} x {row.height} px; run check-images again")
     return pixels

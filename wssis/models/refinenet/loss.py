@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 EPSILON = 1e-7
 
@@ -19,7 +19,8 @@ def refiner_loss(logits: Tensor, target: Tensor, dice: Literal["pixels", "column
         target: (B, S, S) of 0 and 1, any dtype.
     """
     probability = logits.float().softmax(dim=1)
-    wanted = F.one_hot(target.long(), 2).movedim(-1, 1).to(probability.dtype)
+    inside = target.to(probability.dtype)
+    wanted = torch.stack([1 - inside, inside], dim=1)
     summed = (0, 2) if dice == "columns" else (0, 2, 3)
     overlap = (probability * wanted).sum(dim=summed)
     total = (probability + wanted).sum(dim=summed)
