@@ -1,6 +1,5 @@
 """Point-guided proposals of images: masks for the COCO file and a ledger row for every point."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from wssis.config.stages import ProposalsSettings
-from wssis.engine.predictor import Prediction, Predictor
+from wssis.engine.predictor import PredictedBatch, Segmentor, predict
 from wssis.formats.coco import encode_mask, mask_box
 from wssis.formats.images_table import ImageRow
 from wssis.formats.ledger import LedgerRow
@@ -39,7 +37,7 @@ class Proposal:
 
 
 def propose(
-    predictor: Predictor,
+    segmentor: Segmentor,
     name: str,
     images: Sequence[ImageRow],
     objects: Mapping[int, Sequence[PointedObject]],
@@ -50,19 +48,17 @@ def propose(
 
     name: of the predictor, as the records give it; objects: image id -> its objects.
     """
-    classes = {category["id"]: index for index, category in enumerate(predictor.categories)}
+    classes = {category["id"]: index for index, category in enumerate(segmentor.categories)}
     pointed = [image for image in images if objects[image.image_id]]
-    with tqdm(total=len(pointed), desc=f"propose, {name}", unit="image", disable=not sys.stderr.isatty()) as bar:
-        for batch in predictor.predict(pointed, folder):
-            for index, image_id in enumerate(batch.image_ids):
-                found = _guided(batch, index, objects[image_id], classes, settings)
-                yield image_id, records(found, objects[image_id], image_id, name)
-            bar.update(len(batch))
+    for batch in predict(segmentor, pointed, folder, settings.inference, f"propose, {name}"):
+        for index, row in enumerate(batch.rows):
+            found = _guided(batch, index, objects[row.image_id], classes, settings)
+            yield row.image_id, records(found, objects[row.image_id], row.image_id, name)
 
 
 @torch.inference_mode()
 def _guided(
-    batch: Prediction,
+    batch: PredictedBatch,
     index: int,
     objects: Sequence[PointedObject],
     classes: Mapping[int, int],

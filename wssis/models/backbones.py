@@ -145,8 +145,6 @@ def build_backbone(settings: BackboneSettings, initial: bool = True) -> Backbone
 
 def _resnet_backbone(settings: BackboneSettings) -> Backbone:
     msra = settings.style == "msra"
-    if msra and settings.name not in ("resnet50", "resnet101"):
-        raise InputError(f"backbone.style: msra exists for resnet50 and resnet101, not for {settings.name}")
     body = ResNetBody(settings.name, msra)
     std = (1.0, 1.0, 1.0) if msra else IMAGENET_STD
     modules = list(body.modules_of_features)
@@ -154,8 +152,6 @@ def _resnet_backbone(settings: BackboneSettings) -> Backbone:
 
 
 def _timm_backbone(settings: BackboneSettings, name: str) -> Backbone:
-    if settings.style == "msra":
-        raise InputError(f"backbone.style: msra exists for resnet50 and resnet101, not for {settings.name}")
     try:
         import timm
     except ImportError as error:

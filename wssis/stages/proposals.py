@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wssis.config.stages import ProposalsSettings
-from wssis.engine.predictor import Predictor, refuse_imported_snapshots
+from wssis.engine.distributed import this_world
+from wssis.engine.predictor import check_categories, load_segmentor, refuse_imported_snapshot
 from wssis.engine.proposing import PointedObject, Proposal, numbered, propose
 from wssis.engine.reproducible import reproducible
 from wssis.errors import InputError
@@ -79,11 +80,12 @@ def _predicted(
     image_dir: Path,
 ) -> list[tuple[int, list[Proposal]]]:
     """Records of one predictor."""
-    predictor = Predictor(checkpoint, settings.inference)
-    predictor.check_categories(annotations, [category["id"] for category in coco["categories"]])
-    refuse_imported_snapshots(name, checkpoint, predictor)
-    with reproducible(predictor.device, settings.inference.threads):
-        return list(propose(predictor, name, images, objects, image_dir, settings))
+    device = this_world().device
+    segmentor = load_segmentor(checkpoint, device)
+    check_categories(segmentor, coco["categories"], checkpoint, annotations)
+    refuse_imported_snapshot(segmentor, name, checkpoint)
+    with reproducible(device, settings.inference.threads):
+        return list(propose(segmentor, name, images, objects, image_dir, settings))
 
 
 def expected_predictors(settings: ProposalsSettings, side: Literal["full", "weak"]) -> list[str]:
