@@ -325,7 +325,7 @@ def test_two_mixes_share_the_oracle(tmp_path: Path) -> None:
     groups = group_results(plan, load_results(plan, ReportSettings().cost))
     assert [group.mix for group in groups] == ["20pct", "50pct"]
     assert all("oracle" in group.arms for group in groups)
-    assert "Mask AP over the share of masked images" in text
+    assert "mask AP over the share of masked images" in text
 
 
 def test_comparison_is_paired_and_honest(study: MadeUp) -> None:

@@ -92,6 +92,7 @@ def _group(
         "quality": sections.mask_quality(group),
         "pictures": sections.group_pictures(group, image_dirs),
         "curves": sections.curves_picture(group),
+        "by_seed": None if len(group.seeds) == 1 else sections.seed_table(group, comparison),
         "classes": sections.class_table(group),
         "strategies": sorted({r.points for arm in group.arms.values() for r in arm.seeds.values()} - {"none"}),
         "imported": [arm.arm.title for arm in group.arms.values() if _imported(arm)],
@@ -160,7 +161,9 @@ def _mix_picture(dataset: str, groups: Sequence[Group]) -> Picture:
         for name, points in lines.items()
     )
     svg = figures.mix_figure({name: list(points.values()) for name, points in lines.items()}, titles, f"mix-{dataset}")
-    return Picture(svg, f"Mask AP over the share of masked images. {told}.", "Mask AP over the share of masked images.")
+    return Picture(
+        svg, f"Mask AP over the share of masked images. {told}.", f"{dataset}: mask AP over the share of masked images."
+    )
 
 
 def study_manifests(plan: Plan, results: Path) -> dict[Path, dict[str, Any]]:

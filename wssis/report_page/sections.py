@@ -42,11 +42,9 @@ class TableRow:
     metrics: tuple[str, ...]
     spread: str
     iterations: str
-    points: str
     days: tuple[str, str]
     pays: str
     not_paid: str
-    seeds: str
     baseline: bool
     teacher: bool
 
@@ -67,14 +65,18 @@ def _table_row(arm: ArmResult, group: Group) -> TableRow:
         metrics=tuple(words.number(arm.mean(metric)) for metric in METRICS),
         spread=words.spread(arm),
         iterations=" / ".join("imported" if n is None else words.count(n) for n in sorted(iterations, key=str)),
-        points=" / ".join(sorted({result.points for result in results})),
         days=(words.days(arm.days["pointwssis"]), words.days(arm.days["cheng"])),
-        pays=" + ".join({"full": "masks", "point": "points"}[kind] for kind in arm.arm.pays),
+        pays=_pays(arm),
         not_paid=words.not_paid(arm.arm.pays, name),
-        seeds=", ".join(arm.seeds),
         baseline=group.baseline is not None and group.baseline.arm.name == name,
         teacher=name == TEACHER,
     )
+
+
+def _pays(arm: ArmResult) -> str:
+    """Label kinds that an arm buys, with the strategy of its points."""
+    strategies = " / ".join(sorted({result.points for result in arm.seeds.values()}))
+    return ", ".join({"full": "masks", "point": f"points ({strategies})"}[kind] for kind in arm.arm.pays)
 
 
 def ap_picture(group: Group) -> Picture:
@@ -112,7 +114,6 @@ class DifferenceRow:
     mean: str
     interval: str
     spread: str
-    per_seed: str
 
 
 def difference_table(group: Group, comparison: Comparison) -> list[DifferenceRow]:
@@ -124,7 +125,6 @@ def difference_table(group: Group, comparison: Comparison) -> list[DifferenceRow
             mean=words.signed(d.mean),
             interval=words.interval(d.interval) or "no resamples",
             spread="one seed" if d.spread is None else f"±\u202f{d.spread:.1f}",
-            per_seed=", ".join(f"{seed} {words.signed(value)}" for seed, value in d.per_seed.items()),
         )
         for d in comparison.differences
     ]
@@ -267,6 +267,21 @@ def _curve(result: Result) -> figures.Curve:
 
 def _total(line: Mapping[str, float]) -> float:
     return sum(value for key, value in line.items() if key not in NOT_LOSSES)
+
+
+def seed_table(group: Group, comparison: Comparison) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Per-seed AP of every arm, and per-seed differences: the head, and one line each."""
+    seeds = list(dict.fromkeys(seed for arm in group.arms.values() for seed in arm.seeds))
+    titles = {name: arm.arm.title for name, arm in group.arms.items()}
+    lines = [
+        (arm.arm.title, *(words.number(arm.seeds[s].scores["AP"]) if s in arm.seeds else words.DASH for s in seeds))
+        for arm in group.arms.values()
+    ]
+    lines += [
+        (f"{titles[d.arm]} − {titles[d.other]}", *(words.signed(d.per_seed.get(seed)) for seed in seeds))
+        for d in comparison.differences
+    ]
+    return ["mask AP", *seeds], lines
 
 
 def class_table(group: Group) -> tuple[list[str], list[tuple[str, ...]]]:

@@ -46,12 +46,12 @@ def interval(bounds: Interval | None, decimals: int = 1, sign: bool = True) -> s
 def days(value: float) -> str:
     """Days of work with two or three telling digits.
 
-    >>> days(0.0432), days(3.2), days(158.53)
-    ('0.043', '3.2', '159')
+    >>> days(0.0398), days(3.2), days(158.53)
+    ('0.040', '3.2', '159')
     """
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+    return f"{value:.1f}" if value >= 1 else f"{value:#.2g}"
 
 
 def count(value: float) -> str:
