@@ -1,39 +1,60 @@
 """A segmentor's prompt-free detections as COCO results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from wssis.config.stages import EvaluateSettings
-from wssis.engine.predictor import Predictor
+from wssis.engine.distributed import this_world
+from wssis.engine.predictor import check_categories, load_segmentor, predict
+from wssis.engine.reproducible import reproducible
 from wssis.formats.coco import encode_mask, mask_box
-from wssis.formats.images_table import ImageRow
+from wssis.formats.image_files import image_row
+from wssis.formats.images_table import read_images_table
 from wssis.models.solov2.inference import Detections, detect
 
 SCORE_DECIMALS = 6
 
 
 def detect_images(
-    predictor: Predictor, rows: Sequence[ImageRow], folder: Path, settings: EvaluateSettings
+    checkpoint: Path,
+    coco: Mapping[str, Any],
+    annotations: Path,
+    images_table: Path,
+    subset: str,
+    image_dir: Path,
+    settings: EvaluateSettings,
 ) -> list[dict[str, Any]]:
-    """Detections of every image, as COCO results: image_id, category_id, segmentation (RLE), bbox, score.
+    """Detections on a data set's images, as COCO results: image_id, category_id, segmentation (RLE), bbox, score.
 
-    Ordered as `rows`, then best first; at most `settings.max_detections` per image.
+    Args:
+        checkpoint: of a segmentor.
+        coco: images to predict, and categories, which must be the checkpoint's; `annotations` is where they come from.
+        images_table: images.csv, with the images in `subset`, train or val.
+        image_dir: folder of the images.
+        settings: inference, and the limit of detections per image.
+
+    Returns:
+        In the order of the images, then best first.
+
+    Raises:
+        InputError: the checkpoint is no segmentor's or has other categories; an image is missing or has changed.
     """
+    table = read_images_table(images_table, subset)
+    rows = [image_row(table, image["id"], images_table) for image in coco["images"]]
+    device = this_world().device
     found: dict[int, list[dict[str, Any]]] = {row.image_id: [] for row in rows}
-    with torch.inference_mode():
-        for prediction in predictor.predict(rows, folder):
+    with reproducible(device, settings.inference.threads), torch.inference_mode():
+        segmentor = load_segmentor(checkpoint, device)
+        check_categories(segmentor, coco["categories"], checkpoint, annotations)
+        for batch in predict(segmentor, rows, image_dir, settings.inference, f"detect, {subset}"):
             detections = detect(
-                prediction.outputs,
-                prediction.image_sizes,
-                prediction.original_sizes,
-                settings.inference,
-                settings.max_detections,
+                batch.outputs, batch.image_sizes, batch.original_sizes, settings.inference, settings.max_detections
             )
-            for image_id, one in zip(prediction.image_ids, detections, strict=True):
-                found[image_id] = coco_results(image_id, one, predictor.categories)
+            for row, one in zip(batch.rows, detections, strict=True):
+                found[row.image_id] = coco_results(row.image_id, one, segmentor.categories)
     return [result for results in found.values() for result in results]
 
 

@@ -188,7 +188,7 @@ def mix_figure(
         axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
         axes.set_xlabel("images with masks")
         axes.set_ylabel("mask AP")
-        axes.legend(frameon=False, fontsize=9, labelcolor="linecolor")
+        figure.legend(loc="outside right upper", frameon=False, fontsize=9, labelcolor="linecolor")
     return svg[0]
 
 

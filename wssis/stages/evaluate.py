@@ -5,11 +5,8 @@ from pathlib import Path
 from wssis.config.stages import EvaluateSettings
 from wssis.engine.coco_metrics import summarise
 from wssis.engine.detecting import detect_images
-from wssis.engine.predictor import Predictor
 from wssis.formats.atomic import write_json
 from wssis.formats.coco import read_coco
-from wssis.formats.image_files import image_row
-from wssis.formats.images_table import read_images_table
 from wssis.formats.manifest import StageRun
 from wssis.formats.scores import METRICS, write_scores
 
@@ -31,11 +28,7 @@ def run(settings: EvaluateSettings, model: Path, val: Path, images_table: Path, 
     inputs = {"model": model, "val": val, "images_table": images_table}
     with StageRun("evaluate", out / "evaluate.manifest.json", settings, inputs) as stage:
         coco = read_coco(val)
-        predictor = Predictor(model, settings.inference)
-        predictor.check_categories(val, [category["id"] for category in coco["categories"]])
-        table = read_images_table(images_table, "val")
-        rows = [image_row(table, image["id"], images_table) for image in coco["images"]]
-        detections = detect_images(predictor, rows, image_dir, settings)
+        detections = detect_images(model, coco, val, images_table, "val", image_dir, settings)
         scores = summarise(coco, detections, settings.max_detections)
         write_json(out / "detections.json", detections)
         write_scores(out / "scores.json", scores)

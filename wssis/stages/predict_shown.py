@@ -5,10 +5,7 @@ from pathlib import Path
 
 from wssis.config.stages import EvaluateSettings
 from wssis.engine.detecting import detect_images
-from wssis.engine.predictor import Predictor
 from wssis.formats.atomic import write_json
-from wssis.formats.image_files import image_row
-from wssis.formats.images_table import read_images_table
 from wssis.formats.manifest import StageRun
 
 
@@ -29,11 +26,7 @@ def run(settings: EvaluateSettings, model: Path, shown: Path, images_table: Path
     inputs = {"model": model, "shown": shown, "images_table": images_table}
     with StageRun("predict_shown", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
         content = json.loads(shown.read_text(encoding="utf-8"))
-        predictor = Predictor(model, settings.inference)
-        predictor.check_categories(shown, [category["id"] for category in content["categories"]])
-        table = read_images_table(images_table, "train")
-        rows = [image_row(table, image["id"], images_table) for image in content["images"]]
-        detections = detect_images(predictor, rows, image_dir, settings)
+        detections = detect_images(model, content, shown, images_table, "train", image_dir, settings)
         write_json(out, detections)
         stage.output(out)
-        stage.counts |= {"images": len(rows), "detections": len(detections)}
+        stage.counts |= {"images": len(content["images"]), "detections": len(detections)}
