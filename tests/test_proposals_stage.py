@@ -152,7 +152,7 @@ def test_wrong_predictors_and_categories_are_refused(folder: Path, checkpoint: C
     teacher = checkpoint("teacher", SORTED)
     with pytest.raises(InputError, match="fold0, fold1"):
         _run(folder, "full", {"teacher": teacher})
-    with pytest.raises(InputError, match="category ids .* are not those of"):
+    with pytest.raises(InputError, match=r"category ids .* are not those of"):
         _run(folder, "weak", {"teacher": checkpoint("other", [{"id": 1, "name": "x"}])})
 
 

@@ -91,10 +91,11 @@ def full_size_masks(
     kernels: Tensor, features: Tensor, image_size: tuple[int, int], original_size: tuple[int, int], threshold: float
 ) -> Tensor:
     """Masks of N kernels at the original size, bool (N, H0, W0): probabilities enlarged, then `threshold`."""
+    if not len(kernels):
+        return torch.zeros((0, *original_size), dtype=torch.bool, device=features.device)
     step = max(1, CHUNK_VALUES // (MASK_STRIDE**2 * features[0].numel()))
-    empty = torch.zeros((0, *original_size), dtype=torch.bool, device=features.device)
     parts = [enlarge(probabilities(p, features), image_size, original_size) > threshold for p in kernels.split(step)]
-    return torch.cat([empty, *parts]) if len(kernels) else empty
+    return torch.cat(parts)
 
 
 def enlarge(probability: Tensor, image_size: tuple[int, int], original_size: tuple[int, int]) -> Tensor:

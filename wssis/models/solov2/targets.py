@@ -198,7 +198,7 @@ def _covered_cells(
         across, down = place * padded[1] - centres[:, :1], place * padded[0] - centres[:, 1:]
         away = across[:, None, :].square() + down[:, :, None].square()
         chosen = (coverage >= COVERED) & on_level[:, level, None]
-        order = away.flatten(1).masked_fill(~chosen, torch.inf).sort(1, stable=True).indices[:, :MOST_COVERED_CELLS]
+        order = away.flatten(1).masked_fill(~chosen, torch.inf).sort(dim=1, stable=True).indices[:, :MOST_COVERED_CELLS]
         row, rank = chosen.gather(1, order).nonzero(as_tuple=True)
         instances.append(row)
         cells.append(start + order[row, rank])
