@@ -15,6 +15,8 @@ rule crops:
         targets=lambda wildcards, input: f"--targets {input.full}" if wildcards.side == "full" else "",
         workers=workers,
         image_dir=image_dir("train"),
+    message:
+        "Crops of the {wildcards.side} images of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis crops --proposals {input.proposals} --median-boxes-from {input.full} {params.targets}"
         " --image-dir {params.image_dir:q} --images-table {input.images} --out {output.store}"

@@ -15,6 +15,8 @@ rule points:
         settings=settings_of("points"),
         code=code_of("points"),
         out=folder_of(),
+    message:
+        "Points for {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis points --train {input.train} --split {input.split} --full {input.full} --out {params.out}"
         " --settings {params.settings:q}"

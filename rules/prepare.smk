@@ -25,6 +25,8 @@ rule prepare:
         settings=settings_of("prepare"),
         code=code_of("prepare"),
         out=folder_of(),
+    message:
+        "Check the annotations of {wildcards.dataset}"
     shell:
         "python -m wssis prepare --train-annotations {input.train:q} --val-annotations {input.val:q}"
         " --out {params.out} --settings {params.settings:q}"
@@ -43,6 +45,8 @@ rule generate:
         settings=settings_of("generate"),
         code=code_of("generate"),
         out=folder_of(),
+    message:
+        "Draw the data set {wildcards.dataset}"
     shell:
         "python -m wssis generate --out {params.out} --settings {params.settings:q}"
 
@@ -60,6 +64,8 @@ rule check_images:
         train_images=image_dir("train"),
         val_images=image_dir("val"),
         workers=workers,
+    message:
+        "Open and hash every image of {wildcards.dataset}"
     shell:
         "python -m wssis check-images --train {input.train} --val {input.val} --train-images {params.train_images:q}"
         " --val-images {params.val_images:q} --out {output.table} --workers {params.workers}"

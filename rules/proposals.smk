@@ -24,6 +24,8 @@ rule propose_full:
         code=code_of("proposals"),
         predictors=lambda wildcards, input: [f"--predictor {n}={p}" for n, p in pair_predictors(wildcards).items()],
         image_dir=image_dir("train"),
+    message:
+        "Proposals on the full images of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis propose --side full --annotations {input.annotations} --full-points {input.full_points}"
         " {params.predictors} --images-table {input.images} --image-dir {params.image_dir:q}"
@@ -43,6 +45,8 @@ rule propose_weak:
         settings=lambda wildcards: settings_json(resolved("proposals", wildcards, side="weak")),
         code=code_of("proposals"),
         image_dir=image_dir("train"),
+    message:
+        "Proposals on the weak images of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis propose --side weak --annotations {input.annotations} --predictor teacher={input.teacher}"
         " --images-table {input.images} --image-dir {params.image_dir:q} --out {output.proposals}"

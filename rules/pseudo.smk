@@ -30,6 +30,8 @@ rule pseudo:
         settings=settings_of("pseudo"),
         code=code_of("pseudo"),
         refinement=refinement_options,
+    message:
+        "Training set of {wildcards.arm}, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis pseudo --full {input.full} --weak {input.weak} --proposals {input.proposals}"
         " {params.refinement} --out {output.pseudo} --settings {params.settings:q}"
@@ -49,6 +51,8 @@ rule pseudo_quality:
     params:
         settings=settings_of("quality"),
         code=code_of("quality"),
+    message:
+        "Pseudo masks of {wildcards.arm} against hidden truth, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis pseudo-quality --train {input.train} --weak {input.weak} --hidden-ids {input.hidden_ids}"
         " --proposals {input.proposals} --pseudo {input.pseudo} --out {output.table} --shown {output.shown}"

@@ -16,6 +16,8 @@ rule train_refiner:
         workers=workers,
         store=lambda wildcards, input: store_of(input.crops),
         out=folder_of(),
+    message:
+        "Refiner of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "{params.launch} train-refiner --crops {params.store} --state-root results/.state --out {params.out}"
         " --workers {params.workers} --settings {params.settings:q}"

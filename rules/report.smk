@@ -43,6 +43,8 @@ rule report:
             f"--image-dir '{name}={image_folder(STUDY, name, 'train')}'" for name in STUDY.run.datasets
         ],
         out=folder_of(),
+    message:
+        "The report"
     shell:
         "python -m wssis report --plan {params.plan:q} --results {params.results} {params.image_dirs}"
         " --out {params.out} --settings {params.settings:q}"

@@ -21,5 +21,7 @@ rule split:
         settings=settings_of("split"),
         code=code_of("split"),
         out=folder_of(),
+    message:
+        "Split {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "python -m wssis split --train {input.train} --out {params.out} --settings {params.settings:q}"

@@ -23,6 +23,8 @@ rule train_student:
         workers=workers,
         image_dir=image_dir("train"),
         out=folder_of(),
+    message:
+        "Student of {wildcards.arm}, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "{params.launch} train-student --training-set {input.training_set} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"

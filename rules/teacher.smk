@@ -18,6 +18,8 @@ rule train_teacher:
         workers=workers,
         image_dir=image_dir("train"),
         out=folder_of(),
+    message:
+        "Teacher of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "{params.launch} train-teacher --full {input.full} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"
@@ -40,6 +42,8 @@ rule train_fold:
         workers=workers,
         image_dir=image_dir("train"),
         out=folder_of(),
+    message:
+        "Fold teacher {wildcards.fold} of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
     shell:
         "{params.launch} train-fold --full {input.full} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"

@@ -40,12 +40,12 @@ def weight_files(settings: Section) -> list[str]:
 
 
 def missing_data(study: Study) -> list[str]:
-    """One line per given path that is not there, naming the key that gives it; in the order of the configuration."""
-    lines: dict[str, None] = {}
+    """One line per given path that is not there, naming the keys that give it; in the order of the configuration."""
+    keys: dict[str, dict[str, None]] = {}
     for key, path in _given(study):
         if not Path(path).exists():
-            lines[f"missing: {path} ({key}): put the data there, or correct the key"] = None
-    return list(lines)
+            keys.setdefault(path, {})[key] = None
+    return [f"missing: {path} ({', '.join(found)}): put the data there, or correct the key" for path, found in keys.items()]
 
 
 def _given(study: Study) -> Iterator[tuple[str, str]]:
@@ -53,9 +53,9 @@ def _given(study: Study) -> Iterator[tuple[str, str]]:
     for name in study.run.datasets:
         dataset = study.datasets[name]
         if isinstance(dataset, CocoDataset):
-            keys = ["train_images", "val_images"]
-            keys = keys if is_prepared(study, name) else ["train_annotations", *keys, "val_annotations"]
-            yield from ((f"datasets.{name}.{key}", getattr(dataset, key)) for key in sorted(keys))
+            files = [] if is_prepared(study, name) else ["train_annotations", "val_annotations"]
+            for key in (*files, "train_images", "val_images"):
+                yield f"datasets.{name}.{key}", getattr(dataset, key)
     for mix in run_mixes(study):
         yield from _given_to_stages(study, mix)
 

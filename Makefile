@@ -1,0 +1,35 @@
+# make study [SEEDS=3] [STUDY=studies/mine.yaml] [CORES=2]    make test    make check-slow    make bench
+# Needs Python 3.11 or newer. Everything is installed into .venv, and again only when pyproject.toml has changed.
+
+PYTHON ?= python3
+SEEDS ?= 1
+CORES ?= all
+STUDY ?=
+INSTALLED := .venv/.installed
+SEED_NAMES := $(shell i=0; while [ $$i -lt $(SEEDS) ]; do printf '%ss%s' "$$comma" $$i; comma=,; i=$$((i+1)); done)
+
+# The rules of the workflow start `python`: it is the environment's.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: study test check-slow bench
+
+study: $(INSTALLED)
+	@echo "The study runs; a killed one continues where it stopped when this command is given again."
+	snakemake --cores $(CORES) --quiet reason host --rerun-incomplete $(if $(STUDY),--configfile $(STUDY)) \
+	    --config 'run={"seeds": [$(SEED_NAMES)]}'
+	@echo "The report: $$(ls -t results/*/report/index.html | head -1)"
+
+test: $(INSTALLED)
+	pytest -q -n 2 -m "not slow"
+
+check-slow: $(INSTALLED)
+	pytest -q -m slow
+
+bench: $(INSTALLED)
+	pytest -q -s benchmarks
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --editable '.[timm,test]'
+	touch $@

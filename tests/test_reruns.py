@@ -1,0 +1,130 @@
+"""What a change reruns, on the real DAG: the stage it touches and what follows, and nothing else."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from dag_runs import Clone
+
+STUDENTS = {"train_student": 4, "evaluate": 4, "predict_shown": 2, "report": 1}
+"""The students of the fake study's four arms, and all that depends on them."""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The fake study, run."""
+    clone = Clone.create(tmp_path_factory.mktemp("built") / "clone")
+    clone.build()
+    return clone
+
+
+@pytest.fixture
+def clone(built: Clone, tmp_path: Path) -> Clone:
+    """A copy of the run study to change something in."""
+    return built.copy(tmp_path / "clone")
+
+
+def _touch(path: Path) -> None:
+    later = time.time() + 60
+    os.utime(path, (later, later))
+
+
+def test_nothing_has_changed(clone: Clone) -> None:
+    assert clone.planned() == {}
+
+
+def test_student_setting(clone: Clone) -> None:
+    clone.study["student"] = {"optimizer": {"lr": 0.123}}
+    assert clone.planned() == STUDENTS
+
+
+def test_rerun_settles(clone: Clone) -> None:
+    clone.study["student"] = {"optimizer": {"lr": 0.123}}
+    clone.build()
+    assert clone.planned() == {}
+
+
+def test_student_function(clone: Clone) -> None:
+    clone.append("wssis/stages/student.py", "\n\ndef another() -> int:\n    return 1\n")
+    assert clone.planned() == STUDENTS
+
+
+def test_new_field_in_the_students_settings(clone: Clone) -> None:
+    clone.edit(
+        "wssis/config/stages.py",
+        '    """SOLOv2 on an arm\'s training set."""\n',
+        '    """SOLOv2 on an arm\'s training set."""\n\n    extra: int = Field(3, description="New.")\n',
+    )
+    assert clone.planned() == STUDENTS
+
+
+def test_point_setting_leaves_the_teacher(clone: Clone) -> None:
+    clone.study["points"] = {"strategy": "interior"}
+    planned = clone.planned()
+    assert {"points", "propose_full", "propose_weak", "crops", "train_refiner", "pseudo"} <= set(planned)
+    assert not {"split", "train_teacher", "train_fold"} & set(planned)
+    assert planned["train_student"] == 2, "supervised and oracle see no points"
+
+
+def test_detection_setting_retrains_nothing(clone: Clone) -> None:
+    clone.study["evaluate"] = {"max_detections": 7}
+    assert clone.planned() == {"evaluate": 5, "predict_shown": 2, "report": 1}
+
+
+def test_new_arm_module(clone: Clone) -> None:
+    source = (clone.folder / "wssis/arms/rough.py").read_text()
+    (clone.folder / "wssis/arms/rough_again.py").write_text(source.replace('"rough",\n    title', '"again",\n    title'))
+    assert clone.planned() == {}
+    clone.study["run"]["arms"].append("again")
+    new = {"pseudo": 1, "pseudo_quality": 1, "train_student": 1, "evaluate": 1, "predict_shown": 1, "report": 1}
+    assert clone.planned() == new
+
+
+def test_comments(clone: Clone) -> None:
+    for path in (clone.folder / "wssis").rglob("*.py"):
+        if path.name != "__init__.py":
+            path.write_text(f"# A comment.\n{path.read_text()}")
+    for path in (clone.folder / "rules").glob("*.smk"):
+        path.write_text(f"{path.read_text()}\n# A comment.\n")
+    assert clone.planned() == {}
+
+
+def test_touched_annotations(clone: Clone) -> None:
+    _touch(clone.folder / "data/train.json")
+    assert clone.planned() == {}
+    (clone.folder / "data/train.json").write_text('{"changed": true}')
+    _touch(clone.folder / "data/train.json")
+    assert clone.planned()["prepare"] == 1
+
+
+def test_touched_store(clone: Clone) -> None:
+    for side in ("full", "weak"):
+        store = clone.folder / f"results/fake/cars/10pct/s0/base/crops/{side}.zarr"
+        for path in (store, *store.iterdir(), store.with_name(f"{store.name}.manifest.json")):
+            _touch(path)
+    assert clone.planned() == {}
+
+
+def test_moved_images(clone: Clone) -> None:
+    (clone.folder / "data/images").rename(clone.folder / "elsewhere")
+    for key in ("train_images", "val_images"):
+        clone.study["datasets"]["cars"][key] = "elsewhere"
+    assert clone.planned() == {}
+
+
+def test_other_hardware(clone: Clone) -> None:
+    profile = clone.folder / "profiles/default/config.yaml"
+    text = profile.read_text()
+    changed = text.replace("gpu: 1", "gpu: 4").replace("workers: 0", "workers: 8").replace("mem_mb: 3", "mem_mb: 4")
+    assert changed != text
+    profile.write_text(changed)
+    assert clone.planned("--set-threads", "train_student=1", "--cores", "1") == {}
+
+
+def test_another_seed_adds_to_the_first(clone: Clone) -> None:
+    clone.study["run"]["seeds"].append("s1")
+    planned = clone.planned()
+    assert planned["train_teacher"] == 1
+    assert planned["train_student"] == 4
+    assert "prepare" not in planned

@@ -1,0 +1,152 @@
+"""The real Snakefile: its DAG, its refusals, what it may import, and who sees hidden masks."""
+
+import ast
+import re
+import resource
+from pathlib import Path
+
+import pytest
+import yaml
+from dag_runs import REPOSITORY, Clone, planned_jobs
+
+STAGES = (
+    "prepare", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "student", "evaluate", "report",
+)  # fmt: skip
+BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points"}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """The fake study, not yet run."""
+    return Clone.create(tmp_path / "clone")
+
+
+def _rules() -> dict[str, str]:
+    """Text of every rule by its name."""
+    text = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_order_of_the_stages() -> None:
+    included = re.findall(r'^include: "rules/(\w+)\.smk"', (REPOSITORY / "Snakefile").read_text(), flags=re.MULTILINE)
+    assert included == ["common", *STAGES]
+
+
+def test_whole_study_is_planned(clone: Clone) -> None:
+    assert clone.planned() == {
+        "prepare": 1, "check_images": 1, "split": 2, "points": 1, "train_teacher": 1, "train_fold": 2,
+        "propose_full": 1, "propose_weak": 1, "crops": 2, "train_refiner": 1, "pseudo": 2, "pseudo_quality": 2,
+        "train_student": 4, "evaluate": 5, "predict_shown": 2, "report": 1,
+    }  # fmt: skip
+
+
+def test_supervised_alone_needs_no_points(clone: Clone) -> None:
+    clone.study["run"]["arms"] = ["supervised", "oracle"]
+    expected = {"prepare": 1, "check_images": 1, "split": 2, "train_student": 2, "evaluate": 2, "report": 1}
+    assert clone.planned() == expected
+
+
+def test_snapshots_need_no_folds(clone: Clone) -> None:
+    clone.study["refiner"] = {"pairs": "snapshots"}
+    assert "train_fold" not in clone.planned()
+
+
+def test_missing_data_do_not_hide_the_dag(clone: Clone) -> None:
+    (clone.folder / "data/train.json").unlink()
+    (clone.folder / "data/images").rmdir()
+    dry = clone.snakemake("-n")
+    assert dry.returncode == 0
+    lines = [line for line in (dry.stdout + dry.stderr).splitlines() if line.startswith("missing: ")]
+    assert [line.split()[1] for line in lines] == ["data/train.json", "data/images"]
+    assert "(datasets.cars.train_images, datasets.cars.val_images)" in lines[1]
+    assert planned_jobs(dry.stdout + dry.stderr)["train_student"] == 4
+    real = clone.snakemake("--cores", "1")
+    assert real.returncode != 0
+    assert all(line in real.stdout + real.stderr for line in lines)
+    assert not (clone.folder / "results").exists()
+
+
+def test_data_may_go_once_they_are_prepared(clone: Clone) -> None:
+    done = clone.snakemake("--cores", "2", "data")
+    assert done.returncode == 0, done.stderr
+    (clone.folder / "data/train.json").unlink()
+    dry = clone.snakemake("-n")
+    assert "missing: " not in dry.stdout + dry.stderr
+    assert "prepare" not in planned_jobs(dry.stdout + dry.stderr)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "expected"),
+    [
+        ("crops", {"size": 100}, "crops.size"),
+        ("teacher", {"snapshots": [10, 10**6]}, "snapshot"),
+        ("student", {"optimiser": {}}, "student.optimiser"),
+    ],
+)
+def test_bad_settings_stop_before_the_dag(clone: Clone, section: str, value: object, expected: str) -> None:
+    clone.study[section] = value
+    done = clone.snakemake("-n")
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert expected in output
+    assert "Building DAG" not in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("mix", ["0pct", "120pct"])
+def test_bad_mix_stops_before_the_dag(clone: Clone, mix: str) -> None:
+    clone.study["run"]["mixes"] = [mix]
+    done = clone.snakemake("-n")
+    assert done.returncode != 0
+    assert f"run.mixes: '{mix}'" in done.stdout + done.stderr
+
+
+def test_published_study_is_planned_within_ten_seconds(clone: Clone) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = clone.snakemake("-n", study="studies/coco.yaml")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert planned_jobs(done.stdout + done.stderr)["train_teacher"] == 21
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
+
+
+def test_only_named_rules_see_hidden_masks() -> None:
+    named = re.search(r"^READ_HIDDEN_MASKS = (.*)$", (REPOSITORY / "rules/common.smk").read_text(), flags=re.MULTILINE)
+    allowed = set(ast.literal_eval(named.group(1)))
+    assert allowed == {"pseudo_quality"}
+    readers = {
+        name for name, text in _rules().items() if re.search("train[.]json|hidden_ids", text.split("    output:")[0])
+    }
+    assert readers - BEFORE_WEAK == allowed
+
+
+def test_jobs_get_hidden_masks_only_where_named(clone: Clone) -> None:
+    clone.build()
+    table = clone.snakemake("--detailed-summary").stdout.splitlines()
+    head, rows = table[0].split("\t"), [line.split("\t") for line in table[1:]]
+    rule, inputs = head.index("rule"), next(i for i, name in enumerate(head) if name.startswith("input"))
+    readers = {row[rule] for row in rows if re.search("train[.]json|hidden_ids", row[inputs])}
+    assert len(rows) > 50
+    assert readers - BEFORE_WEAK == {"pseudo_quality"}
+
+
+def test_every_rule_tracks_settings_and_code_and_leaves_a_manifest() -> None:
+    for name, text in _rules().items():
+        assert re.search(r"^        settings=", text, flags=re.MULTILINE), name
+        assert re.search(r"^        code=code_of\(", text, flags=re.MULTILINE), name
+        assert re.search(r"^        manifest=f\"", text, flags=re.MULTILINE), name
+        assert "workflow.source_path" not in text
+
+
+def test_profiles_share_no_key() -> None:
+    default, slurm = (yaml.safe_load((REPOSITORY / f"profiles/{name}/config.yaml").read_text()) for name in
+                      ("default", "slurm"))  # fmt: skip
+    assert not set(default) & set(slurm)
+    rules = set(_rules())
+    assert set(default["set-threads"]) <= rules
+    assert set(default["set-resources"]) <= rules
+
+
+def test_slurm_profile_is_found_from_a_clone() -> None:
+    assert (REPOSITORY / "slurm" / "config.yaml").is_file()
