@@ -23,8 +23,10 @@ def solov2_loss(
     `padded` is the (height, width) of the network's input. Finite, with gradients, also where there is no object.
     """
     outputs = outputs.float()
-    targets = build_targets(instances, settings, outputs.category[0].shape[1], padded)
-    return {"dice": DICE_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
+    # Under autocast the product of kernels and mask features would fall back to bfloat16.
+    with torch.autocast(outputs.mask_features.device.type, enabled=False):
+        targets = build_targets(instances, settings, outputs.category[0].shape[1], padded)
+        return {"dice": DICE_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
 
 
 def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
