@@ -74,7 +74,8 @@ def test_detection_setting_retrains_nothing(clone: Clone) -> None:
 
 def test_new_arm_module(clone: Clone) -> None:
     source = (clone.folder / "wssis/arms/rough.py").read_text()
-    (clone.folder / "wssis/arms/rough_again.py").write_text(source.replace('"rough",\n    title', '"again",\n    title'))
+    assert 'name="rough"' in source
+    (clone.folder / "wssis/arms/rough_again.py").write_text(source.replace('name="rough"', 'name="again"'))
     assert clone.planned() == {}
     clone.study["run"]["arms"].append("again")
     new = {"pseudo": 1, "pseudo_quality": 1, "train_student": 1, "evaluate": 1, "predict_shown": 1, "report": 1}

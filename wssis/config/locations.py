@@ -45,7 +45,8 @@ def missing_data(study: Study) -> list[str]:
     for key, path in _given(study):
         if not Path(path).exists():
             keys.setdefault(path, {})[key] = None
-    return [f"missing: {path} ({', '.join(found)}): put the data there, or correct the key" for path, found in keys.items()]
+    remedy = "put the data there, or correct the key"
+    return [f"missing: {path} ({', '.join(found)}): {remedy}" for path, found in keys.items()]
 
 
 def _given(study: Study) -> Iterator[tuple[str, str]]:
