@@ -17,10 +17,18 @@ SEGMENTOR: dict[str, Any] = {
         "mask_channels": 64,
         "kernel_channels": 64,
         "grids": [16, 12, 8, 6, 4],
-        "scale_ranges": [[1, 24], [16, 36], [28, 56], [44, 80], [64, 2048]],
+        "scale_ranges": [[1, 24], [16, 40], [32, 64], [48, 96], [80, 2048]],
     },
-    "optimizer": {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "batch": 8, "clip": 10.0},
-    "augmentation": {"short_sides": [SIZE], "long_side": SIZE, "zoom": [0.7, 1.4], "jitter": 0.3},
+    "optimizer": {
+        "name": "adamw",
+        "lr": 3e-3,
+        "backbone_lr_factor": 0.4,
+        "weight_decay": 0.01,
+        "batch": 16,
+        "clip": 5.0,
+        "ema": 0.98,
+    },
+    "augmentation": {"short_sides": [SIZE], "long_side": SIZE, "zoom": [0.7, 1.5], "jitter": 0.4},
 }
 COSINE = {"decay": "cosine", "steps": [], "gamma": 0.02, "warmup": 50}
 
@@ -33,7 +41,22 @@ DEFAULT_STUDY: dict[str, Any] = {
         "arms": ["supervised", "supervised-short", "rough", "wssis", "oracle"],
         "variants": ["base"],
     },
-    "datasets": {"shapes": {"kind": "shapes", "size": SIZE}},
+    "datasets": {
+        "shapes": {
+            "kind": "shapes",
+            "size": SIZE,
+            "train_images": 300,
+            "val_images": 150,
+            "classes": 6,
+            "objects": [2, 6],
+            "object_size": [0.25, 0.55],
+            "rotation": 20.0,
+            "touching": 0.45,
+            "contrast": [0.2, 1.0],
+            "noise": [1.0, 6.0],
+        }
+    },
+    "threads": 1,
     "inference": {"short_side": SIZE, "long_side": SIZE, "candidates": 200, "batch": 16},
     "teacher": SEGMENTOR | {"schedule": {"iterations": 500} | COSINE, "snapshots": [300, 500]},
     "crops": {"size": 64},
