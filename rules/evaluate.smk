@@ -10,6 +10,7 @@ rule evaluate:
         detections=f"{RUN}/{{network}}/detections.json",
         scores=f"{RUN}/{{network}}/scores.json",
         manifest=f"{RUN}/{{network}}/evaluate.manifest.json",
+    threads: STUDY.threads
     params:
         settings=settings_of("evaluate"),
         code=code_of("evaluate"),

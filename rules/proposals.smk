@@ -19,6 +19,7 @@ rule propose_full:
         proposals=f"{RUN}/proposals/full.json",
         ledger=f"{RUN}/proposals/full.csv",
         manifest=f"{RUN}/proposals/full.json.manifest.json",
+    threads: STUDY.threads
     params:
         settings=lambda wildcards: settings_json(resolved("proposals", wildcards, side="full")),
         code=code_of("proposals"),
@@ -41,6 +42,7 @@ rule propose_weak:
         proposals=f"{RUN}/proposals/weak.json",
         ledger=f"{RUN}/proposals/weak.csv",
         manifest=f"{RUN}/proposals/weak.json.manifest.json",
+    threads: STUDY.threads
     params:
         settings=lambda wildcards: settings_json(resolved("proposals", wildcards, side="weak")),
         code=code_of("proposals"),

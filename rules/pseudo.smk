@@ -26,6 +26,7 @@ rule pseudo:
     output:
         pseudo=f"{RUN}/pseudo/{{arm}}.json",
         manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    threads: STUDY.threads
     params:
         settings=settings_of("pseudo"),
         code=code_of("pseudo"),

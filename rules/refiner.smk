@@ -9,6 +9,7 @@ rule train_refiner:
         model=f"{RUN}/refiner/model.safetensors",
         metrics=f"{RUN}/refiner/metrics.jsonl",
         manifest=f"{RUN}/refiner/manifest.json",
+    threads: STUDY.threads
     params:
         settings=settings_of("refiner"),
         code=code_of("refiner"),

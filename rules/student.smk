@@ -16,6 +16,7 @@ rule train_student:
         model=f"{RUN}/students/{{arm}}/model.safetensors",
         metrics=f"{RUN}/students/{{arm}}/metrics.jsonl",
         manifest=f"{RUN}/students/{{arm}}/manifest.json",
+    threads: STUDY.threads
     params:
         settings=settings_of("student"),
         code=code_of("student"),

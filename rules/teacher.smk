@@ -11,6 +11,7 @@ rule train_teacher:
         snapshots=[f"{RUN}/teacher/snapshot1.safetensors", f"{RUN}/teacher/snapshot2.safetensors"],
         metrics=f"{RUN}/teacher/metrics.jsonl",
         manifest=f"{RUN}/teacher/manifest.json",
+    threads: STUDY.threads
     params:
         settings=settings_of("teacher"),
         code=code_of("teacher"),
@@ -35,6 +36,7 @@ rule train_fold:
         model=f"{RUN}/folds/{{fold}}/model.safetensors",
         metrics=f"{RUN}/folds/{{fold}}/metrics.jsonl",
         manifest=f"{RUN}/folds/{{fold}}/manifest.json",
+    threads: STUDY.threads
     params:
         settings=settings_of("fold"),
         code=code_of("fold"),
