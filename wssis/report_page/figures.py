@@ -42,6 +42,8 @@ STYLE = {
     "ytick.major.size": 0,
 }
 WIDTH = 5.6
+LEAST_SPAN = 1.0
+"""AP that an axis covers at least, so that noise does not look like a difference."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def ap_figure(rows: Sequence[Dots], name: str) -> str:
             end = max([row.mean, *row.values])
             axes.annotate(f"{row.mean:.1f}", (end, height), (9, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)], color=INK)
-        axes.set_xlim(0, 1.12 * max(max([row.mean, *row.values]) for row in rows) or 1)
+        axes.set_xlim(0, max(LEAST_SPAN, 1.12 * max(max([row.mean, *row.values]) for row in rows)))
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel("mask AP on validation")
         axes.grid(axis="y", visible=False)
@@ -157,15 +159,20 @@ def _log_days(axes: Axes, days: Sequence[float]) -> None:
 
 
 def _label_points(axes: Axes, named: Sequence[tuple[float, float, str, str]]) -> None:
-    """Names beside points; points at the same cost push each other's names apart."""
+    """Names to the right of points, or to the left where another point is near on the right."""
     axes.margins(y=0.15)
     low, high = axes.get_ylim()
-    step, placed = (high - low) * 0.075, dict[float, float]()
-    for days, ap, title, colour in sorted(named, key=lambda item: (item[0], item[1])):
-        key = next((k for k in placed if abs(k / days - 1) < 0.25), days)
-        y = max(ap, placed.get(key, low) + step)
-        placed[key] = y
-        axes.annotate(title, (days, ap), (days * 1.07, y), va="center", color=colour, fontsize=9)
+    axes.set_ylim(low, max(high, low + LEAST_SPAN))
+    low, high = axes.get_ylim()
+    step = (high - low) * 0.075
+    for days, ap, title, colour in named:
+        near = [other for other in named if 1 < other[0] / days < 2 and abs(other[1] - ap) < step]
+        same = [other for other in named if abs(other[0] / days - 1) < 1e-6 and 0 <= ap - other[1] < step]
+        place, side = (-8, "right") if near else (8, "left")
+        lift = 11 * sum(other[2] < title for other in same)
+        axes.annotate(
+            title, (days, ap), (place, lift), textcoords="offset points", va="center", ha=side, color=colour, fontsize=9
+        )
 
 
 def mix_figure(
@@ -218,6 +225,8 @@ def difference_figure(spans: Sequence[Span], name: str) -> str:
         axes.set_yticks(range(len(spans)), [span.title for span in reversed(spans)], color=INK)
         axes.set_ylim(-0.6, len(spans) - 0.4)
         axes.margins(x=0.08)
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(low, -LEAST_SPAN), max(high, LEAST_SPAN))
         axes.set_xlabel("difference of mask AP")
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
@@ -234,7 +243,7 @@ def iou_figure(rough: Sequence[float], pseudo: Sequence[float], title: str, name
         axes.set_xlim(0, 1)
         axes.set_xlabel("IoU with the hidden mask")
         axes.set_ylabel("points")
-        axes.legend(frameon=False, loc="upper left", fontsize=9)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
     return svg[0]
 
 

@@ -19,15 +19,15 @@ def number(value: float | None, decimals: int = 1) -> str:
 
 
 def signed(value: float | None, decimals: int = 1) -> str:
-    """A difference, always with its sign.
+    """A difference with its sign; none for what rounds to zero.
 
     >>> signed(2.0), signed(-0.04)
-    ('+2.0', '±0.0')
+    ('+2.0', '0.0')
     """
     if value is None:
         return DASH
     if round(value, decimals) == 0:
-        return f"±{0:.{decimals}f}"
+        return f"{0:.{decimals}f}"
     return f"{value:+.{decimals}f}".replace("-", "−")
 
 
@@ -83,7 +83,7 @@ def headline(group: Group, comparison: Comparison) -> list[str]:
         )
     elif gap is not None:
         sentences.append(
-            f"The gap closed is undefined: oracle and baseline are only {number(gap.gap)} AP apart (at least 2 needed)."
+            f"The gap closed is undefined: the oracle is {number(gap.gap)} AP above the masks alone (2 needed)."
         )
     return [*sentences, *_cost(group)]
 

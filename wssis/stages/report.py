@@ -16,7 +16,7 @@ from wssis.formats.scores import write_score_table
 from wssis.report_page.compare import compare_all
 from wssis.report_page.page import render
 from wssis.report_page.plan import Plan, read_plan
-from wssis.report_page.results import group_results, load_results
+from wssis.report_page.results import SIDES, group_results, load_results
 
 
 def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path) -> None:
@@ -33,7 +33,7 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
         InputError: the plan is not understood, or a file it names is missing.
     """
     study = read_plan(plan)
-    with StageRun("report", out / "manifest.json", settings, dict(_inputs(study))) as stage:
+    with StageRun("report", out / "manifest.json", settings, dict(_inputs(study, results))) as stage:
         networks = load_results(study, settings.cost)
         groups = group_results(study, networks)
         comparisons = compare_all(groups, results, settings.bootstrap)
@@ -43,11 +43,15 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
         stage.counts |= {"networks": len(networks), "groups": len(groups)}
 
 
-def _inputs(plan: Plan) -> Iterator[tuple[str, Path]]:
-    """Scores, detections and quality tables by their coordinates."""
+def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
+    """What the page is made of, but for manifests, by its coordinates."""
+    for dataset in dict.fromkeys(row.dataset for row in plan.rows):
+        yield f"val {dataset}", results / dataset / "val.json"
     for row in plan.rows:
-        place = "/".join((row.dataset, row.mix, row.seed, row.variant, row.arm))
-        yield f"scores {place}", Path(row.scores)
-        yield f"detections {place}", Path(row.scores).with_name("detections.json")
+        place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
+        for kind in plan.arm(row.arm).pays:
+            yield f"{kind} {place}", Path(row.run) / SIDES[kind]
+        yield f"scores {place}/{row.arm}", Path(row.scores)
+        yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
         if row.quality is not None:
-            yield f"quality {place}", Path(row.quality)
+            yield f"quality {place}/{row.arm}", Path(row.quality)
