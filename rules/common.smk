@@ -24,6 +24,7 @@ PLAN = plan_rows(STUDY)
 RESULTS = f"results/{STUDY.study}"
 DATASET = f"{RESULTS}/{{dataset}}"
 RUN = f"{DATASET}/{{mix}}/{{seed}}/{{variant}}"
+AT = "{wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"  # the run, in messages
 
 # After `points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv). Nothing trains on what
 # they write. The rule `pseudo_quality` feeds the report; `oracle-mask` will be the second.
@@ -60,7 +61,8 @@ wildcard_constraints:
 
 def coordinates(wildcards):
     """The keyword arguments of `resolve` that a job's wildcards stand for."""
-    named = {key: wildcards[key] for key in ("dataset", "mix", "seed", "variant", "arm", "side") if key in wildcards.keys()}
+    texts = ("dataset", "mix", "seed", "variant", "arm", "side")
+    named = {key: wildcards[key] for key in texts if key in wildcards.keys()}
     return named | ({"fold": int(wildcards.fold)} if "fold" in wildcards.keys() else {})
 
 

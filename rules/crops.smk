@@ -16,7 +16,7 @@ rule crops:
         workers=workers,
         image_dir=image_dir("train"),
     message:
-        "Crops of the {wildcards.side} images of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Crops of the {{wildcards.side}} images of {AT}"
     shell:
         "python -m wssis crops --proposals {input.proposals} --median-boxes-from {input.full} {params.targets}"
         " --image-dir {params.image_dir:q} --images-table {input.images} --out {output.store}"

@@ -17,7 +17,7 @@ rule evaluate:
         image_dir=image_dir("val"),
         out=folder_of(),
     message:
-        "Evaluate {wildcards.network} of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Evaluate {{wildcards.network}} of {AT}"
     shell:
         "python -m wssis evaluate --model {input.model} --val {input.val} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --out {params.out} --settings {params.settings:q}"
@@ -36,7 +36,7 @@ rule predict_shown:
         code=code_of("predict_shown"),
         image_dir=image_dir("train"),
     message:
-        "Predictions of {wildcards.arm} for the report's pictures, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Predictions of {{wildcards.arm}} for the report's pictures, {AT}"
     shell:
         "python -m wssis predict-shown --model {input.model} --shown {input.shown} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --out {output.predictions} --settings {params.settings:q}"

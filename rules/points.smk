@@ -16,7 +16,7 @@ rule points:
         code=code_of("points"),
         out=folder_of(),
     message:
-        "Points for {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Points for {AT}"
     shell:
         "python -m wssis points --train {input.train} --split {input.split} --full {input.full} --out {params.out}"
         " --settings {params.settings:q}"

@@ -26,7 +26,7 @@ rule propose_full:
         predictors=lambda wildcards, input: [f"--predictor {n}={p}" for n, p in pair_predictors(wildcards).items()],
         image_dir=image_dir("train"),
     message:
-        "Proposals on the full images of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Proposals on the full images of {AT}"
     shell:
         "python -m wssis propose --side full --annotations {input.annotations} --full-points {input.full_points}"
         " {params.predictors} --images-table {input.images} --image-dir {params.image_dir:q}"
@@ -48,7 +48,7 @@ rule propose_weak:
         code=code_of("proposals"),
         image_dir=image_dir("train"),
     message:
-        "Proposals on the weak images of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Proposals on the weak images of {AT}"
     shell:
         "python -m wssis propose --side weak --annotations {input.annotations} --predictor teacher={input.teacher}"
         " --images-table {input.images} --image-dir {params.image_dir:q} --out {output.proposals}"

@@ -32,7 +32,7 @@ rule pseudo:
         code=code_of("pseudo"),
         refinement=refinement_options,
     message:
-        "Training set of {wildcards.arm}, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Training set of {{wildcards.arm}}, {AT}"
     shell:
         "python -m wssis pseudo --full {input.full} --weak {input.weak} --proposals {input.proposals}"
         " {params.refinement} --out {output.pseudo} --settings {params.settings:q}"
@@ -53,7 +53,7 @@ rule pseudo_quality:
         settings=settings_of("quality"),
         code=code_of("quality"),
     message:
-        "Pseudo masks of {wildcards.arm} against hidden truth, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Pseudo masks of {{wildcards.arm}} against hidden truth, {AT}"
     shell:
         "python -m wssis pseudo-quality --train {input.train} --weak {input.weak} --hidden-ids {input.hidden_ids}"
         " --proposals {input.proposals} --pseudo {input.pseudo} --out {output.table} --shown {output.shown}"

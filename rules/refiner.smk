@@ -18,7 +18,7 @@ rule train_refiner:
         store=lambda wildcards, input: store_of(input.crops),
         out=folder_of(),
     message:
-        "Refiner of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Refiner of {AT}"
     shell:
         "{params.launch} train-refiner --crops {params.store} --state-root results/.state --out {params.out}"
         " --workers {params.workers} --settings {params.settings:q}"

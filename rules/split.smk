@@ -22,6 +22,6 @@ rule split:
         code=code_of("split"),
         out=folder_of(),
     message:
-        "Split {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Split {AT}"
     shell:
         "python -m wssis split --train {input.train} --out {params.out} --settings {params.settings:q}"

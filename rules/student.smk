@@ -25,7 +25,7 @@ rule train_student:
         image_dir=image_dir("train"),
         out=folder_of(),
     message:
-        "Student of {wildcards.arm}, {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Student of {{wildcards.arm}}, {AT}"
     shell:
         "{params.launch} train-student --training-set {input.training_set} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"

@@ -20,7 +20,7 @@ rule train_teacher:
         image_dir=image_dir("train"),
         out=folder_of(),
     message:
-        "Teacher of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Teacher of {AT}"
     shell:
         "{params.launch} train-teacher --full {input.full} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"
@@ -45,7 +45,7 @@ rule train_fold:
         image_dir=image_dir("train"),
         out=folder_of(),
     message:
-        "Fold teacher {wildcards.fold} of {wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"
+        f"Fold teacher {{wildcards.fold}} of {AT}"
     shell:
         "{params.launch} train-fold --full {input.full} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"

@@ -65,6 +65,17 @@ FAKE_STUDY = {
 }
 
 
+def copy_workflow(folder: Path) -> None:
+    """Copy the workflow and the package into a new folder."""
+    folder.mkdir()
+    for part in PARTS:
+        source = REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / part)
+
+
 class Clone:
     """A folder with a copy of the workflow and the package, and a fake study.
 
@@ -80,14 +91,7 @@ class Clone:
     @classmethod
     def create(cls, folder: Path) -> "Clone":
         """Copy the workflow and make up data: nothing reads them but Snakemake."""
-        folder.mkdir()
-        ignore = shutil.ignore_patterns("__pycache__")
-        for part in PARTS:
-            source = REPOSITORY / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=ignore)
-            else:
-                shutil.copy2(source, folder / part)
+        copy_workflow(folder)
         (folder / "bin").mkdir()
         (folder / "bin" / "python").write_text(PYTHON)
         (folder / "bin" / "python").chmod(0o755)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import REPOSITORY
+from dag_runs import copy_workflow
 
 from wssis.formats.manifest import digest_of, read_manifest
 
@@ -22,13 +22,12 @@ AFTER_POINTS = (
 
 
 def _snakemake(folder: Path, *arguments: str) -> str:
-    """Run the smoke study in `folder`; what it printed."""
+    """Run the smoke study in `folder`, a copy of the workflow; what it printed."""
     environment = os.environ | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": str(folder),
     }
-    given = ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", str(folder / "study.yaml")]
-    command = [sys.executable, "-m", "snakemake", *arguments, *given]
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "study.yaml"]
     done = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -37,8 +36,9 @@ def _snakemake(folder: Path, *arguments: str) -> str:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
     """A folder in which the smoke study has been run."""
-    folder = tmp_path_factory.mktemp("smoke")
-    text = (REPOSITORY / "studies" / "smoke.yaml").read_text()
+    folder = tmp_path_factory.mktemp("smoke") / "clone"
+    copy_workflow(folder)
+    text = (folder / "studies" / "smoke.yaml").read_text()
     (folder / "study.yaml").write_text(text.replace("../shared/data", str(shared_data)))
     _snakemake(folder, "--cores", "2")
     return folder
