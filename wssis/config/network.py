@@ -93,6 +93,7 @@ class RefineNetSettings(Section):
         "class", description="Channels for the object's point: one per class (published), or one for all classes."
     )
     neighbours: bool = Field(False, description="A further map with the other points of the window: negative clicks.")
+    guide: bool = Field(False, description="Show point maps and rough mask to every decoder stage too (published: no).")
     norm: Literal["batch", "group"] = Field("batch", description="Norm of ASPP and decoder (published: batch).")
     rough_prior: float = Field(
         0.0, ge=0, le=10, description="Logits by which the output leans to the rough mask from the start; 0: published."

@@ -5,12 +5,13 @@ B crops, C classes, S side of the crop in px (a multiple of 32).
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wssis.config.network import RefineNetSettings
 from wssis.errors import InputError
 from wssis.models.backbones import Backbone, build_backbone
 from wssis.models.refinenet.blocks import ASPP, DecoderStage, upsample
-from wssis.models.refinenet.inputs import input_channels, refiner_input
+from wssis.models.refinenet.inputs import input_channels, point_channels, refiner_input
 
 DEEPEST = 32
 SKIPS = (16, 8, 4, 2)
@@ -38,8 +39,9 @@ class MaskRefineNet(nn.Module):
             raise InputError(f"refiner.network.backbone: {settings.backbone.name} has no features at stride {DEEPEST}")
         self.aspp = ASPP(channels[DEEPEST], settings.aspp_channels, settings.norm)
         widths = (settings.aspp_channels, *settings.decoder_channels)
+        hints = 2 + int(settings.neighbours) if settings.guide else 0
         self.decoder = nn.ModuleList(
-            DecoderStage(inputs, channels.get(stride, 0), outputs, settings.norm)
+            DecoderStage(inputs, channels.get(stride, 0) + hints, outputs, settings.norm)
             for stride, inputs, outputs in zip(SKIPS, widths[:-1], widths[1:], strict=True)
         )
         self.head = nn.Conv2d(widths[-1], 2, 1)
@@ -57,11 +59,20 @@ class MaskRefineNet(nn.Module):
         features = dict(zip(self.backbone.strides, self.backbone(x), strict=True))
         deep = self.aspp(features[DEEPEST])
         for stride, stage in zip(SKIPS, self.decoder, strict=True):
-            deep = stage(deep, features.get(stride))
+            deep = stage(deep, self._skip(features.get(stride), x, stride))
         logits = upsample(self.head(deep))
         if self.settings.rough_prior:
             logits = logits + self.settings.rough_prior * _prior(x[:, -1])
         return logits
+
+    def _skip(self, feature: Tensor | None, x: Tensor, stride: int) -> Tensor | None:
+        """What a decoder stage gets beside the features from below, or None if there is nothing."""
+        parts = [] if feature is None else [feature]
+        if self.settings.guide:
+            maps = point_channels(self.num_classes, self.settings)
+            hints = torch.cat([x[:, 3 : 3 + maps].sum(dim=1, keepdim=True), x[:, 3 + maps :]], dim=1)
+            parts.append(F.avg_pool2d(hints, stride))
+        return torch.cat(parts, dim=1) if parts else None
 
 
 def _prior(rough: Tensor) -> Tensor:
