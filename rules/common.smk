@@ -88,6 +88,9 @@ def code_of(stage):
     return code_digest(stage)
 
 
+# Priority of what the refined masks wait for: it is the longest chain, so it goes ahead of students that are ready.
+AHEAD = 1
+
 # Stages whose settings decide whether a variant needs its own outputs of a stage, beside the stage itself.
 UPSTREAM = {
     "split": (),

@@ -9,6 +9,7 @@ rule crops:
     output:
         store=directory(f"{RUN}/crops/{{side}}.zarr"),
         manifest=f"{RUN}/crops/{{side}}.zarr.manifest.json",
+    priority: AHEAD
     params:
         settings=settings_of("crops"),
         code=code_of("crops"),

@@ -20,6 +20,7 @@ rule propose_full:
         ledger=f"{RUN}/proposals/full.csv",
         manifest=f"{RUN}/proposals/full.json.manifest.json",
     threads: STUDY.threads
+    priority: AHEAD
     params:
         settings=lambda wildcards: settings_json(resolved("proposals", wildcards, side="full")),
         code=code_of("proposals"),
@@ -43,6 +44,7 @@ rule propose_weak:
         ledger=f"{RUN}/proposals/weak.csv",
         manifest=f"{RUN}/proposals/weak.json.manifest.json",
     threads: STUDY.threads
+    priority: AHEAD
     params:
         settings=lambda wildcards: settings_json(resolved("proposals", wildcards, side="weak")),
         code=code_of("proposals"),

@@ -10,6 +10,7 @@ rule train_refiner:
         metrics=f"{RUN}/refiner/metrics.jsonl",
         manifest=f"{RUN}/refiner/manifest.json",
     threads: STUDY.threads
+    priority: AHEAD
     params:
         settings=settings_of("refiner"),
         code=code_of("refiner"),

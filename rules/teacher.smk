@@ -12,6 +12,7 @@ rule train_teacher:
         metrics=f"{RUN}/teacher/metrics.jsonl",
         manifest=f"{RUN}/teacher/manifest.json",
     threads: STUDY.threads
+    priority: AHEAD
     params:
         settings=settings_of("teacher"),
         code=code_of("teacher"),
@@ -37,6 +38,7 @@ rule train_fold:
         metrics=f"{RUN}/folds/{{fold}}/metrics.jsonl",
         manifest=f"{RUN}/folds/{{fold}}/manifest.json",
     threads: STUDY.threads
+    priority: AHEAD
     params:
         settings=settings_of("fold"),
         code=code_of("fold"),

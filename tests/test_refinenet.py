@@ -1,7 +1,5 @@
 """The small refiner: shapes, stem, losses, and the same input tensor in training and inference."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -112,6 +110,16 @@ def test_output_has_the_size_of_the_crop(net: MaskRefineNet) -> None:
     assert net(torch.zeros(1, 3 + 2 + 1, 64, 96)).shape == (1, 2, 64, 96)
 
 
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_guided_decoder_reacts_to_point_and_rough_mask(store: CropStore, norm: str) -> None:
+    torch.manual_seed(0)
+    net = MaskRefineNet(TINY.model_copy(update={"guide": True, "neighbours": True, "norm": norm}), 2).eval()
+    x = _input(net, _refined(store)).requires_grad_()
+    torch.nn.init.normal_(net.head.weight)
+    net(x)[:, 1].sum().backward()
+    assert x.shape[1] == 3 + 2 + 1 + 1 and (x.grad.abs().amax(dim=(0, 2, 3)) > 0).all()
+
+
 def test_rough_prior_says_the_rough_mask_at_the_start(store: CropStore) -> None:
     net = MaskRefineNet(TINY.model_copy(update={"rough_prior": 4.0}), 2).eval()
     batch = _refined(store)
@@ -133,7 +141,3 @@ def test_loss_trains_every_weight(store: CropStore) -> None:
     batch = _trained_on(store, CropAugmentationSettings())
     refiner_loss(net(_input(net, batch)), batch.target).backward()
     assert all(parameter.grad is not None for parameter in net.parameters() if parameter.requires_grad)
-
-
-def test_store_without_categories_of_its_own(store: CropStore, tmp_path: Path) -> None:
-    assert [category["id"] for category in store.layout.categories] == [3, 9]
