@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
+
+# One thread per process: several workers side by side would otherwise spend their time waiting for each other.
+torch.set_num_threads(1)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
