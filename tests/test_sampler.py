@@ -1,0 +1,58 @@
+"""The order of the samples, which no number of processes, passes or resumes changes."""
+
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wssis.engine.sampler import StepSampler, epoch_order, sample_seed
+from wssis.errors import InputError
+
+
+def _steps(sampler: StepSampler) -> list[list[tuple[int, int]]]:
+    """Samples of each step, passes joined."""
+    passes = list(sampler)
+    width = sampler.passes
+    return [list(chain(*passes[begin : begin + width])) for begin in range(0, len(passes), width)]
+
+
+def test_each_epoch_is_a_permutation_of_its_own() -> None:
+    assert sorted(epoch_order(7, 0, 0)) == list(range(7))
+    assert list(epoch_order(50, 0, 0)) == list(epoch_order(50, 0, 0))
+    assert list(epoch_order(50, 0, 0)) != list(epoch_order(50, 0, 1)) != list(epoch_order(50, 1, 0))
+
+
+def test_seeds_of_samples_differ_by_seed_and_number() -> None:
+    assert len({sample_seed(seed, number) for seed in range(5) for number in range(100)}) == 500
+
+
+def test_every_image_comes_once_per_epoch() -> None:
+    indices = [index for step in StepSampler(6, 4, 0, 0, 9) for index, _ in step]
+    for epoch in range(6):
+        assert sorted(indices[6 * epoch : 6 * epoch + 6]) == list(range(6))
+
+
+@given(st.integers(1, 9), st.integers(1, 8), st.integers(0, 6), st.integers(1, 4), st.integers(1, 8))
+def test_processes_passes_and_resumes_share_out_the_same_samples(
+    size: int, batch: int, start: int, world: int, micro: int
+) -> None:
+    world = min(world, batch)
+    whole = _steps(StepSampler(size, batch, 3, 0, 8))
+    parts = [_steps(StepSampler(size, batch, 3, start, 8, rank=r, world=world, micro=micro)) for r in range(world)]
+    for step, expected in enumerate(whole[start:]):
+        for rank in range(world):
+            assert parts[rank][step] == expected[rank::world]
+
+
+def test_passes_are_no_longer_than_the_micro_batch() -> None:
+    sampler = StepSampler(10, 7, 0, 0, 2, micro=3)
+    assert [len(one) for one in sampler] == [3, 3, 1, 3, 3, 1]
+    assert len(sampler) == 6
+
+
+def test_what_cannot_be_shared_out_is_refused() -> None:
+    with pytest.raises(InputError, match="no images"):
+        StepSampler(0, 4, 0, 0, 1)
+    with pytest.raises(InputError, match=r"batch \(2\)"):
+        StepSampler(5, 2, 0, 0, 1, world=3)
