@@ -79,7 +79,7 @@ def changed_by(**changes: Any) -> set[str]:
         ({"run": {"arms": ["wssis"]}}, set()),
         ({"study": "renamed"}, set()),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[str]) -> None:
     assert changed_by(**changes) == reached
