@@ -103,6 +103,14 @@ def test_points_by_hand() -> None:
     assert inside(torch.tensor([[-0.5, 5.4], [8.5, 0.0]]), (6, 9)).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
+def test_masks_are_resized_each_on_its_own(count: int) -> None:
+    masks = torch.from_numpy(np.random.default_rng(count).random((count, 12, 18)) < 0.5).to(torch.uint8)
+    placement = Placement((2, 1, 17, 11), (21, 30), (0, 0), (21, 30), True)
+    alone = torch.cat([place_masks(mask[None], placement) for mask in masks])
+    assert torch.equal(place_masks(masks, placement), alone)
+
+
 def test_boxes_and_an_empty_mask() -> None:
     masks = torch.stack([_mask(HOOK), torch.zeros(6, 9, dtype=torch.uint8)])
     assert mask_boxes(masks).tolist() == [[1, 1, 5, 5], [0, 0, 0, 0]]

@@ -15,6 +15,8 @@ from wssis.config.training import AugmentationSettings
 
 PADDING = (124, 116, 104)
 """Colour around an image that was made smaller: ImageNet's mean, RGB."""
+FAST_PLANES = 4
+"""Most planes that PyTorch resizes with vector instructions; more take three times as long, with the same result."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,21 @@ def draw_placement(
     return Placement((left, top, left + part[1], top + part[0]), canvas, (0, 0), canvas, flip)
 
 
+def _resize(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 (C, H, W) -> uint8 (C, *size), bilinear, antialiased; four planes at a time, which is a fast case."""
+    resized = planes.new_empty((len(planes), *size))
+    for source, target in zip(planes.split(FAST_PLANES), resized.split(FAST_PLANES), strict=True):
+        if len(source):
+            target.copy_(F.interpolate(source[None], size, mode="bilinear", antialias=True, align_corners=False)[0])
+    return resized
+
+
 def _place(planes: Tensor, placement: Placement) -> Tensor:
     """Window, resize (bilinear, antialiased), flip: uint8 (C, H, W) -> uint8 (C, *size); no canvas yet."""
     x0, y0, x1, y1 = placement.window
     planes = planes[:, y0:y1, x0:x1]
-    if planes.shape[-2:] != placement.size and planes.shape[0]:
-        planes = F.interpolate(planes[None], placement.size, mode="bilinear", antialias=True, align_corners=False)[0]
-    elif planes.shape[-2:] != placement.size:
-        planes = planes.new_empty((0, *placement.size))
+    if planes.shape[-2:] != placement.size:
+        planes = _resize(planes, placement.size)
     return planes.flip(-1) if placement.flip else planes
 
 
