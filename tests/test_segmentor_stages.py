@@ -122,6 +122,11 @@ def test_import_of_something_else_is_refused(trained: Path, folder: Path, paths:
     assert not (folder / "refused" / "manifest.json").exists()
 
 
+def test_equal_snapshots_are_refused() -> None:
+    with pytest.raises(ValueError, match="two different steps"):
+        TeacherSettings(**COMMON, snapshots=(3, 3))
+
+
 def test_predictor_groups_by_size_and_checks_weights(trained: Path, folder: Path, paths: dict[str, Any]) -> None:
     segmentor = load_segmentor(trained / "model.safetensors", CPU)
     rows = list(read_images_table(paths["images_table"], "train").values())

@@ -137,6 +137,8 @@ class TeacherSection(SegmentorSection):
         last = self.schedule.iterations
         if any(not 0 < step <= last for step in self.snapshots):
             raise ValueError(f"snapshots {list(self.snapshots)} must lie in 1 ... iterations ({last})")
+        if self.snapshots[0] == self.snapshots[1]:
+            raise ValueError(f"snapshots {list(self.snapshots)} must be two different steps")
         return self
 
 
