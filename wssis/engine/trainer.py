@@ -18,6 +18,7 @@ from wssis.engine.feed import Feed
 from wssis.engine.learner import Learner
 from wssis.engine.losses import LossWatch
 from wssis.engine.metrics import Metrics
+from wssis.engine.norm_statistics import BATCHES, TRIED, check, measure, trained_norms
 from wssis.engine.optimizer import set_lr
 from wssis.engine.progress import Progress
 from wssis.engine.reproducible import reproducible
@@ -43,6 +44,7 @@ class TrainSummary:
     seconds: float
     images_per_second: float
     losses: dict[str, float]
+    norm_check: dict[str, float]
 
     def counts(self) -> dict[str, int | float | str]:
         """As entries of a manifest's counts."""
@@ -52,6 +54,7 @@ class TrainSummary:
             "training_seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 2),
             **{f"last_{name}": round(value, 6) for name, value in self.losses.items()},
+            **{name: round(value, 6) for name, value in self.norm_check.items()},
         }
 
 
@@ -77,15 +80,20 @@ class _Training:
             self.learner.load_state_dict(state, found)
             self.watch.load_state_dict(found["losses"])
         self.learner.connect()
-        self.sampler = StepSampler(
-            len(task.dataset), optimizer.batch, seed, self.step, schedule.iterations,
-            rank=world.rank, world=world.size, micro=optimizer.micro_batch,
-        )  # fmt: skip
+        self.seed = seed
+        self.sampler = self._sampler(self.step, schedule.iterations)
         self.feed = Feed(task, self.sampler, workers, world.device)
         past = {} if found is None else {"text": found["metrics"], "seconds": found["seconds"]}
         self.metrics = Metrics(out / METRICS if world.main else None, optimizer.batch, **past)
-        self.rate, self.last_losses = 0.0, {}
+        self.rate, self.last_losses, self.norm_check = 0.0, {}, {}
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
+
+    def _sampler(self, start: int, stop: int) -> StepSampler:
+        """This process's passes from step `start` to before step `stop`."""
+        return StepSampler(
+            len(self.task.dataset), self.settings.batch, self.seed, start, stop,
+            rank=self.world.rank, world=self.world.size, micro=self.settings.micro_batch,
+        )  # fmt: skip
 
     def run(self, stop: StopRequest, progress: Progress) -> None:
         """All remaining steps."""
@@ -100,6 +108,8 @@ class _Training:
                 self._report(progress)
             self._stop_or_save(stop, progress)
         self.watch.settle()
+        if trained_norms(self.learner.model):
+            self._settle_norms()
 
     def _one_step(self) -> None:
         """One optimizer step: as many passes as the batch needs, their gradients summed by their share."""
@@ -122,11 +132,31 @@ class _Training:
         weight = len(ids) * self.world.size / self.settings.batch
         exchange = nullcontext() if last or self.world.size == 1 else forward.no_sync()
         with exchange:
-            half = self.settings.precision == "bfloat16"
-            with torch.autocast(self.world.device.type, torch.bfloat16, enabled=half):
+            with self._precision():
                 losses = self.task.losses(forward, batch)
             self.watch.add(self.step + 1, ids, losses, share)
             (sum(losses.values()) * weight).backward()
+
+    def _settle_norms(self) -> None:
+        """Measure the batch-norm statistics of the final weights on samples not yet seen, and try them."""
+        model, stop = self.learner.model, self.schedule.iterations
+        model.load_state_dict(self.learner.final_weights())
+        trained = measure(model, self._bare_losses, self._further(stop, min(BATCHES, stop)))
+        evaluated = check(model, self._bare_losses, self._further(stop, min(TRIED, stop)), trained)
+        self.norm_check = {"final_loss_training_mode": trained, "final_loss_evaluation_mode": evaluated}
+
+    def _further(self, start: int, steps: int) -> Feed:
+        """The batches of the steps that would follow."""
+        sampler = self._sampler(start, start + steps)
+        return Feed(self.task, sampler, 0, self.world.device)
+
+    def _bare_losses(self, batch: Any) -> dict[str, torch.Tensor]:
+        with self._precision():
+            return self.task.losses(self.learner.model, batch)
+
+    def _precision(self) -> torch.autocast:
+        half = self.settings.precision == "bfloat16"
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=half)
 
     def _report(self, progress: Progress) -> None:
         self.last_losses = self.watch.means()
@@ -175,7 +205,9 @@ class _Training:
             save_model(self.out / MODEL, self.learner.final_weights(), metadata)
             remove_state(self.state_folder)
         wait_for_all(self.world)
-        return TrainSummary(self.step, self.resumed_from, self.metrics.seconds, self.rate, self.last_losses)
+        return TrainSummary(
+            self.step, self.resumed_from, self.metrics.seconds, self.rate, self.last_losses, self.norm_check
+        )
 
 
 def train(
@@ -202,6 +234,7 @@ def train(
 
     Raises:
         NonFiniteLossError: names step and images.
+        NormStatisticsError: trained batch norms fail in evaluation mode.
         InputError: no samples, or a resume state that is corrupt or foreign.
         TrainingStopped: the state was saved at a signal or before the job's end.
     """
