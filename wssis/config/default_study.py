@@ -62,7 +62,7 @@ DEFAULT_STUDY: dict[str, Any] = {
     "crops": {"size": 64},
     "refiner": {
         "network": {
-            "backbone": BACKBONE,
+            "backbone": BACKBONE | {"norm": "batch"},
             "aspp_channels": 64,
             "decoder_channels": [64, 48, 32, 16],
             "heatmap_sigma": 2.0,
