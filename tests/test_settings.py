@@ -34,6 +34,12 @@ def test_the_smallest_study_is_legal() -> None:
     assert study().run.variants == ("base",)
 
 
+def test_random_weights_are_legal_where_all_is_trained_or_a_checkpoint_takes_their_place() -> None:
+    trained = {"weights": "none", "norm": "batch", "frozen_stages": 0}
+    assert study(refiner={"network": {"backbone": trained}})
+    assert study(refiner={"network": {"backbone": {"weights": "none", "frozen_stages": 2}}, "checkpoint": "r.pth"})
+
+
 REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"crop": {}}, ("crop: unknown key (did you mean crops?)", "legal keys: crops, datasets")),
     (
@@ -51,6 +57,14 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"student": {"schedule": {"steps": [700, 1000]}}}, ("student.schedule: steps [700, 1000]", "iterations (1000)")),
     ({"student": {"schedule": {"warmup": 1000}}}, ("student.schedule: warmup (1000) must be below",)),
     ({"student": {"optimizer": {"lr": float("nan")}}}, ("student.optimizer.lr", "finite")),
+    (
+        {"refiner": {"network": {"backbone": {"weights": "none", "frozen_stages": 2}}}},
+        ("refiner.network.backbone.weights: none leaves nothing worth freezing", "imagenet or a file"),
+    ),
+    (
+        {"student": {"network": {"backbone": {"weights": "none"}}}},
+        ("student.network.backbone.weights: none leaves nothing worth freezing", "at 10pct, arm wssis"),
+    ),
     ({"run": {"mixes": ["0pct"]}}, ("run.mixes: '0pct'", "0 < NUMBER < 100")),
     ({"run": {"mixes": ["120pct"]}}, ("run.mixes: '120pct'", "0 < NUMBER < 100")),
     ({"run": {"mixes": ["-5pct"]}}, ("run.mixes: unknown mix '-5pct'", "0 < NUMBER < 100")),

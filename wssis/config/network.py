@@ -38,11 +38,15 @@ class BackboneSettings(Section):
             raise ValueError(f"style msra exists for resnet50 and resnet101, not for {self.name}")
         return self
 
+    def freezes_untrained(self) -> bool:
+        """Whether something is frozen that never was trained: random weights, or statistics that do not normalise."""
+        return self.weights == "none" and (self.norm == "frozen" or self.frozen_stages > 0)
+
 
 class SOLOv2Settings(Section):
     """Architecture of the segmentor: SOLOv2 (Wang et al., 2020)."""
 
-    backbone: BackboneSettings = BackboneSettings()
+    backbone: BackboneSettings = BackboneSettings(weights="imagenet")
     fpn_channels: int = Field(256, ge=8, description="Channels of the feature pyramid P2-P6.")
     instance_channels: int = Field(512, ge=8, description="Channels of category tower and kernel tower.")
     instance_convs: int = Field(4, ge=1, le=8, description="Convolutions in each tower.")
@@ -78,7 +82,7 @@ class SOLOv2Settings(Section):
 class RefineNetSettings(Section):
     """Architecture of MaskRefineNet (Kim et al., 2023)."""
 
-    backbone: BackboneSettings = BackboneSettings(name="resnet101", norm="batch")
+    backbone: BackboneSettings = BackboneSettings(name="resnet101", weights="imagenet", norm="batch")
     stem: Literal["extend", "random"] = Field(
         "extend",
         description="First convolution: keep the backbone's colour filters and add channels, or all new (published).",

@@ -129,9 +129,17 @@ def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
 
 
 def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | None) -> Iterator[str]:
+    where = f"at {mix}, arm {arm}" if arm else f"at {mix}"
+    section = "teacher" if stage == "fold" else stage
     try:
-        resolve(study, stage, mix=mix, seed=seed, arm=arm, fold=0)
+        settings = resolve(study, stage, mix=mix, seed=seed, arm=arm, fold=0)
     except ValidationError as error:
-        where = f"at {mix}, arm {arm}" if arm else f"at {mix}"
-        section = "teacher" if stage == "fold" else stage
         yield from (f"{problem} [{where}]" for problem in problems_of(error, Section, section))
+        return
+    network = getattr(settings, "network", None)
+    if network is not None and getattr(settings, "checkpoint", None) is None and network.backbone.freezes_untrained():
+        key = f"{section}.network.backbone"
+        yield (
+            f"{key}.weights: none leaves nothing worth freezing; legal with norm: batch and frozen_stages: 0, "
+            f"otherwise imagenet or a file [{where}]"
+        )

@@ -131,7 +131,7 @@ def build_backbone(settings: BackboneSettings, initial: bool = True) -> Backbone
     Raises InputError for an unknown name, strides that do not fit, weights that cannot be had, and for frozen
     random weights: batch norm with default statistics does not normalise, and a frozen random stage learns nothing.
     """
-    if initial and settings.weights == "none" and (settings.norm == "frozen" or settings.frozen_stages):
+    if initial and settings.freezes_untrained():
         raise InputError(
             "backbone.weights: none leaves nothing worth freezing (random weights, default statistics); "
             "set backbone.norm: batch and backbone.frozen_stages: 0, or weights: imagenet or a file"
