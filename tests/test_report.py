@@ -298,6 +298,9 @@ def test_answer_follows_from_the_scores(study: MadeUp, page: str) -> None:
     base = max(means["supervised"], means["supervised-short"])
     answer = re.search(r'<section class="answer".*?</section>', page, re.DOTALL)[0]
     assert f"{means['wssis']:.1f} AP" in answer
+    runs = {row["run"] for row in study.plan["rows"] if row["arm"] == "wssis"}
+    objects = [len(json.loads((Path(run) / "weak.json").read_text())["annotations"]) for run in runs]
+    assert len(set(objects)) == 1 and f"points on the {objects[0]} objects" in answer  # both seeds alike
     assert f"+{means['wssis'] - base:.1f} AP" in answer
     assert f"{100 * (means['wssis'] - base) / (means['oracle'] - base):.0f} %" in answer
     assert "mean of 2 seeds" in answer

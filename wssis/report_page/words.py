@@ -90,10 +90,14 @@ def headline(group: Group, comparison: Comparison) -> list[str]:
 
 def _first(group: Group, comparison: Comparison) -> str:
     arm = group.arms[METHOD]
-    result = next(iter(arm.seeds.values()))
-    full, weak = result.labelled["full"], result.labelled["point"]
+    splits = [result.labelled for result in arm.seeds.values()]
+    full, weak = splits[0]["full"], splits[0]["point"]
+    # Every seed splits as many images, but not as many objects.
+    objects = [split["point"].objects for split in splits]
+    mean = round(sum(objects) / len(objects))
+    points = f"the {count(mean)}" if len(set(objects)) == 1 else f"about {count(mean)}"
     start = (
-        f"Masks on {count(full.images)} images and points on the {count(weak.objects)} objects of"
+        f"Masks on {count(full.images)} images and points on {points} objects of"
         f" {count(weak.images)} more give <b>{number(arm.mean('AP'))} AP</b>"
     )
     if group.baseline is None:
