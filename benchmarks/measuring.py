@@ -1,0 +1,124 @@
+"""Two sides of a comparison, measured in turn in one process: A B A B ..., and what came of it.
+
+A ratio says how much more the reference takes than ours: 2 is twice as fast, or half the bytes.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+import torch
+
+Work = Callable[[], object]
+
+SHORTEST = 0.02
+"""Seconds: quicker work is repeated within one measurement until it takes that long."""
+LONG = 5.0
+"""Seconds: work that takes longer is not run once more just to warm up."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How to measure: device, compute threads, number of pairs, the seconds after which no pair is begun, and the
+    number of images that the evaluation is measured on."""
+
+    device: torch.device
+    threads: int
+    pairs: int
+    seconds: float
+    images: int
+
+    @property
+    def cuda(self) -> bool:
+        """Whether the device is a GPU."""
+        return self.device.type == "cuda"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row of the table compares.
+
+    sides: builds ours and the reference, which do the same work on the same input; called when the row's turn comes.
+    wanted: the least ratio, None where none is asked. unit: "s" measures how long the sides take; "bytes" takes the
+    number that they return. where: "cpu" or "disk" where the row never uses the GPU. check: is given what the two sides
+    return, once, and raises where they do not agree.
+    """
+
+    what: str
+    sides: Callable[[], tuple[Work, Work]]
+    wanted: float | None
+    where: str
+    unit: Literal["s", "bytes"] = "s"
+    check: Callable[[Any, Any], None] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measured row.
+
+    ours, reference: medians; ratio: of these medians; low, high: least and greatest ratio of the two sides of one pair;
+    pairs: how many there were.
+    """
+
+    row: Row
+    ours: float
+    reference: float
+    low: float
+    high: float
+    pairs: int
+
+    @property
+    def ratio(self) -> float:
+        """How much more the reference takes."""
+        return self.reference / self.ours
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the wanted ratio is reached; None where none is wanted."""
+        return None if self.row.wanted is None else self.ratio >= self.row.wanted
+
+
+def measure(row: Row, conditions: Conditions) -> Result:
+    """Measure both sides in turn; once, their outcomes are compared."""
+    sides = row.sides()
+    begun = time.perf_counter()
+    first, outcomes = zip(*(_timed(side, 1, conditions) for side in sides), strict=True)
+    if row.check is not None:
+        row.check(*outcomes)
+    if row.unit == "bytes":
+        pairs = [[float(size) for size in outcomes]]
+    else:
+        pairs = [list(first)] if sum(first) >= 2 * LONG else []
+        pairs += _pairs(sides, list(first), conditions.pairs - len(pairs), begun + conditions.seconds, conditions)
+    ratios = [reference / ours for ours, reference in pairs]
+    ours, reference = (median(pair[side] for pair in pairs) for side in (0, 1))
+    return Result(row, ours, reference, min(ratios), max(ratios), len(pairs))
+
+
+def _pairs(
+    sides: tuple[Work, Work], first: list[float], most: int, until: float, conditions: Conditions
+) -> list[list[float]]:
+    """Seconds of both sides, at most `most` pairs; after the time `until` none is begun, but for the very first."""
+    rounds = [max(1, math.ceil(SHORTEST / max(seconds, 1e-9))) for seconds in first]
+    pairs: list[list[float]] = []
+    while len(pairs) < most and (time.perf_counter() < until or not (pairs or sum(first) >= 2 * LONG)):
+        pairs.append([_timed(side, count, conditions)[0] for side, count in zip(sides, rounds, strict=True)])
+    return pairs
+
+
+def _timed(work: Work, rounds: int, conditions: Conditions) -> tuple[float, object]:
+    """Seconds of one call, the mean of `rounds` calls, and its outcome; what runs on the GPU is waited for."""
+    _wait(conditions)
+    begun = time.perf_counter()
+    for _ in range(rounds):
+        outcome = work()
+    _wait(conditions)
+    return (time.perf_counter() - begun) / rounds, outcome
+
+
+def _wait(conditions: Conditions) -> None:
+    if conditions.cuda:
+        torch.cuda.synchronize(conditions.device)
