@@ -74,7 +74,7 @@ def _losses(count: int, conditions: Conditions) -> tuple[Work, Work]:
     instances = _instances(count, batch, device)
 
     def work(loss: Loss) -> None:
-        torch.autograd.grad(_total(loss(outputs, instances, settings, TRAINING_SIZE)), leaves)
+        torch.autograd.grad(_total(loss(outputs, instances, settings, TRAINING_SIZE)), leaves, materialize_grads=True)
 
     return lambda: work(solov2_loss), lambda: work(loss_by_loops)
 

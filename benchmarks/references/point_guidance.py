@@ -109,7 +109,7 @@ def _ranked(looked: list[list[_Looked]]) -> list[list[int]]:
         [torch.stack([torch.where(one.area == 0, one.category, one.maskness * one.category) for one in levels])
          for levels in looked]
     )  # fmt: skip
-    return values.argsort(1, descending=True, stable=True).tolist()
+    return values.argsort(dim=1, descending=True, stable=True).tolist()
 
 
 def _filtered(looked: list[list[_Looked]], ranked: list[list[int]], labels: Tensor, features: Tensor) -> Tensor:
