@@ -26,11 +26,13 @@ def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    conditions = Conditions(device, arguments.threads, arguments.pairs, arguments.seconds, arguments.images)
+    conditions = Conditions(
+        device, arguments.threads, arguments.pairs, arguments.seconds, arguments.images, arguments.clock
+    )
     rows = [row for name in arguments.names or BENCHMARKS for row in BENCHMARKS[name](conditions)]
     rows = [row for row in rows if arguments.only in row.what]
     machine = torch.cuda.get_device_name(device) if conditions.cuda else "CPU"
-    print(f"torch {torch.__version__}, {machine}, {arguments.threads} thread(s)")
+    print(f"torch {torch.__version__}, {machine}, {arguments.threads} thread(s), {arguments.clock} time")
     if arguments.profile:
         print("\n".join(profiles(row, conditions) for row in rows))
     else:
@@ -53,8 +55,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=7, help="measurements of each side, in turn")
     parser.add_argument("--seconds", type=float, default=60.0, help="begin no further pair of a row after that")
     parser.add_argument("--images", type=int, default=5000, help="images of the evaluation row")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: processor time, on a busy machine"
+    )
     parser.add_argument("--profile", action="store_true", help="instead of the table: where the time goes")
     arguments = parser.parse_args()
+    if arguments.clock == "cpu" and (arguments.threads > 1 or arguments.device != "cpu"):
+        parser.error("--clock cpu needs --threads 1 and --device cpu")
     unknown = sorted(set(arguments.names) - set(BENCHMARKS))
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")

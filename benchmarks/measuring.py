@@ -22,14 +22,19 @@ LONG = 5.0
 
 @dataclass(frozen=True)
 class Conditions:
-    """How to measure: device, compute threads, number of pairs, the seconds after which no pair is begun, and the
-    number of images that the evaluation is measured on."""
+    """How to measure.
+
+    pairs: how often each side is measured; seconds: after which no further pair is begun; images: of the evaluation
+    rows; clock: the time that passes, or the processor time of this process, which other work on the machine
+    hardly changes (only with one thread and without a GPU is it what would pass on an idle machine).
+    """
 
     device: torch.device
     threads: int
     pairs: int
     seconds: float
     images: int
+    clock: Literal["wall", "cpu"]
 
     @property
     def cuda(self) -> bool:
@@ -111,12 +116,13 @@ def _pairs(
 
 def _timed(work: Work, rounds: int, conditions: Conditions) -> tuple[float, object]:
     """Seconds of one call, the mean of `rounds` calls, and its outcome; what runs on the GPU is waited for."""
+    clock = time.process_time if conditions.clock == "cpu" else time.perf_counter
     _wait(conditions)
-    begun = time.perf_counter()
+    begun = clock()
     for _ in range(rounds):
         outcome = work()
     _wait(conditions)
-    return (time.perf_counter() - begun) / rounds, outcome
+    return (clock() - begun) / rounds, outcome
 
 
 def _wait(conditions: Conditions) -> None:
