@@ -56,18 +56,21 @@ def _default(study: Study, conditions: Conditions) -> tuple[Work, Work]:
 def _sides(settings: RefineNetSettings, size: int, factor: int, device: torch.device) -> tuple[Work, Work]:
     """`factor` times the images of the published network's row."""
     images, objects = CROPS[device.type]
-    with tempfile.TemporaryDirectory() as folder:
-        scene = crop_scene(Path(folder), images * factor, objects, size)
-        samples = [sample_of(scene.store, i, scene.store.record(i)) for i in range(len(scene.store))]
+    folder = tempfile.TemporaryDirectory()
+    scene = crop_scene(Path(folder.name), images * factor, objects, size)
+    samples = [sample_of(scene.store, i, scene.store.record(i)) for i in range(len(scene.store))]
     torch.manual_seed(1)
     leaning = settings.model_copy(update={"rough_prior": 10.0})
     network = MaskRefineNet(leaning, CLASSES, initial=False).to(device).eval()
     torch.nn.init.zeros_(network.head.weight)
+    # Half-way between object and background neither side may be at a tie, which each would break in its own way.
+    network.head.bias.data[1] = 1.0
     windows = [crop.window for crop in scene.crops]
-    return (
-        lambda: refined_in_batches(network, scene, device),
-        lambda: refined_one_by_one(network, samples, windows, HEIGHT, WIDTH),
-    )
+
+    def ours(_: object = folder) -> list[dict[str, Any]]:  # the store's folder lives as long as this function
+        return refined_in_batches(network, scene, device)
+
+    return ours, lambda: refined_one_by_one(network, samples, windows, HEIGHT, WIDTH)
 
 
 def refined_in_batches(network: MaskRefineNet, scene: CropScene, device: torch.device) -> list[dict[str, Any]]:
