@@ -25,7 +25,7 @@ from wssis.geometry.crops import paste
 from wssis.models.refinenet.network import MaskRefineNet
 
 CONFIG = Path(__file__).resolve().parents[1] / "config.yaml"
-CROPS = {"cpu": (2, 4), "cuda": (32, 8)}
+CROPS = {"cpu": (2, 2), "cuda": (32, 8)}
 """Device -> images, and crops of each image."""
 BATCH = 32
 SAME_SHARE = 0.001
@@ -50,7 +50,7 @@ def _published(conditions: Conditions) -> tuple[Work, Work]:
 
 
 def _default(study: Study, conditions: Conditions) -> tuple[Work, Work]:
-    return _sides(study.refiner.network, study.crops.size, 8, conditions.device)
+    return _sides(study.refiner.network, study.crops.size, 16, conditions.device)
 
 
 def _sides(settings: RefineNetSettings, size: int, factor: int, device: torch.device) -> tuple[Work, Work]:
