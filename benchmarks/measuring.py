@@ -16,8 +16,6 @@ Work = Callable[[], object]
 
 SHORTEST = 0.02
 """Seconds: quicker work is repeated within one measurement until it takes that long."""
-LONG = 5.0
-"""Seconds: work that takes longer is not run once more just to warm up."""
 
 
 @dataclass(frozen=True)
@@ -87,29 +85,26 @@ class Result:
 
 
 def measure(row: Row, conditions: Conditions) -> Result:
-    """Measure both sides in turn; once, their outcomes are compared."""
+    """Measure both sides in turn and compare their outcomes once. The first pair counts only if no other is wanted."""
     sides = row.sides()
-    begun = time.perf_counter()
+    until = time.perf_counter() + conditions.seconds
     first, outcomes = zip(*(_timed(side, 1, conditions) for side in sides), strict=True)
     if row.check is not None:
         row.check(*outcomes)
     if row.unit == "bytes":
         pairs = [[float(size) for size in outcomes]]
     else:
-        pairs = [list(first)] if sum(first) >= 2 * LONG else []
-        pairs += _pairs(sides, list(first), conditions.pairs - len(pairs), begun + conditions.seconds, conditions)
+        pairs = [list(first)] if conditions.pairs == 1 else _pairs(sides, list(first), until, conditions)
     ratios = [reference / ours for ours, reference in pairs]
     ours, reference = (median(pair[side] for pair in pairs) for side in (0, 1))
     return Result(row, ours, reference, min(ratios), max(ratios), len(pairs))
 
 
-def _pairs(
-    sides: tuple[Work, Work], first: list[float], most: int, until: float, conditions: Conditions
-) -> list[list[float]]:
-    """Seconds of both sides, at most `most` pairs; after the time `until` none is begun, but for the very first."""
+def _pairs(sides: tuple[Work, Work], first: list[float], until: float, conditions: Conditions) -> list[list[float]]:
+    """Seconds of both sides, at least one pair; after the time `until` no further one is begun."""
     rounds = [max(1, math.ceil(SHORTEST / max(seconds, 1e-9))) for seconds in first]
     pairs: list[list[float]] = []
-    while len(pairs) < most and (time.perf_counter() < until or not (pairs or sum(first) >= 2 * LONG)):
+    while not pairs or (len(pairs) < conditions.pairs and time.perf_counter() < until):
         pairs.append([_timed(side, count, conditions)[0] for side, count in zip(sides, rounds, strict=True)])
     return pairs
 

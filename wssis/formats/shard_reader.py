@@ -1,7 +1,8 @@
 """Single records out of a sharded Zarr v3 array, straight from its files.
 
-Zarr reads whole shards well, but needs milliseconds for one record (`docs/performance.md`). Here the index at the end of a shard (offset and length of every chunk, uint64 little-endian, and 4 bytes of checksum) is read
-once, and a record costs one read and one decompression.
+Zarr reads whole shards well, but needs milliseconds for one record (`docs/performance.md`). Here the index at the end
+of a shard (offset and length of every chunk, uint64 little-endian, and 4 bytes of checksum) is read once, and a record
+costs one read and one decompression.
 """
 
 import json
