@@ -1,10 +1,12 @@
-# make study [SEEDS=3] [STUDY=studies/mine.yaml] [CORES=2]    make test    make check-slow    make bench
+# make study [SEEDS=3] [STUDY=studies/mine.yaml] [CORES=2]    make test    make check-slow
+# make bench [BENCH='point_guidance --device cuda']: one table of speeds; python -m benchmarks --help says what there is.
 # Needs Python 3.11 or newer. Everything is installed into .venv, and again only when pyproject.toml has changed.
 
 PYTHON ?= python3
 SEEDS ?= 1
 CORES ?= all
 STUDY ?=
+BENCH ?=
 INSTALLED := .venv/.installed
 SEED_NAMES := $(shell i=0; while [ $$i -lt $(SEEDS) ]; do printf '%ss%s' "$$comma" $$i; comma=,; i=$$((i+1)); done)
 
@@ -26,7 +28,8 @@ check-slow: $(INSTALLED)
 	pytest -q -m slow
 
 bench: $(INSTALLED)
-	pytest -q -s benchmarks
+	pip install --quiet --editable '.[bench]'
+	python -m benchmarks $(BENCH)
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_path
 from wssis.formats.crop_store import CropLayout, CropStore, CropTable, create_store, records_per_shard, write_shard
+from wssis.formats.shard_reader import ShardReader
 
 SIZE = 32
 
@@ -132,3 +134,29 @@ def test_killed_writer_leaves_nothing_under_the_final_name(tmp_path: Path) -> No
     with temporary_path(path) as temporary:
         _write(temporary)
     assert len(CropStore(path)) == 5
+
+
+def test_damaged_shard_is_named(tmp_path: Path) -> None:
+    _write(tmp_path / "a.zarr")
+    store = CropStore(tmp_path / "a.zarr", cache_megabytes=0)
+    shard = tmp_path / "a.zarr" / "image" / "c" / "1" / "0" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[50:])
+    assert store.record(0)["image"].shape == (SIZE, SIZE, 3)
+    with pytest.raises(InputError, match=r"image/c/1/0/0/0: record 2 cannot be read"):
+        store.record(2)
+    shard.write_bytes(b"")
+    with pytest.raises(InputError, match="record 3 cannot be read"):
+        store.record(3)
+
+
+def test_reader_survives_a_fork_of_the_loader(tmp_path: Path) -> None:
+    written = _write(tmp_path / "a.zarr")
+    store = CropStore(tmp_path / "a.zarr", cache_megabytes=0)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert np.array_equal(pool.map(store.record, [4])[0]["image"], written[2]["image"][0])
+
+
+def test_array_stored_otherwise_is_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a", shape=(4, 8, 8), dtype=np.uint8, chunks=(1, 8, 8))
+    with pytest.raises(InputError, match="stored in a way"):
+        ShardReader(tmp_path / "a")

@@ -28,6 +28,7 @@ import numpy as np
 import zarr
 
 from wssis.errors import InputError
+from wssis.formats.shard_reader import ShardReader
 
 PIXELS = {"image": 3, "rough": 0, "target": 0, "heatmap": 0}  # array -> channels (0: no channel axis)
 CACHED_MEGABYTES = 1024
@@ -131,6 +132,7 @@ class CropStore:
         self.table = CropTable(**{field.name: group[field.name][...] for field in fields(CropTable)})
         self._arrays = {name: group[name] for name in self.layout.arrays}
         self._check_shards()
+        self._readers = {name: ShardReader(path / name) for name in self._computed()}
         self._cache_megabytes = cache_megabytes
         self._cached: dict[str, np.ndarray] | None = None
 
@@ -145,8 +147,10 @@ class CropStore:
 
     def record(self, index: int) -> dict[str, np.ndarray]:
         """Pixels of one crop: image (S, S, 3), rough (S, S) and, where it is known, target (S, S), all uint8."""
-        source = self._memory() or self._arrays
-        return {name: np.asarray(source[name][index]) for name in self._computed()}
+        memory = self._memory()
+        if memory is not None:
+            return {name: memory[name][index] for name in self._computed()}
+        return {name: reader.record(index) for name, reader in self._readers.items()}
 
     def records(self, first: int, last: int) -> dict[str, np.ndarray]:
         """Pixels of the crops first ... last - 1; quickest where they are one shard of `shards()`."""
