@@ -115,12 +115,13 @@ def points(
     split: Annotated[Path, typer.Option(help="split.csv of the run.")],
     full: Full,
     out: OutFolder,
+    workers: Workers = 0,
     settings: Settings = "{}",
 ) -> None:
     """Simulate one point per object: full_points.csv, weak.json, hidden_ids.csv."""
     from wssis.stages.points import run
 
-    run(parse_settings(stages.PointsSettings, settings), train, split, full, out)
+    run(parse_settings(stages.PointsSettings, settings), train, split, full, out, workers)
 
 
 @app.command()
