@@ -88,11 +88,11 @@ def compressed(segmentation: Sequence[Sequence[float]] | Mapping[str, Any], heig
 def compressed_many(segmentations: Iterable[Any], height: int, width: int) -> list[dict[str, Any]]:
     """`compressed` of each segmentation of equally large images; all their polygons are rasterised in one call."""
     given = list(segmentations)
-    rings = [ring for one in given if not isinstance(one, Mapping) for ring in one]
+    rings = [ring for one in given if isinstance(one, list) for ring in one]
     drawn = iter(mask_api.frPyObjects(rings, height, width) if rings else ())
     made = []
     for one in given:
-        if isinstance(one, Mapping):
+        if not isinstance(one, list):
             made.append(compressed(one, height, width))
             continue
         parts = list(islice(drawn, len(one)))

@@ -3,7 +3,7 @@
 From here on the masks of the weak images are hidden.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ WEAK_IMAGE_KEYS = ("id", "file_name", "width", "height")
 
 def weak_annotations(
     annotations: list[dict[str, Any]], points: Mapping[int, Point], settings: PointsSettings
-) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """Annotations of weak.json, and the way back: their ids -> ids in train.json.
+) -> tuple[Iterator[dict[str, Any]], dict[int, int]]:
+    """Annotations of weak.json, one after another, and the way back: their ids -> ids in train.json.
 
     Order and ids in train.json may tell of the masks (of their size, or of who drew them), so the new order is drawn,
     and the new ids count along it.
@@ -35,20 +35,12 @@ def weak_annotations(
     """
     given = sorted(annotations, key=lambda annotation: annotation["id"])
     order = np.random.default_rng([settings.seed, ORDER_STREAM]).permutation(len(given))
-    weak, hidden = [], {}
-    for identity, place in enumerate(order.tolist(), start=1):
-        annotation = given[place]
-        point = list(points[annotation["id"]])
-        weak.append(
-            {
-                "id": identity,
-                "image_id": annotation["image_id"],
-                "category_id": annotation["category_id"],
-                "point": point,
-            }
-        )
-        hidden[identity] = annotation["id"]
-    return weak, hidden
+    numbered = list(enumerate((given[place] for place in order.tolist()), start=1))
+    weak = (
+        {"id": identity, "image_id": a["image_id"], "category_id": a["category_id"], "point": list(points[a["id"]])}
+        for identity, a in numbered
+    )
+    return weak, {identity: a["id"] for identity, a in numbered}
 
 
 def run(settings: PointsSettings, train: Path, split: Path, full: Path, out: Path, workers: int = 0) -> None:
@@ -87,8 +79,8 @@ def run(settings: PointsSettings, train: Path, split: Path, full: Path, out: Pat
         stage_run.counts |= {
             "full_points": len(objects),
             "weak_images": len(weak_images),
-            "weak_points": len(weak),
-            "verified_empty": len(weak_images) - len({annotation["image_id"] for annotation in weak}),
-            "weak_crowd": len(pointed) - len(weak),
+            "weak_points": len(weak_objects),
+            "verified_empty": len(weak_images) - len({annotation["image_id"] for annotation in weak_objects}),
+            "weak_crowd": len(pointed) - len(weak_objects),
             "full_crowd": len(full_coco["annotations"]) - len(objects),
         }
