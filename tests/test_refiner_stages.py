@@ -250,3 +250,11 @@ def test_counts_balance(outcomes: list[tuple[bool, bool]]) -> None:
     assert sum(1 for a in made if a["segmentation"] is None) == found["unmasked"]
     assert found[NO_PROPOSAL.outcome] == found["weak_images_verified_empty"] == 1
     assert json.dumps(made)
+
+
+def test_a_temporary_store_is_said_to_be_one(study: Path) -> None:
+    out = study / "temporary.zarr"
+    crops.run(CropsSettings(size=32), study / "proposals_weak.json", study / "full.json", study / "images",
+              study / "images.csv", out, temporary=True)  # fmt: skip
+    assert read_manifest(study / "temporary.zarr.manifest.json")["retained"] is False
+    assert "retained" not in read_manifest(_crops(study, "weak").with_name("weak.zarr.manifest.json"))

@@ -192,6 +192,7 @@ def crops(
     images_table: ImagesTable,
     out: OutFile,
     targets: Annotated[Path | None, typer.Option(help="full.json, to pair proposals with true masks.")] = None,
+    temporary: Annotated[bool, typer.Option("--temporary", help="The manifest says that the store will go.")] = False,
     workers: Workers = 0,
     settings: Settings = "{}",
 ) -> None:
@@ -207,6 +208,7 @@ def crops(
         out=out,
         targets=targets,
         workers=workers,
+        temporary=temporary,
     )
 
 

@@ -98,6 +98,10 @@ class StageRun:
         settings: the stage's resolved settings; their `seed`, if any, is repeated at the top level.
         inputs: name -> file or store that the run reads; hashed at the start, before anything can change them.
         code: code digest of the stage; computed when omitted.
+
+    Attributes:
+        counts: what the stage counted; it fills them in.
+        retained: False where the outputs are temporary: the manifest stays, and says so.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class StageRun:
         self.inputs = {name: Path(path) for name, path in inputs.items()}
         self.code = code
         self.counts: dict[str, int | float | str] = {}
+        self.retained = True
         self._outputs: list[Path] = []
 
     def output(self, *paths: Path) -> None:
@@ -133,6 +138,7 @@ class StageRun:
         folder = self.manifest.parent
         return {
             "stage": self.stage,
+            **({} if self.retained else {"retained": False}),
             "settings": self.settings.model_dump(mode="json"),
             "seed": getattr(self.settings, "seed", None),
             "inputs": self._records,
