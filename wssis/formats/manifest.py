@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,10 @@ def digest_of(path: Path) -> str:
     path = Path(path)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != SNAKEMAKE_TIMESTAMP)
-        lines = "".join(f"{file.relative_to(path).as_posix()}\0{digest_of(file)}\n" for file in files)
+        with ThreadPoolExecutor() as pool:  # Hashing lets other threads run, and a store may have 100 GB.
+            digests = list(pool.map(digest_of, files))
+        named = zip(files, digests, strict=True)
+        lines = "".join(f"{file.relative_to(path).as_posix()}\0{digest}\n" for file, digest in named)
         return hashlib.sha256(lines.encode()).hexdigest()
     if not path.is_file():
         raise InputError(f"{path}: not found; run the stage that writes it, or correct the path")
