@@ -14,9 +14,10 @@ rule points:
     params:
         settings=settings_of("points"),
         code=code_of("points"),
+        workers=workers,
         out=folder_of(),
     message:
         f"Points for {AT}"
     shell:
         "python -m wssis points --train {input.train} --split {input.split} --full {input.full} --out {params.out}"
-        " --settings {params.settings:q}"
+        " --workers {params.workers} --settings {params.settings:q}"

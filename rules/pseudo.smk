@@ -2,11 +2,16 @@
 
 
 def refinement(wildcards):
-    """Input: what turns rough masks into refined ones; nothing for an arm that keeps them rough."""
+    """Input: what turns rough masks into refined ones; nothing for an arm that keeps them rough.
+
+    The store is named beside its manifest so that a temporary one lives until it has been read. Its time says nothing:
+    hence `ancient`. It is named in every study, so that making it temporary changes no rule's inputs.
+    """
     if get_arm(wildcards.arm).pseudo != "refined":
         return {}
     return {
         "crops": of("crops", "crops/weak.zarr.manifest.json")(wildcards),
+        "store": ancient(of("crops", "crops/weak.zarr")(wildcards)),
         "refiner": of("refiner", "refiner/model.safetensors")(wildcards),
     }
 

@@ -48,6 +48,7 @@ def test_store_digest(tmp_path: Path) -> None:
     (store / "image" / "c").mkdir(parents=True)
     (store / "image" / "c" / "0").write_text("x")
     first = digest_of(store)
+    assert first == hashlib.sha256(f"image/c/0\0{hashlib.sha256(b'x').hexdigest()}\n".encode()).hexdigest()
     (store / ".snakemake_timestamp").touch()
     assert digest_of(store) == first
     (store / "image" / "c" / "0").rename(store / "image" / "c" / "1")

@@ -14,7 +14,7 @@ from PIL import Image
 from wssis.config.network import BackboneSettings, RefineNetSettings
 from wssis.config.stages import CropsSettings, PseudoSettings, RefinerSettings
 from wssis.config.training import OptimizerSettings, ScheduleSettings
-from wssis.engine.pseudo_set import PseudoMask, counts, refined_mask, training_set
+from wssis.engine.pseudo_set import NO_PROPOSAL, PseudoMask, TrainingSet, refined_mask
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask, encode_mask, mask_box, read_coco, write_coco
 from wssis.formats.crop_store import CropStore
@@ -227,21 +227,34 @@ def test_other_heat_map_is_refused(study: Path) -> None:
 
 def test_empty_refined_mask_is_unmasked_never_rough() -> None:
     empty, some = np.zeros((4, 4), bool), np.eye(4, dtype=bool)
-    assert refined_mask(empty, rough_was_empty=False) == PseudoMask(None, "unmasked_refined_empty")
-    assert refined_mask(empty, rough_was_empty=True).outcome == "unmasked_both_empty"
-    assert refined_mask(some, rough_was_empty=True).outcome == "refined_from_empty"
+    rough = PseudoMask(encode_mask(some), "rough", 0.7)
+    rough_empty = PseudoMask(None, "unmasked_rough_empty", 0.7)
+    assert refined_mask(empty, rough) == PseudoMask(None, "unmasked_refined_empty", 0.7)
+    assert refined_mask(empty, rough_empty).outcome == "unmasked_both_empty"
+    assert refined_mask(some, rough_empty).outcome == "refined_from_empty"
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12))
 def test_counts_balance(outcomes: list[tuple[bool, bool]]) -> None:
+    rough = {False: PseudoMask(encode_mask(np.ones((2, 2))), "rough"), True: PseudoMask(None, "unmasked_rough_empty")}
     masks = {
-        number: refined_mask(np.full((2, 2), filled), rough_was_empty) for number, (filled, rough_was_empty)
+        number: refined_mask(np.full((2, 2), filled), rough[rough_was_empty]) for number, (filled, rough_was_empty)
         in enumerate(outcomes, start=100)
     }  # fmt: skip
-    weak = {"images": [{"id": 1}], "categories": CATEGORIES, "annotations": [
-        {"id": number, "image_id": 1, "category_id": 2, "point": [0, 0]} for number in masks]}  # fmt: skip
-    full = {"images": [], "categories": CATEGORIES, "annotations": []}
-    made, found = training_set(full, weak, {}, masks), counts(full, weak, masks)
-    assert len(made["annotations"]) == found["weak_points"] == found["pseudo_masks"] + found["unmasked"]
-    assert sum(1 for a in made["annotations"] if a["segmentation"] is None) == found["unmasked"]
+    points = [{"id": number, "image_id": 1, "category_id": 2, "point": [0, 0]} for number in [*masks, 99]]
+    weak = {"images": [{"id": 1}, {"id": 2}], "categories": CATEGORIES}
+    training_set = TrainingSet({"images": [], "categories": CATEGORIES}, [], weak, points, masks)
+    made = list(training_set.coco()["annotations"])
+    found = training_set.counts()
+    assert len(made) == found["weak_points"] == found["pseudo_masks"] + found["unmasked"]
+    assert sum(1 for a in made if a["segmentation"] is None) == found["unmasked"]
+    assert found[NO_PROPOSAL.outcome] == found["weak_images_verified_empty"] == 1
     assert json.dumps(made)
+
+
+def test_a_temporary_store_is_said_to_be_one(study: Path) -> None:
+    out = study / "temporary.zarr"
+    crops.run(CropsSettings(size=32), study / "proposals_weak.json", study / "full.json", study / "images",
+              study / "images.csv", out, temporary=True)  # fmt: skip
+    assert read_manifest(study / "temporary.zarr.manifest.json")["retained"] is False
+    assert "retained" not in read_manifest(_crops(study, "weak").with_name("weak.zarr.manifest.json"))

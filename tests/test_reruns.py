@@ -62,7 +62,8 @@ def test_new_field_in_the_students_settings(clone: Clone) -> None:
 def test_point_setting_leaves_the_teacher(clone: Clone) -> None:
     clone.study["points"] = {"strategy": "interior"}
     planned = clone.planned()
-    assert {"points", "propose_full", "propose_weak", "crops", "train_refiner", "pseudo"} <= set(planned)
+    expected = {"points", "propose_full", "propose_weak", "crops_full", "crops_weak", "train_refiner", "pseudo"}
+    assert expected <= set(planned)
     assert not {"split", "train_teacher", "train_fold"} & set(planned)
     assert planned["train_student"] == 2, "supervised and oracle see no points"
 

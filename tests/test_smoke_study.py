@@ -16,8 +16,8 @@ from wssis.formats.manifest import digest_of, read_manifest
 pytestmark = pytest.mark.slow
 RUN = Path("results/smoke/smoke-carparts/25pct/s0/base")
 AFTER_POINTS = (
-    "train_teacher", "train_fold", "propose_full", "propose_weak", "crops", "train_refiner", "pseudo", "train_student",
-    "evaluate",
+    "train_teacher", "train_fold", "propose_full", "propose_weak", "crops_full", "crops_weak", "train_refiner",
+    "pseudo", "train_student", "evaluate",
 )  # fmt: skip
 
 

@@ -115,12 +115,13 @@ def points(
     split: Annotated[Path, typer.Option(help="split.csv of the run.")],
     full: Full,
     out: OutFolder,
+    workers: Workers = 0,
     settings: Settings = "{}",
 ) -> None:
     """Simulate one point per object: full_points.csv, weak.json, hidden_ids.csv."""
     from wssis.stages.points import run
 
-    run(parse_settings(stages.PointsSettings, settings), train, split, full, out)
+    run(parse_settings(stages.PointsSettings, settings), train, split, full, out, workers)
 
 
 @app.command()
@@ -191,6 +192,7 @@ def crops(
     images_table: ImagesTable,
     out: OutFile,
     targets: Annotated[Path | None, typer.Option(help="full.json, to pair proposals with true masks.")] = None,
+    temporary: Annotated[bool, typer.Option("--temporary", help="The manifest says that the store will go.")] = False,
     workers: Workers = 0,
     settings: Settings = "{}",
 ) -> None:
@@ -206,6 +208,7 @@ def crops(
         out=out,
         targets=targets,
         workers=workers,
+        temporary=temporary,
     )
 
 

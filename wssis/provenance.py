@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent
 NOT_COUNTED = tuple(f"{PACKAGE}.{name}" for name in ("config", "arms", "provenance", "errors", "cli", "__main__"))
 NAMED_SUFFIXES = (".html", ".css", ".js", ".j2", ".svg")
 PACKAGES = (
-    "wssis", "torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pycocotools",
-    "pydantic", "zarr", "safetensors", "snakemake",
+    "wssis", "torch", "torchvision", "timm", "numpy", "orjson", "scipy", "pandas", "pillow", "scikit-image",
+    "pycocotools", "pydantic", "zarr", "safetensors", "snakemake",
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from wssis.config.study import Study
 from wssis.config.training import InferenceSettings, ScheduleSettings
 
 Side = Literal["full", "weak"]
+CROPS_WORKFLOW_KEYS = ("temporary",)
 REFINER_WORKFLOW_KEYS = ("pairs", "folds")
 UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
 
@@ -189,17 +190,10 @@ def _proposals(config: Study, at: Coordinates) -> Section:
 
 
 def _crops(config: Study, at: Coordinates) -> Section:
-    """With the heat map that the refiner of this mix draws: the store shows its reader the same one."""
-    network = _section(config.refiner, at)["network"]
-    heat_map = {key: network[key] for key in ("heatmap_sigma", "heatmap_radius")}
-    return CropsSettings(**_section(config.crops, at), **heat_map)
-
-
-def _crops(config: Study, at: Coordinates) -> Section:
     """The stored heat map is the refiner's, at the same mix."""
     network = RefinerSettings(**_section(config.refiner, at, drop=REFINER_WORKFLOW_KEYS)).network
     heatmap = {"heatmap_sigma": network.heatmap_sigma, "heatmap_radius": network.heatmap_radius}
-    return CropsSettings(**_section(config.crops, at), **heatmap)
+    return CropsSettings(**_section(config.crops, at, drop=CROPS_WORKFLOW_KEYS), **heatmap)
 
 
 def _refiner(config: Study, at: Coordinates) -> Section:

@@ -83,6 +83,16 @@ class TeacherKeys(ByMix, TeacherSection):
     """The teacher: SOLOv2 on the fully labelled images. Fold teachers share these keys."""
 
 
+class CropsKeys(CropsSection):
+    """Windows around proposals, as tensors."""
+
+    temporary: bool = Field(
+        False,
+        description="Delete the weak images' crops as soon as nothing waits for them; what needs them again makes them"
+        " again.",
+    )
+
+
 class RefinerKeys(ByMix, RefinerSection):
     """MaskRefineNet, and where its training pairs come from."""
 
@@ -114,7 +124,7 @@ class Study(Section):
     points: PointsSection = PointsSection()
     teacher: TeacherKeys = TeacherKeys()
     proposals: ProposalsSection = ProposalsSection()
-    crops: CropsSection = CropsSection()
+    crops: CropsKeys = CropsKeys()
     refiner: RefinerKeys = RefinerKeys()
     pseudo: PseudoSection = PseudoSection()
     student: StudentSection = StudentSection()

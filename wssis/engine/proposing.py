@@ -1,5 +1,6 @@
 """Point-guided proposals of images: masks for the COCO file and a ledger row for every point."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from wssis.models.point_guidance import PointProposals, point_guided
 DIGITS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PointedObject:
     """One object of an image: annotation id, category and point [x, y] in px of the image."""
 
@@ -28,7 +29,7 @@ class PointedObject:
     point: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """One record: the ledger row and, unless a filter dropped it, the annotation; ids are given at the end."""
 
@@ -177,30 +178,61 @@ def _annotation(row: LedgerRow, mask: NDArray[np.bool_]) -> dict[str, Any]:
     }
 
 
-def numbered(proposals: Sequence[Proposal]) -> tuple[list[dict[str, Any]], list[LedgerRow]]:
-    """Annotations with ids from 1 on, and the ledger with these ids and with the proposals that share a mask."""
+def numbered(proposals: Sequence[Proposal], first: int) -> tuple[list[dict[str, Any]], list[LedgerRow]]:
+    """Annotations of one image with ids from `first` on, and its rows of the ledger, with these ids and with the ids of
+    the proposals that share a mask.
+    """
     annotations: list[dict[str, Any]] = []
-    same: dict[tuple[int, str, str], list[int]] = {}
+    same: dict[tuple[str, str], list[int]] = {}
     rows: list[LedgerRow] = []
     for proposal in proposals:
         row, annotation = proposal.row, proposal.annotation
         if annotation is not None:
-            row = replace(row, proposal_id=len(annotations) + 1)
-            annotations.append({**annotation, "id": len(annotations) + 1})
+            row = replace(row, proposal_id=first + len(annotations))
+            annotations.append({**annotation, "id": row.proposal_id})
             if row.area:
-                same.setdefault(_mask_key(annotation), []).append(len(annotations))
+                same.setdefault(_mask_key(annotation), []).append(row.proposal_id)
         rows.append(row)
-    return annotations, [_sharing(row, annotations, same) for row in rows]
+    return annotations, [_sharing(row, annotations, first, same) for row in rows]
 
 
-def _mask_key(annotation: Mapping[str, Any]) -> tuple[int, str, str]:
-    return annotation["image_id"], annotation["predictor"], annotation["segmentation"]["counts"]
+def _mask_key(annotation: Mapping[str, Any]) -> tuple[str, str]:
+    return annotation["predictor"], annotation["segmentation"]["counts"]
 
 
 def _sharing(
-    row: LedgerRow, annotations: Sequence[Mapping[str, Any]], same: Mapping[tuple[int, str, str], list[int]]
+    row: LedgerRow, annotations: Sequence[Mapping[str, Any]], first: int, same: Mapping[tuple[str, str], list[int]]
 ) -> LedgerRow:
     if row.proposal_id is None or not row.area:
         return row
-    others = [i for i in same[_mask_key(annotations[row.proposal_id - 1])] if i != row.proposal_id]
+    others = [i for i in same[_mask_key(annotations[row.proposal_id - first])] if i != row.proposal_id]
     return replace(row, shares_mask_with=" ".join(map(str, others)))
+
+
+class Tally:
+    """What the manifest says of the records: how many, by status, by predictor, and oddities."""
+
+    def __init__(self) -> None:
+        self._statuses: Counter[str] = Counter()
+        self._predictors: Counter[str] = Counter()
+        self._kinds = Counter(masks=0, own_point_outside=0, with_foreign_points=0, sharing_a_mask=0)
+
+    def count(self, row: LedgerRow) -> None:
+        """One more record."""
+        self._statuses[row.status] += 1
+        self._predictors[row.predictor] += 1
+        self._kinds["masks"] += bool(row.area)
+        self._kinds["own_point_outside"] += row.own_point_inside is False
+        self._kinds["with_foreign_points"] += bool(row.foreign_points)
+        self._kinds["sharing_a_mask"] += bool(row.shares_mask_with)
+
+    def counts(self) -> dict[str, int]:
+        """The counts, in the manifest's order."""
+        kinds = dict(self._kinds)
+        return {
+            "records": self._statuses.total(),
+            "masks": kinds.pop("masks"),
+            **{f"status_{word}": n for word, n in sorted(self._statuses.items())},
+            **{f"predictor_{name}": n for name, n in sorted(self._predictors.items())},
+            **kinds,
+        }

@@ -4,8 +4,8 @@ A mask is a boolean array (H, W). In a file it is a list of polygons (pixel corn
 uncompressed RLE (counts: list of int) or a compressed RLE (counts: str), all in COCO's column-major order.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
 from wssis.errors import InputError
-from wssis.formats.atomic import write_json
+from wssis.formats.atomic import temporary_path
+from wssis.formats.json_text import dumps, loads, pieces
 
 
 def read_coco(path: Path) -> dict[str, Any]:
@@ -25,10 +26,10 @@ def read_coco(path: Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        coco = json.loads(path.read_text(encoding="utf-8"))
+        coco = loads(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path}: annotation file not found; correct the path") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not readable as JSON ({error}); export the file again") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(coco, dict) or not isinstance(coco.get(key), list):
@@ -37,8 +38,25 @@ def read_coco(path: Path) -> dict[str, Any]:
 
 
 def write_coco(path: Path, coco: Mapping[str, Any]) -> None:
-    """Write a COCO file atomically, as compact JSON in the given order."""
-    write_json(path, coco)
+    """Write a COCO file atomically, as compact JSON in the given order, with a final newline.
+
+    Lists are written piece by piece; a value may also be an iterator, whose items then never exist all at once.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON cannot say.
+    """
+    with temporary_path(path) as temporary, temporary.open("wb") as stream:
+        stream.writelines(_text(coco))
+
+
+def _text(coco: Mapping[str, Any]) -> Iterator[bytes]:
+    for number, (key, value) in enumerate(coco.items()):
+        yield (b"," if number else b"{") + dumps(key) + b":"
+        if isinstance(value, list | Iterator):
+            yield from pieces(value)
+        else:
+            yield dumps(value)
+    yield b"}\n"
 
 
 def annotations_by_image(coco: Mapping[str, Any]) -> dict[int, list[dict[str, Any]]]:
@@ -67,11 +85,40 @@ def compressed(segmentation: Sequence[Sequence[float]] | Mapping[str, Any], heig
     return dict(segmentation)
 
 
+def compressed_many(segmentations: Iterable[Any], height: int, width: int) -> list[dict[str, Any]]:
+    """`compressed` of each segmentation of equally large images; all their polygons are rasterised in one call."""
+    given = list(segmentations)
+    rings = [ring for one in given if isinstance(one, list) for ring in one]
+    drawn = iter(mask_api.frPyObjects(rings, height, width) if rings else ())
+    made = []
+    for one in given:
+        if not isinstance(one, list):
+            made.append(compressed(one, height, width))
+            continue
+        parts = list(islice(drawn, len(one)))
+        made.append(parts[0] if len(parts) == 1 else mask_api.merge(parts))
+    return made
+
+
+def mask_area(segmentation: Any, height: int, width: int) -> int:
+    """Pixels of a sound segmentation's mask."""
+    return int(mask_api.area(compressed(segmentation, height, width)))
+
+
 def decode_mask(annotation: Mapping[str, Any], height: int, width: int) -> NDArray[np.bool_]:
     """The annotation's mask, boolean (height, width).
 
     Raises:
-        InputError: there is no segmentation, or an RLE of another size.
+        InputError: see `segmentation_of`.
+    """
+    return mask_api.decode(compressed(segmentation_of(annotation, height, width), height, width)).astype(bool)
+
+
+def segmentation_of(annotation: Mapping[str, Any], height: int, width: int) -> Any:
+    """The annotation's segmentation, in any of the three forms.
+
+    Raises:
+        InputError: there is none, or an RLE of another size than (height, width).
     """
     segmentation = annotation.get("segmentation")
     if not segmentation:
@@ -81,7 +128,7 @@ def decode_mask(annotation: Mapping[str, Any], height: int, width: int) -> NDArr
             f"annotation {annotation.get('id')}: RLE of size {list(segmentation['size'])} in an image of"
             f" [{height}, {width}] (height, width); export it again"
         )
-    return mask_api.decode(compressed(segmentation, height, width)).astype(bool)
+    return segmentation
 
 
 def encode_mask(mask: NDArray[Any]) -> dict[str, Any]:

@@ -6,15 +6,14 @@ from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pycocotools import mask as mask_api
-
-from wssis.formats.coco import compressed
+from wssis.formats.annotation_blocks import AT_ONCE, trusted
+from wssis.formats.coco import mask_area
+from wssis.formats.json_text import blocks
+from wssis.formats.polygons import FEWEST_NUMBERS
 from wssis.formats.rle import run_lengths
 
 TOLERANCE = 1.0
 """How far a polygon may reach beyond its image, px: exporters round."""
-FEWEST_NUMBERS = 6
-"""A polygon has three corners at least."""
 
 
 def _is_id(value: object) -> bool:
@@ -136,11 +135,6 @@ def _segmentation(segmentation: object, height: int, width: int) -> str | None:
     return "segmentation is neither polygons nor RLE; export it again"
 
 
-def mask_area(segmentation: Any, height: int, width: int) -> int:
-    """Pixels of a sound segmentation's mask."""
-    return int(mask_api.area(compressed(segmentation, height, width)))
-
-
 def _box(box: object) -> str | None:
     if not isinstance(box, list) or len(box) != 4 or not _all_finite(box):
         return f"bbox {box!r} is not four finite numbers x, y, width, height; correct it or leave it out"
@@ -192,12 +186,14 @@ def check_coco(coco: Mapping[str, Any], path: Path, zero_area: str = "refuse") -
     }
     known = {_key(image.get("id")) for image in coco["images"]}
     categories = {_key(category.get("id")) for category in coco["categories"]}
-    for annotation in coco["annotations"]:
-        label = f"annotation {annotation.get('id')!r}"
-        image_id = _key(annotation.get("image_id"))
-        if image_id not in known:
-            problems.append(f"{label}: unknown image_id {image_id!r}; add the image or correct the id")
-        problems += [f"{label}: {p}" for p in _annotation(annotation, sized.get(image_id), categories, zero_area)]
+    for block in blocks(coco["annotations"], AT_ONCE):
+        sound = trusted(block, sized, categories, TOLERANCE, filled=zero_area == "refuse")
+        for annotation in (annotation for place, annotation in enumerate(block) if place not in sound):
+            label = f"annotation {annotation.get('id')!r}"
+            image_id = _key(annotation.get("image_id"))
+            if image_id not in known:
+                problems.append(f"{label}: unknown image_id {image_id!r}; add the image or correct the id")
+            problems += [f"{label}: {p}" for p in _annotation(annotation, sized.get(image_id), categories, zero_area)]
     for duplicate in _duplicates(coco["annotations"], "id"):
         problems.append(f"annotation {duplicate!r}: this id occurs more than once; renumber")
     if all(annotation.get("iscrowd") for annotation in coco["annotations"]):

@@ -1,12 +1,14 @@
 """proposals/{side}.csv: the ledger, what became of every point, and why."""
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
 
-from wssis.formats.table import read_table, write_table
+from wssis.formats.table import open_table, read_table
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,12 @@ TYPES = {
 }
 
 
-def write_ledger(path: Path, rows: Sequence[LedgerRow]) -> None:
-    """Write a ledger atomically, in the given order; None is an empty cell."""
-    write_table(path, COLUMNS, [["" if value is None else value for value in astuple(row)] for row in rows])
+@contextmanager
+def open_ledger(path: Path) -> Iterator[Callable[[LedgerRow], object]]:
+    """Lend a function that writes one row of a ledger, None as an empty cell; atomic, and no row stays in memory."""
+    cells = attrgetter(*COLUMNS)
+    with open_table(path, COLUMNS) as write:
+        yield lambda row: write(["" if value is None else value for value in cells(row)])
 
 
 def read_ledger(path: Path) -> pd.DataFrame:

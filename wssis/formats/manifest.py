@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,10 @@ def digest_of(path: Path) -> str:
     path = Path(path)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != SNAKEMAKE_TIMESTAMP)
-        lines = "".join(f"{file.relative_to(path).as_posix()}\0{digest_of(file)}\n" for file in files)
+        with ThreadPoolExecutor() as pool:  # Hashing lets other threads run, and a store may have 100 GB.
+            digests = list(pool.map(digest_of, files))
+        named = zip(files, digests, strict=True)
+        lines = "".join(f"{file.relative_to(path).as_posix()}\0{digest}\n" for file, digest in named)
         return hashlib.sha256(lines.encode()).hexdigest()
     if not path.is_file():
         raise InputError(f"{path}: not found; run the stage that writes it, or correct the path")
@@ -98,6 +102,10 @@ class StageRun:
         settings: the stage's resolved settings; their `seed`, if any, is repeated at the top level.
         inputs: name -> file or store that the run reads; hashed at the start, before anything can change them.
         code: code digest of the stage; computed when omitted.
+
+    Attributes:
+        counts: what the stage counted; it fills them in.
+        retained: False where the outputs are temporary: the manifest stays, and says so.
     """
 
     def __init__(
@@ -109,6 +117,7 @@ class StageRun:
         self.inputs = {name: Path(path) for name, path in inputs.items()}
         self.code = code
         self.counts: dict[str, int | float | str] = {}
+        self.retained = True
         self._outputs: list[Path] = []
 
     def output(self, *paths: Path) -> None:
@@ -133,6 +142,7 @@ class StageRun:
         folder = self.manifest.parent
         return {
             "stage": self.stage,
+            **({} if self.retained else {"retained": False}),
             "settings": self.settings.model_dump(mode="json"),
             "seed": getattr(self.settings, "seed", None),
             "inputs": self._records,

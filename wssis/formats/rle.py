@@ -1,7 +1,11 @@
 """COCO's run-length encoding: runs of zeros and ones in turn, zeros first, down the columns."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
 
 
 def run_lengths(counts: str | bytes | list[int]) -> NDArray[np.int64]:
@@ -36,3 +40,51 @@ def run_lengths(counts: str | bytes | list[int]) -> NDArray[np.int64]:
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
+
+
+def run_table(counts: Sequence[bytes]) -> tuple[Integers, Integers]:
+    """Runs of many compressed RLEs at once: `run_lengths`, without a Python call for each.
+
+    Returns lengths (R,) of all runs, and start (N + 1,): those of RLE i are lengths[start[i] : start[i + 1]]. The RLEs
+    are sound, as pycocotools writes them.
+
+    >>> [part.tolist() for part in run_table([b"133O0", b"4"])]
+    [[1, 3, 3, 2, 3, 4], [0, 5, 6]]
+    """
+    symbols = np.frombuffer(b"".join(counts), dtype=np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero((symbols & 0x20) == 0)
+    first = np.concatenate([[0], ends[:-1] + 1])
+    shift = 5 * (np.arange(symbols.size) - np.repeat(first, ends - first + 1))
+    values = np.add.reduceat((symbols & 0x1F) << shift, first)
+    values -= np.where(symbols[ends] & 0x10, np.int64(1) << (shift[ends] + 5), 0)
+    size = np.cumsum([len(one) for one in counts])
+    start = np.concatenate([[0], np.searchsorted(ends, size)])
+    place = np.arange(values.size) - np.repeat(start[:-1], np.diff(start))
+    for kind in (place % 2 == 1, (place % 2 == 0) & (place > 0)):
+        of_kind = np.concatenate([[0], np.cumsum(kind)])[start]
+        values[kind] = _cumulative(values[kind], of_kind)
+    return values, start
+
+
+def pixel_spans(counts: Sequence[bytes]) -> tuple[Integers, Integers, Integers]:
+    """The runs of ones of many compressed RLEs, as pixel numbers down the columns.
+
+    Returns first (S,) and last (S,), exclusive, of every span, and start (N + 1,): the spans of RLE i are
+    first[start[i] : start[i + 1]]. An empty mask has no span.
+
+    >>> [part.tolist() for part in pixel_spans([b"133O0", b"4"])]
+    [[1, 7], [4, 9], [0, 2, 2]]
+    """
+    lengths, start = run_table(counts)
+    until = _cumulative(lengths, start)
+    place = np.arange(lengths.size) - np.repeat(start[:-1], np.diff(start))
+    ones = (place % 2 == 1) & (lengths > 0)
+    span_start = np.concatenate([[0], np.cumsum(ones)])[start]
+    return (until - lengths)[ones], until[ones], span_start
+
+
+def _cumulative(values: Integers, start: Integers) -> Integers:
+    """Cumulative sums that begin anew at every start; start (N + 1,) ends with the number of values."""
+    running = np.cumsum(values)
+    before = np.concatenate([[0], running])[start[:-1]]
+    return running - np.repeat(before, np.diff(start))

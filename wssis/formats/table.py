@@ -2,20 +2,28 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from wssis.errors import InputError
-from wssis.formats.atomic import write_text
+from wssis.formats.atomic import temporary_path
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file atomically; numbers are written so that reading them gives the same number."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    with open_table(path, columns) as write:
+        for row in rows:
+            write(row)
+
+
+@contextmanager
+def open_table(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[object]], object]]:
+    """Lend a function that writes one row of a CSV file; the file is there when the block has ended well."""
+    with temporary_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        yield writer.writerow
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 Point = tuple[float, float]
 Mask = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 
 def centroid(mask: Mask) -> Point:
@@ -20,6 +21,48 @@ def centroid(mask: Mask) -> Point:
     """
     rows, columns = np.nonzero(mask)
     return float(columns.mean()), float(rows.mean())
+
+
+def span_centroids(first: Integers, last: Integers, start: Integers, heights: Integers) -> NDArray[np.float64]:
+    """`centroid` of N masks given as spans of pixels, numbered down the columns: (N, 2), equal to the last bit.
+
+    Args:
+        first, last: (S,) of every span, the last exclusive.
+        start: (N + 1,), spans of mask i are start[i] ... start[i + 1] - 1; at least one each.
+        heights: (N,) of the images, px.
+
+    >>> span_centroids(np.array([0, 2, 4]), np.array([2, 3, 5]), np.array([0, 3]), np.array([2])).tolist()
+    [[0.75, 0.25]]
+    """
+    height = np.repeat(heights, np.diff(start))
+    columns, rows = (
+        end - begin for end, begin in zip(_sums_below(last, height), _sums_below(first, height), strict=True)
+    )
+    # Sums of integers are exact, so the order of summation cannot show.
+    area, *sums = (np.add.reduceat(values, start[:-1]) for values in (last - first, columns, rows))
+    return np.stack(sums, axis=1) / area[:, None]
+
+
+def _sums_below(pixel: Integers, height: Integers) -> tuple[Integers, Integers]:
+    """Sums of the columns and of the rows of all pixels 0 ... pixel - 1, numbered down the columns."""
+    column = pixel // height
+    row = pixel - column * height
+    columns = height * (column * (column - 1) // 2) + row * column
+    return columns, column * (height * (height - 1) // 2) + row * (row - 1) // 2
+
+
+def span_mask(first: Integers, last: Integers, height: int) -> tuple[Mask, tuple[int, int]]:
+    """The part of a mask that holds all its pixels, (h, w), and column and row in the image of its top-left pixel.
+
+    first, last: (S,) spans of pixels numbered down the columns of an image of `height`, last exclusive, in order.
+    """
+    left, right = int(first[0]) // height, (int(last[-1]) - 1) // height + 1
+    change = np.zeros((right - left) * height + 1, np.int8)
+    np.add.at(change, first - left * height, 1)
+    np.add.at(change, last - left * height, -1)
+    whole = np.cumsum(change[:-1], dtype=np.int8).view(np.bool_).reshape(right - left, height).T
+    rows = np.flatnonzero(whole.any(axis=1))
+    return whole[rows[0] : rows[-1] + 1], (left, int(rows[0]))
 
 
 def interior(mask: Mask) -> Point:

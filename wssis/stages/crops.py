@@ -23,6 +23,7 @@ def run(
     out: Path,
     targets: Path | None = None,
     workers: int = 0,
+    temporary: bool = False,
 ) -> None:
     """Write the store `out` (NAME.zarr) and its manifest beside it.
 
@@ -31,11 +32,13 @@ def run(
         median_boxes_from: full.json, for windows around points whose rough mask is empty.
         targets: full.json to pair proposals with their own objects (full side), or None (weak side).
         workers: processes that render shards; the result does not depend on it.
+        temporary: the store will be deleted once it has been read; the manifest says so and stays.
     """
     inputs = {"proposals": proposals, "median_boxes_from": median_boxes_from, "images_table": images_table}
     if targets is not None:
         inputs["targets"] = targets
     with StageRun("crops", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
+        stage.retained = not temporary
         proposed = read_coco(proposals)
         medians = medians_of(read_coco(median_boxes_from), median_boxes_from)
         crops = plan_crops(proposed, medians, None if targets is None else read_coco(targets), settings)

@@ -1,13 +1,15 @@
 """Stage prepare: refuse bad annotations, write good ones in one form."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from wssis.config.stages import PrepareSettings
 from wssis.errors import InputError
+from wssis.formats.annotation_blocks import without_pixels
 from wssis.formats.coco import decode_mask, mask_box, read_coco, write_coco
-from wssis.formats.coco_check import check_coco, mask_area
+from wssis.formats.coco_check import check_coco
 from wssis.formats.manifest import StageRun
 
 SHOWN = 200
@@ -59,11 +61,13 @@ def normal_form(coco: Mapping[str, Any], zero_area: str = "refuse") -> tuple[dic
     Images and categories keep all their keys, annotations those that later stages read.
     """
     images = {image["id"]: image for image in coco["images"]}
-    annotations = []
-    for annotation in sorted(coco["annotations"], key=lambda item: (item["image_id"], item["id"])):
-        image = images[annotation["image_id"]]
-        if zero_area == "refuse" or mask_area(annotation["segmentation"], image["height"], image["width"]):
-            annotations.append(_normal_annotation(annotation, image))
+    given = sorted(coco["annotations"], key=lambda item: (item["image_id"], item["id"]))
+    dropped = repeat(False) if zero_area == "refuse" else without_pixels(given, images)
+    annotations = [
+        _normal_annotation(annotation, images[annotation["image_id"]])
+        for annotation, drop in zip(given, dropped, strict=False)
+        if not drop
+    ]
     content = {
         "images": [images[identity] for identity in sorted(images)],
         "annotations": annotations,

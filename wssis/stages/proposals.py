@@ -1,22 +1,23 @@
 """Stage proposals: the teacher's dense predictions, filtered by the points (`method.md`, Point-guided proposals)."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from wssis.config.stages import ProposalsSettings
 from wssis.engine.distributed import this_world
 from wssis.engine.predictor import check_categories, load_segmentor, refuse_imported_snapshot
-from wssis.engine.proposing import PointedObject, Proposal, numbered, propose
+from wssis.engine.proposing import PointedObject, Proposal, Tally, numbered, propose
 from wssis.engine.reproducible import reproducible
 from wssis.errors import InputError
-from wssis.formats.coco import annotations_by_image, read_coco, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_files import image_row
 from wssis.formats.images_table import ImageRow, read_images_table
-from wssis.formats.ledger import LedgerRow, write_ledger
+from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import read_full_points
+from wssis.formats.spill import Spill
 from wssis.formats.split import assign_folds
 
 Objects = Mapping[int, Sequence[PointedObject]]
@@ -52,40 +53,60 @@ def run(
     if full_points is not None:
         inputs["full_points"] = full_points
     with StageRun("proposals", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
-        coco = read_coco(annotations)
-        objects = pointed_objects(coco, side, annotations, full_points)
+        frame = read_frame(annotations)
+        objects = pointed_objects(frame, side, annotations, full_points)
         table = read_images_table(images_table, "train")
-        images = [image_row(table, image["id"], images_table) for image in coco["images"]]
-        found: dict[int, list[Proposal]] = {image.image_id: [] for image in images}
-        for name, part in shares(settings, side, images).items():
-            for image_id, records in _predicted(
-                settings, name, predictors[name], part, coco, annotations, objects, image_dir
-            ):
-                found[image_id] += records
-        proposed, rows = numbered([record for records in found.values() for record in records])
-        write_coco(out, {"images": coco["images"], "annotations": proposed, "categories": coco["categories"]})
-        write_ledger(ledger, rows)
-        stage.counts.update(counts(coco, objects, rows))
+        images = [image_row(table, image["id"], images_table) for image in frame["images"]]
+        tally = Tally()
+        with Spill[list[Proposal]](out.parent, (image.image_id for image in images)) as found:
+            for name, part in shares(settings, side, images).items():
+                _predict(found, settings, name, predictors[name], part, frame, annotations, objects, image_dir)
+            with open_ledger(ledger) as write_row:
+                made = _annotations(found, images, write_row, tally)
+                write_coco(out, {"images": frame["images"], "annotations": made, "categories": frame["categories"]})
+        stage.counts.update(
+            images=len(images),
+            images_without_objects=sum(not group for group in objects.values()),
+            points=sum(map(len, objects.values())),
+            **tally.counts(),
+        )
         stage.output(out, ledger)
 
 
-def _predicted(
+def _predict(
+    found: Spill[list[Proposal]],
     settings: ProposalsSettings,
     name: str,
     checkpoint: Path,
     images: Sequence[ImageRow],
-    coco: Mapping[str, Any],
+    frame: Mapping[str, Any],
     annotations: Path,
     objects: Objects,
     image_dir: Path,
-) -> list[tuple[int, list[Proposal]]]:
-    """Records of one predictor."""
+) -> None:
+    """Add the records of one predictor to those found; they go to the disk at once."""
     device = this_world().device
     segmentor = load_segmentor(checkpoint, device)
-    check_categories(segmentor, coco["categories"], checkpoint, annotations)
+    check_categories(segmentor, frame["categories"], checkpoint, annotations)
     refuse_imported_snapshot(segmentor, name, checkpoint)
     with reproducible(device, settings.inference.threads):
-        return list(propose(segmentor, name, images, objects, image_dir, settings))
+        for image_id, records in propose(segmentor, name, images, objects, image_dir, settings):
+            found[image_id] = [*(found[image_id] if image_id in found else []), *records]
+
+
+def _annotations(
+    found: Spill[list[Proposal]], images: Sequence[ImageRow], write_row: Callable[[LedgerRow], object], tally: Tally
+) -> Iterator[dict[str, Any]]:
+    """The annotations of all images, numbered; on the way, their rows are written into the ledger and counted."""
+    first = 1
+    for image in images:
+        if image.image_id in found:
+            annotations, rows = numbered(found[image.image_id], first)
+            first += len(annotations)
+            for row in rows:
+                write_row(row)
+                tally.count(row)
+            yield from annotations
 
 
 def expected_predictors(settings: ProposalsSettings, side: Literal["full", "weak"]) -> list[str]:
@@ -107,42 +128,29 @@ def shares(
 
 
 def pointed_objects(
-    coco: Mapping[str, Any], side: Literal["full", "weak"], annotations: Path, full_points: Path | None
+    frame: Mapping[str, Any], side: Literal["full", "weak"], annotations: Path, full_points: Path | None
 ) -> Objects:
     """Image id -> its objects in file order; crowd regions have no point and are left out.
 
+    frame: the file `annotations` without its annotations, which are read one after another.
+
     Raises InputError where an object has no point, or the full side comes without full_points.csv.
     """
-    if side == "weak":
-        points = {a["id"]: tuple(a["point"]) for a in coco["annotations"]}
-    elif full_points is None:
+    if side == "full" and full_points is None:
         raise InputError("propose --side full needs --full-points")
-    else:
-        points = read_full_points(full_points)
-    return {
-        image: [_object(annotation, points, annotations) for annotation in group if not annotation.get("iscrowd", 0)]
-        for image, group in annotations_by_image(coco).items()
-    }
+    points = None if full_points is None or side == "weak" else read_full_points(full_points)
+    objects: dict[int, list[PointedObject]] = {image["id"]: [] for image in frame["images"]}
+    for annotation in annotations_of(annotations):
+        if not annotation.get("iscrowd", 0):
+            objects[annotation["image_id"]].append(_object(annotation, points, annotations))
+    return objects
 
 
-def _object(annotation: Mapping[str, Any], points: Mapping[int, tuple[float, float]], path: Path) -> PointedObject:
-    if annotation["id"] not in points:
+def _object(
+    annotation: Mapping[str, Any], points: Mapping[int, tuple[float, float]] | None, path: Path
+) -> PointedObject:
+    """With its point from `points`, or its own where there are none."""
+    if points is not None and annotation["id"] not in points:
         raise InputError(f"{path}: annotation {annotation['id']} has no point; run points again")
-    x, y = points[annotation["id"]]
+    x, y = annotation["point"] if points is None else points[annotation["id"]]
     return PointedObject(annotation["id"], annotation["category_id"], (float(x), float(y)))
-
-
-def counts(coco: Mapping[str, Any], objects: Objects, rows: Sequence[LedgerRow]) -> dict[str, int]:
-    """What the manifest says: images, points, records by status, records by predictor, and oddities."""
-    return {
-        "images": len(coco["images"]),
-        "images_without_objects": sum(not group for group in objects.values()),
-        "points": sum(map(len, objects.values())),
-        "records": len(rows),
-        "masks": sum(bool(row.area) for row in rows),
-        **{f"status_{word}": n for word, n in sorted(Counter(row.status for row in rows).items())},
-        **{f"predictor_{name}": n for name, n in sorted(Counter(row.predictor for row in rows).items())},
-        "own_point_outside": sum(row.own_point_inside is False for row in rows),
-        "with_foreign_points": sum(bool(row.foreign_points) for row in rows),
-        "sharing_a_mask": sum(bool(row.shares_mask_with) for row in rows),
-    }

@@ -1,0 +1,103 @@
+"""What is read or kept piece by piece is what would be read or kept whole."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wssis.errors import InputError
+from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco_stream import annotations_of, read_frame
+from wssis.formats.ledger import COLUMNS, LedgerRow, open_ledger, read_ledger
+from wssis.formats.spill import Spill
+from wssis.formats.table import open_table
+
+VALUES = st.recursive(st.none() | st.integers() | st.floats(-1e3, 1e3) | st.text(), st.lists, max_leaves=5)
+ITEMS = st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ITEMS, ITEMS, st.permutations(["images", "annotations", "categories", "info", "n"]), st.integers(1, 30))
+def test_stream_equals_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, items: list, others: list, keys: list[str], piece: int
+) -> None:
+    content = {"images": others, "annotations": items, "categories": others[:1], "info": {"annotations": [1]}, "n": 12}
+    path = tmp_path_factory.mktemp("coco") / "a.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wssis.formats.coco_stream.PIECE", piece)
+        for indent in (None, 1):
+            path.write_text(json.dumps({key: content[key] for key in keys}, indent=indent, ensure_ascii=piece % 2 == 0))
+            assert list(annotations_of(path)) == items
+            assert read_frame(path) == {"images": others, "annotations": [], "categories": others[:1]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1]", "{}", '{"images": [], "annotations": {}, "categories": []}', '{"images": [{"id": 1}, ',
+     '{"images": [1 2]}', '{"images": [], "annotations": [], "categories": [NaNN]}', "\xff"],
+)  # fmt: skip
+def test_not_a_coco_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"bad\.json"):
+        list(annotations_of(path))
+    with pytest.raises(InputError, match="not found"):
+        read_frame(tmp_path / "none.json")
+
+
+def test_annotations_may_be_made_as_they_are_written(tmp_path: Path) -> None:
+    coco: dict[str, Any] = {"images": [], "annotations": [{"id": n} for n in range(2500)], "categories": []}
+    write_coco(tmp_path / "whole.json", coco)
+    write_coco(tmp_path / "made.json", coco | {"annotations": iter(coco["annotations"])})
+    assert (tmp_path / "whole.json").read_bytes() == (tmp_path / "made.json").read_bytes()
+    assert read_coco(tmp_path / "made.json") == coco
+
+
+def _failing() -> Any:
+    yield {"id": 1}
+    raise RuntimeError
+
+
+def test_a_failure_midway_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        write_coco(tmp_path / "a.json", {"annotations": _failing()})
+    with pytest.raises(RuntimeError), open_table(tmp_path / "a.csv", ["a"]) as write:
+        write([1])
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ledger_row_by_row(tmp_path: Path) -> None:
+    cells = {name: None for name in COLUMNS} | {"predictor": "teacher", "status": "small", "shares_mask_with": ""}
+    row = LedgerRow(**cells | {"image_id": 1, "point_id": 2, "category_id": 3, "x": 0.1, "y": 2.5})
+    with open_ledger(tmp_path / "a.csv") as write:
+        write(row)
+        write(row)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[0] == ",".join(COLUMNS) and lines[1:] == ["1,2,3,0.1,2.5,teacher,,small" + 10 * ","] * 2
+    assert read_ledger(tmp_path / "a.csv")["y"].tolist() == [2.5, 2.5]
+
+
+def test_spill_is_a_mapping(tmp_path: Path) -> None:
+    with Spill[str](tmp_path / "new", [7, -3, 2**40, 7]) as spill:
+        assert len(spill) == 0 and 7 not in spill and spill.knows(7) and not spill.knows(8)
+        spill[7] = "a"
+        spill[2**40] = "b"
+        spill[7] = "longer"
+        assert [spill[7], spill[2**40]] == ["longer", "b"]
+        assert spill.filled().tolist() == [7, 2**40] and len(spill) == 2
+        assert 7 in spill and -3 not in spill and 8 not in spill
+        for unknown in (8, -3, 2**41):
+            with pytest.raises(KeyError):
+                spill[unknown]
+        with pytest.raises(KeyError):
+            spill[8] = "c"
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_spill_of_nothing(tmp_path: Path) -> None:
+    with Spill[str](tmp_path, []) as spill:
+        assert not spill.knows(1) and spill.filled().size == 0

@@ -1,0 +1,102 @@
+"""JSON text: orjson's speed, the standard library's words.
+
+Every file keeps the bytes that the standard library writes. orjson writes a few numbers otherwise (1e-05 as 0.00001)
+and NaN as null, so what holds such a thing is left to the standard library, which also has the last word on what
+cannot be read.
+"""
+
+import gc
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+
+Item = TypeVar("Item")
+
+STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+"""Refuse what the standard library would refuse, or write in its own way."""
+LARGE = 2**24
+"""Bytes from which a text makes so many objects that the garbage collector is kept from them for good."""
+AT_ONCE = 1000
+"""Items of a list that are written at once."""
+
+
+def loads(data: bytes) -> Any:
+    """The value of a JSON text in UTF-8; NaN and Infinity are read too.
+
+    Raises:
+        ValueError: it is no JSON, or no UTF-8.
+    """
+    with _no_garbage(lasting=len(data) >= LARGE):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return json.loads(data.decode("utf-8"))
+
+
+@contextmanager
+def _no_garbage(lasting: bool) -> Iterator[None]:
+    """Spare the garbage collector millions of new objects that are no garbage: it takes longer than the parser.
+
+    lasting: never look at them again either. They are freed all the same when nothing refers to them: JSON has no
+    cycles.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        if lasting:
+            gc.freeze()
+    finally:
+        if collects:
+            gc.enable()
+
+
+def dumps(value: object) -> bytes:
+    """Compact JSON in UTF-8, keys in their order of insertion: the bytes of the standard library's `json.dumps`.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON cannot say.
+        TypeError: a value of a kind that JSON has not.
+    """
+    try:
+        text = orjson.dumps(value, option=STRICT)
+    except TypeError:  # It may still be an integer beyond 64 bits, or a float of numpy's.
+        return _plain(value)
+    return _plain(value) if _may_differ(text) else text
+
+
+def pieces(items: Iterable[object]) -> Iterator[bytes]:
+    """The JSON text of a list, in pieces; the items are asked for as they are written."""
+    yield b"["
+    for number, block in enumerate(blocks(items, AT_ONCE)):
+        yield (b"," if number else b"") + dumps(block)[1:-1]
+    yield b"]"
+
+
+def blocks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of `size`, the last one shorter.
+
+    >>> list(blocks("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while block := list(islice(rest, size)):
+        yield block
+
+
+def _plain(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+def _may_differ(text: bytes) -> bool:
+    """Whether a number with an exponent, a very small one or a null is in the text, or looks so within a string."""
+    if b".0000" in text or b"null" in text:
+        return True
+    symbols = np.frombuffer(text, np.uint8)
+    before = symbols[:-1]
+    return bool(((symbols[1:] == ord("e")) & (before >= ord("0")) & (before <= ord("9"))).any())
