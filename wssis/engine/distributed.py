@@ -70,6 +70,15 @@ def any_process(world: World, flag: bool) -> bool:
     return bool(flags.item())
 
 
+def sum_over_processes(world: World, values: torch.Tensor) -> torch.Tensor:
+    """Sum of `values` over the processes, on the device if there are several; the host does not wait for it."""
+    if world.size == 1:
+        return values
+    values = values.to(world.device, non_blocking=True, copy=True)
+    dist.all_reduce(values)
+    return values
+
+
 def wait_for_all(world: World) -> None:
     """Barrier, if there is more than one process."""
     if world.size > 1:
