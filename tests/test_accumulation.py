@@ -96,6 +96,7 @@ def test_two_processes_of_several_passes_equal_one_batch(folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     _assert_equal_steps(folder, "two")
+    assert _losses(folder, "two") == pytest.approx(_losses(folder, "one"), rel=1e-4)
 
 
 class _Counted(MeansOverSamples):

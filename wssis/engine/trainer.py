@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine.deadline import StopRequest, TrainingStopped, job_end
-from wssis.engine.distributed import World, any_process, joined_world, wait_for_all
+from wssis.engine.distributed import World, any_process, joined_world, mean_over_processes, wait_for_all
 from wssis.engine.feed import Feed
 from wssis.engine.learner import Learner
 from wssis.engine.loss_weights import loss_weights
@@ -166,7 +166,7 @@ class _Training:
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=half)
 
     def _report(self, progress: Progress) -> None:
-        losses = self.watch.means()
+        losses = mean_over_processes(self.world, self.watch.means())
         lr = max(float(group["lr"]) for group in self.learner.optimizer.param_groups)
         rate = self.metrics.write(self.step, losses, lr, self.feed.waited, self.world.device)
         self.last = {"rate": rate, "losses": losses}
