@@ -134,8 +134,9 @@ def given_weights(stage):
 # Snakemake records params and reruns on a change, except those that a function computes from `input`, `output`,
 # `threads` or `resources`: it takes them for consequences of what it tracks otherwise (`non_derived_params`). The
 # functions below are of that kind. For paths of the rule's own files that is a matter of course. For the image folder,
-# the number of GPUs and of worker processes it is the point: they are locations and hardware, and moving unchanged
-# images or changing the machine must rerun nothing. So `image_dir` takes `output` without looking at it.
+# the number of GPUs and of worker processes, and TensorBoard's files it is the point: they are locations and hardware,
+# or change no result, and moving unchanged images or changing the machine must rerun nothing. So `image_dir` takes
+# `output` without looking at it.
 
 
 def image_dir(subset):
@@ -165,3 +166,8 @@ def launch(wildcards, resources):
 def workers(wildcards, resources):
     """Params, not recorded: worker processes beside the main one, a resource from the profile."""
     return int(resources.get("workers", 0) or 0)
+
+
+def tensorboard(wildcards, resources):
+    """Params, not recorded: the option that also writes TensorBoard's event files, a resource like the others."""
+    return "--tensorboard" if int(resources.get("tensorboard", 0) or 0) else ""

@@ -16,10 +16,11 @@ rule train_refiner:
         code=code_of("refiner"),
         launch=launch,
         workers=workers,
+        tensorboard=tensorboard,
         store=lambda wildcards, input: store_of(input.crops),
         out=folder_of(),
     message:
         f"Refiner of {AT}"
     shell:
         "{params.launch} train-refiner --crops {params.store} --state-root results/.state --out {params.out}"
-        " --workers {params.workers} --settings {params.settings:q}"
+        " --workers {params.workers} {params.tensorboard} --settings {params.settings:q}"

@@ -22,6 +22,7 @@ rule train_student:
         code=code_of("student"),
         launch=launch,
         workers=workers,
+        tensorboard=tensorboard,
         image_dir=image_dir("train"),
         out=folder_of(),
     message:
@@ -29,4 +30,4 @@ rule train_student:
     shell:
         "{params.launch} train-student --training-set {input.training_set} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"
-        " --settings {params.settings:q}"
+        " {params.tensorboard} --settings {params.settings:q}"

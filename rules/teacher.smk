@@ -18,6 +18,7 @@ rule train_teacher:
         code=code_of("teacher"),
         launch=launch,
         workers=workers,
+        tensorboard=tensorboard,
         image_dir=image_dir("train"),
         out=folder_of(),
     message:
@@ -25,7 +26,7 @@ rule train_teacher:
     shell:
         "{params.launch} train-teacher --full {input.full} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"
-        " --settings {params.settings:q}"
+        " {params.tensorboard} --settings {params.settings:q}"
 
 
 rule train_fold:
@@ -44,6 +45,7 @@ rule train_fold:
         code=code_of("fold"),
         launch=launch,
         workers=workers,
+        tensorboard=tensorboard,
         image_dir=image_dir("train"),
         out=folder_of(),
     message:
@@ -51,4 +53,4 @@ rule train_fold:
     shell:
         "{params.launch} train-fold --full {input.full} --images-table {input.images}"
         " --image-dir {params.image_dir:q} --state-root results/.state --out {params.out} --workers {params.workers}"
-        " --settings {params.settings:q}"
+        " {params.tensorboard} --settings {params.settings:q}"

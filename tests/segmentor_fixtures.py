@@ -32,7 +32,8 @@ def box_mask(left: int, top: int, right: int, bottom: int) -> np.ndarray:
     return mask
 
 
-def _annotation(number: int, image: int, category: int, mask: np.ndarray | None, **more: object) -> dict[str, Any]:
+def annotation(number: int, image: int, category: int, mask: np.ndarray | None, **more: object) -> dict[str, Any]:
+    """A COCO annotation; without a mask it needs `point`."""
     segmentation = None if mask is None else encode_mask(mask)
     return {"id": number, "image_id": image, "category_id": category, "segmentation": segmentation, "iscrowd": 0} | more
 
@@ -43,19 +44,19 @@ def training_set() -> dict[str, Any]:
         "images": [{"id": i, "file_name": f"{i}.png", "width": WIDTH, "height": HEIGHT} for i in (1, 2, 3, 4)],
         "categories": [{"id": 7, "name": "late"}, {"id": 3, "name": "early"}],
         "annotations": [
-            _annotation(11, 1, 7, box_mask(4, 4, 24, 20), weight=0.5),
-            _annotation(12, 1, 3, box_mask(30, 20, 60, 44)),
-            _annotation(13, 2, 3, None, point=[40, 10]),
-            _annotation(14, 2, 3, box_mask(0, 30, 20, 48), iscrowd=1),
-            _annotation(15, 4, 7, box_mask(50, 0, 64, 48), point=[57.0, 20.0]),
+            annotation(11, 1, 7, box_mask(4, 4, 24, 20), weight=0.5),
+            annotation(12, 1, 3, box_mask(30, 20, 60, 44)),
+            annotation(13, 2, 3, None, point=[40, 10]),
+            annotation(14, 2, 3, box_mask(0, 30, 20, 48), iscrowd=1),
+            annotation(15, 4, 7, box_mask(50, 0, 64, 48), point=[57.0, 20.0]),
         ],
     }
 
 
-def write_study(folder: Path) -> dict[str, Path]:
+def write_study(folder: Path, coco: dict[str, Any] | None = None) -> dict[str, Path]:
     """Write images, images.csv and full.json; the arguments that every training stage takes."""
     rows = []
-    coco = training_set()
+    coco = training_set() if coco is None else coco
     for image in coco["images"]:
         pixels = np.random.default_rng(image["id"]).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
         path = folder / "images" / image["file_name"]

@@ -1,10 +1,12 @@
 """Two processes learn what one learns."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from toy_task import OPTIMIZER, SCHEDULE, ToyTask
 
@@ -38,4 +40,6 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)
     assert (tmp_path / "two" / "snapshot1.safetensors").is_file()
-    assert len((tmp_path / "two" / "metrics.jsonl").read_text().splitlines()) == 2
+    one, two = ([json.loads(line)["square"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+                for name in ("one", "two"))  # fmt: skip
+    assert len(two) == 2 and two == pytest.approx(one, rel=1e-4)

@@ -36,6 +36,24 @@ def test_manifest_content(tmp_path: Path) -> None:
     assert "pydantic" in content["versions"]
 
 
+def test_what_is_discarded_goes_after_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "state" / "key"
+    state.mkdir(parents=True)
+    (state / "state.pt").write_text("x")
+    seen = []
+    plain = manifests.write_text
+    monkeypatch.setattr(manifests, "write_text", lambda path, text: (seen.append(state.exists()), plain(path, text)))
+    with StageRun("points", tmp_path / "manifest.json", PointsSettings(seed=3), {}, code="c0de") as run:
+        run.discard(state)
+    assert seen == [True] and (tmp_path / "manifest.json").exists() and not state.exists()
+    state.mkdir()
+    with pytest.raises(ZeroDivisionError):
+        with StageRun("points", tmp_path / "manifest.json", PointsSettings(seed=3), {}, code="c0de") as run:
+            run.discard(state)
+            raise ZeroDivisionError
+    assert state.exists()
+
+
 def test_failed_run_leaves_no_manifest_not_even_the_old_one(tmp_path: Path) -> None:
     manifest = _run(tmp_path, "out.json", "x")
     with pytest.raises(RuntimeError), StageRun("points", manifest, PointsSettings(), {}, code="c"):

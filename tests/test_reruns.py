@@ -124,6 +124,10 @@ def test_other_hardware(clone: Clone) -> None:
     assert clone.planned("--set-threads", "train_student=1", "--cores", "1") == {}
 
 
+def test_event_files_for_tensorboard(clone: Clone) -> None:
+    assert clone.planned("--default-resources", "tensorboard=1") == {}
+
+
 def test_another_seed_adds_to_the_first(clone: Clone) -> None:
     clone.study["run"]["seeds"].append("s1")
     planned = clone.planned()

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from segmentor_fixtures import COMMON, HEIGHT, WIDTH, training_set, write_study
+from segmentor_fixtures import COMMON, HEIGHT, NETWORK, WIDTH, training_set, write_study
 
 from wssis.config.training import AugmentationSettings
 from wssis.engine import segmentor_data
 from wssis.engine.feed import Feed
 from wssis.engine.image_cache import Cache
 from wssis.engine.sampler import StepSampler
-from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample, SegmentorSamples, collate
+from wssis.engine.segmentor_data import SegmentorSample, SegmentorSamples, collate
 from wssis.errors import InputError
 from wssis.formats.images_table import ImageRow
 
@@ -100,10 +100,10 @@ class _OnlyData:
     """A task's side of the feed."""
 
     def __init__(self, dataset: SegmentorSamples) -> None:
-        self.dataset, self.collate = dataset, collate
+        self.dataset, self.collate = dataset, list
 
-    def to_device(self, batch: SegmentorBatch, device: torch.device) -> SegmentorBatch:
-        return batch.to(device)
+    def to_device(self, batch: list[SegmentorSample], device: torch.device) -> list[SegmentorSample]:
+        return batch
 
 
 def test_workers_make_the_same_samples(study: dict[str, Path]) -> None:
@@ -111,10 +111,22 @@ def test_workers_make_the_same_samples(study: dict[str, Path]) -> None:
     for workers in (0, 2):
         task = _OnlyData(_samples(study, COMMON["augmentation"]))
         feed = Feed(task, StepSampler(4, 3, 1, 0, 4), workers, torch.device("cpu"))
-        made = [zip(batch.images, batch.instances, batch.image_ids, strict=True) for batch in feed]
-        batches.append([SegmentorSample(*parts) for batch in made for parts in batch])
+        batches.append([sample for batch in feed for sample in batch])
     assert len(batches[0]) == len(batches[1]) == 12
     assert all(_equal(one, other) for one, other in zip(*batches, strict=True))
+
+
+def test_a_batch_brings_its_targets(study: dict[str, Path]) -> None:
+    samples = [_samples(study)[index, 0] for index in range(4)]
+    batch = collate(samples, NETWORK, 2)
+    assert batch.image_ids == [1, 2, 3, 4] and all(image.shape == (3, HEIGHT, WIDTH) for image in batch.images)
+    cells = sum(grid * grid for grid in NETWORK.grids)
+    # 48 x 64 px is padded to 64 x 64; of the five annotations one is a crowd.
+    assert batch.targets.category.shape == (4, cells) and batch.targets.masks.shape == (4, 16, 16)
+    # Neither the object that only has a point nor the image without objects has pairs.
+    assert [pairs > 0 for pairs in batch.targets.pairs] == [True, False, False, True]
+    assert batch.targets.positives == int((batch.targets.category < 2).sum())
+    assert batch.targets.image.tolist() == [image for image in range(4) for _ in range(batch.targets.pairs[image])]
 
 
 def test_each_image_is_read_once(study: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

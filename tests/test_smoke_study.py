@@ -85,7 +85,7 @@ def _without_time(outputs: dict[str, str]) -> dict[str, str]:
 
 def _losses(folder: Path) -> dict[str, list[tuple[float, ...]]]:
     """What the metrics say that is no matter of time: step, learning rate and losses, by file."""
-    timed = {"images_per_second", "data_wait", "memory_mb", "seconds"}
+    timed = {"images_per_second", "data_wait", "memory_mb", "gpu_memory_mb", "seconds"}
     return {
         path.relative_to(folder).as_posix(): [
             tuple(value for key, value in json.loads(line).items() if key not in timed)

@@ -25,10 +25,10 @@ FILES = ("model.safetensors", *SNAPSHOTS.values())
 
 
 def _train(
-    folder: Path, task: ToyTask, out: str = "out", key: str = "key", workers: int = 0, **changes: object
+    folder: Path, task: ToyTask, out: str = "out", key: str = "", workers: int = 0, **changes: object
 ) -> TrainSummary:
     optimizer = OPTIMIZER.model_copy(update=changes)
-    state = folder / "state" / key
+    state = folder / "state" / (key or out)
     return train(task, SCHEDULE, optimizer, 5, folder / out, state, {"kind": "toy"}, SNAPSHOTS, workers)
 
 
@@ -53,7 +53,7 @@ def test_stopped_and_resumed_equals_undisturbed(tmp_path: Path, stop: int, chang
     with pytest.raises(TrainingStopped) as stopped:
         _train(tmp_path, ToyTask(signal_at=stop * passes), "resumed", **changes)
     assert stopped.value.code == 143 and f"after step {stop}" in str(stopped.value)
-    assert load_state(tmp_path / "state" / "key")["step"] == stop
+    assert load_state(tmp_path / "state" / "resumed")["step"] == stop
     for leftover in (tmp_path / "resumed").iterdir():
         leftover.unlink()  # as Snakemake does before a retry
     torch.rand(3)
@@ -61,7 +61,18 @@ def test_stopped_and_resumed_equals_undisturbed(tmp_path: Path, stop: int, chang
     assert summary.resumed_from == stop and summary.steps == 12
     assert _bytes(tmp_path / "resumed") == _bytes(tmp_path / "undisturbed")
     assert _figures(tmp_path / "resumed") == _figures(tmp_path / "undisturbed")
-    assert not (tmp_path / "state" / "key").exists()
+
+
+def test_a_training_that_is_through_is_not_repeated(tmp_path: Path) -> None:
+    first = _train(tmp_path, ToyTask(), "undisturbed")
+    assert load_state(first.state)["step"] == 12
+    task = ToyTask(seed=99)
+    again = _train(tmp_path, task, "again", key="undisturbed")
+    assert task._passes == 0 and again.resumed_from == again.steps == 12
+    assert _bytes(tmp_path / "again") == _bytes(tmp_path / "undisturbed")
+    assert _lines(tmp_path / "again") == _lines(tmp_path / "undisturbed")
+    counts, before = again.counts(), first.counts()
+    assert all(counts[name] == before[name] for name in ("last_square", "images_per_second", "steps"))
 
 
 def test_crash_between_saves_goes_back_to_the_last_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +129,7 @@ def test_non_finite_loss_names_step_and_images(tmp_path: Path) -> None:
 def _stopped_state(folder: Path) -> Path:
     with pytest.raises(TrainingStopped):
         _train(folder, ToyTask(signal_at=7))
-    return folder / "state" / "key"
+    return folder / "state" / "out"
 
 
 def test_corrupt_state_is_refused(tmp_path: Path) -> None:

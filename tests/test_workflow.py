@@ -139,6 +139,13 @@ def test_every_rule_tracks_settings_and_code_and_leaves_a_manifest() -> None:
         assert "workflow.source_path" not in text
 
 
+def test_tensorboard_is_a_resource_of_the_trainings(clone: Clone) -> None:
+    for option, expected in (([], 0), (["--default-resources", "tensorboard=1"], 8)):
+        commands = clone.snakemake("-n", "-p", *option).stdout
+        assert len(re.findall(r" -m wssis train-.* --tensorboard --settings ", commands)) == expected
+        assert commands.count("--tensorboard") == expected
+
+
 def test_profiles_share_no_key() -> None:
     default, slurm = (yaml.safe_load((REPOSITORY / f"profiles/{name}/config.yaml").read_text()) for name in
                       ("default", "slurm"))  # fmt: skip

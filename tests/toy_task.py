@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wssis.config.training import OptimizerSettings, ScheduleSettings
+from wssis.engine.task import MeansOverSamples
 
 SCHEDULE = ScheduleSettings(iterations=12, warmup=3, decay="cosine", steps=())
 OPTIMIZER = OptimizerSettings(name="adamw", lr=0.05, batch=4, ema=0.9, clip=1.0, threads=1)
@@ -26,7 +27,7 @@ class Numbers:
         return torch.tensor(np.cos(index * np.arange(6)) + 0.1 * noise, dtype=torch.float32), index
 
 
-class ToyTask:
+class ToyTask(MeansOverSamples):
     """Learns to map each vector to the sum of its entries.
 
     signal_at: number of the pass in which the process sends itself SIGTERM; poison: image whose loss is NaN.

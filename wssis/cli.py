@@ -38,6 +38,9 @@ Proposals = Annotated[Path, typer.Option(help="proposals/{full,weak}.json of the
 OutFolder = Annotated[Path, typer.Option(help="Folder of the outputs.")]
 OutFile = Annotated[Path, typer.Option(help="The output; its manifest lies beside it.")]
 Workers = Annotated[int, typer.Option(min=0, help="Worker processes; results do not depend on it.")]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write TensorBoard's event files, too; needs the extra `tensorboard`.")
+]
 
 
 def parse_settings(model: type[SomeSection], text: str) -> SomeSection:
@@ -132,12 +135,16 @@ def train_teacher(
     state_root: StateRoot,
     out: OutFolder,
     workers: Workers = 0,
+    tensorboard: TensorBoard = False,
     settings: Settings = "{}",
 ) -> None:
     """Train the teacher on the images with masks."""
     from wssis.stages.teacher import run
 
-    run(parse_settings(stages.TeacherSettings, settings), full, images_table, image_dir, state_root, out, workers)
+    run(
+        parse_settings(stages.TeacherSettings, settings),
+        full, images_table, image_dir, state_root, out, workers, tensorboard,
+    )  # fmt: skip
 
 
 @app.command()
@@ -148,12 +155,16 @@ def train_fold(
     state_root: StateRoot,
     out: OutFolder,
     workers: Workers = 0,
+    tensorboard: TensorBoard = False,
     settings: Settings = "{}",
 ) -> None:
     """Train a cross-fitting teacher without one fold of the images with masks."""
     from wssis.stages.fold import run
 
-    run(parse_settings(stages.FoldSettings, settings), full, images_table, image_dir, state_root, out, workers)
+    run(
+        parse_settings(stages.FoldSettings, settings),
+        full, images_table, image_dir, state_root, out, workers, tensorboard,
+    )  # fmt: skip
 
 
 @app.command()
@@ -218,12 +229,13 @@ def train_refiner(
     state_root: StateRoot,
     out: OutFolder,
     workers: Workers = 0,
+    tensorboard: TensorBoard = False,
     settings: Settings = "{}",
 ) -> None:
     """Train MaskRefineNet on the full side's crops."""
     from wssis.stages.refiner import run
 
-    run(parse_settings(stages.RefinerSettings, settings), crops, state_root, out, workers)
+    run(parse_settings(stages.RefinerSettings, settings), crops, state_root, out, workers, tensorboard)
 
 
 @app.command()
@@ -250,6 +262,7 @@ def train_student(
     state_root: StateRoot,
     out: OutFolder,
     workers: Workers = 0,
+    tensorboard: TensorBoard = False,
     settings: Settings = "{}",
 ) -> None:
     """Train an arm's student on its training set."""
@@ -257,7 +270,7 @@ def train_student(
 
     run(
         parse_settings(stages.StudentSettings, settings),
-        training_set, images_table, image_dir, state_root, out, workers,
+        training_set, images_table, image_dir, state_root, out, workers, tensorboard,
     )  # fmt: skip
 
 

@@ -54,6 +54,11 @@ class OptimizerSection(Section):
     clip: float | None = Field(None, gt=0, description="Largest gradient norm; null: no clipping.")
     ema: float | None = Field(None, gt=0, lt=1, description="Decay of the weights' moving average; null: last weights.")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: autocast.")
+    compile: bool = Field(
+        False,
+        description="torch.compile of the network: for long trainings on a GPU; needs a compiler (gcc). Not worth it "
+        "on a CPU or for short trainings: compiling takes minutes.",
+    )
 
 
 class OptimizerSettings(OptimizerSection):

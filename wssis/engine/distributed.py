@@ -70,6 +70,23 @@ def any_process(world: World, flag: bool) -> bool:
     return bool(flags.item())
 
 
+def sum_over_processes(world: World, values: torch.Tensor) -> torch.Tensor:
+    """Sum of `values` over the processes, on the device if there are several; the host does not wait for it."""
+    if world.size == 1:
+        return values
+    values = values.to(world.device, non_blocking=True, copy=True)
+    dist.all_reduce(values)
+    return values
+
+
+def mean_over_processes(world: World, figures: dict[str, float]) -> dict[str, float]:
+    """Figures of the same names in every process, each the mean over them; waits for the device."""
+    if world.size == 1:
+        return figures
+    total = sum_over_processes(world, torch.tensor(list(figures.values()), dtype=torch.float64))
+    return dict(zip(figures, (total / world.size).tolist(), strict=True))
+
+
 def wait_for_all(world: World) -> None:
     """Barrier, if there is more than one process."""
     if world.size > 1:

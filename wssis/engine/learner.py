@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from wssis.config.training import OptimizerSettings
+from wssis.engine.compiling import compiled
 from wssis.engine.distributed import World
 from wssis.engine.ema import MovingAverage
 from wssis.engine.optimizer import build_optimizer
@@ -20,7 +21,7 @@ class Learner:
 
     Attributes:
         model: the bare network.
-        forward: the same, wrapped if there is more than one process.
+        forward: the same, compiled if the settings say so, and wrapped if there is more than one process.
     """
 
     def __init__(self, model: nn.Module, settings: OptimizerSettings, world: World) -> None:
@@ -31,13 +32,19 @@ class Learner:
         self.optimizer = build_optimizer(self.model, settings)
         self.ema = MovingAverage(self.model, settings.ema) if settings.ema is not None else None
         self.forward: nn.Module = self.model
-        self._world = world
+        self._settings, self._world = settings, world
 
     def connect(self) -> None:
-        """Wrap the network for several processes; called once the weights are what they should be."""
+        """Compile the network, wrap it for several processes; called once the weights are what they should be.
+
+        Raises:
+            InputError: it is to be compiled, and there is no compiler.
+        """
+        if self._settings.compile:
+            self.forward = compiled(self.model, self._world.device)
         if self._world.size > 1:
             devices = [self._world.device.index] if self._world.device.type == "cuda" else None
-            self.forward = DistributedDataParallel(self.model, device_ids=devices, gradient_as_bucket_view=True)
+            self.forward = DistributedDataParallel(self.forward, device_ids=devices, gradient_as_bucket_view=True)
 
     def final_weights(self) -> dict[str, Tensor]:
         """The weights to keep: averaged where there is a moving average, as they are elsewhere."""

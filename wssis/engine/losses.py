@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,17 +26,17 @@ class LossWatch:
     def __init__(self) -> None:
         self._outstanding: deque[tuple[int, list[int], list[str], Tensor, torch.cuda.Event | None]] = deque()
         self._sums: dict[str, float] = {}
-        self._weight = 0.0
+        self._steps = 0.0
 
-    def add(self, step: int, image_ids: list[int], losses: Mapping[str, Tensor], weight: float) -> None:
-        """Take note of the losses of one pass; `weight` is its share of the step."""
-        values, event = torch.stack([loss.detach().float() for loss in losses.values()]) * weight, None
+    def add(self, step: int, image_ids: list[int], names: Sequence[str], values: Tensor, share: float) -> None:
+        """Take note of one pass: its part of the step's losses, float32 (K,), and its share of the step's images."""
+        values, event = values.detach(), None
         if values.is_cuda:
             values = values.to("cpu", non_blocking=True)
             event = torch.cuda.Event()
             event.record()
-        self._weight += weight
-        self._outstanding.append((step, image_ids, list(losses), values, event))
+        self._steps += share
+        self._outstanding.append((step, image_ids, list(names), values, event))
         while len(self._outstanding) > (self.DELAY if event is not None else 0):
             self._look(*self._outstanding.popleft())
 
@@ -66,15 +66,15 @@ class LossWatch:
     def means(self) -> dict[str, float]:
         """Means of the losses over the steps since the last call."""
         self.settle()
-        means = {name: value / self._weight for name, value in self._sums.items()} if self._weight else {}
-        self._sums, self._weight = {}, 0.0
+        means = {name: value / self._steps for name, value in self._sums.items()} if self._steps else {}
+        self._sums, self._steps = {}, 0.0
         return means
 
     def state_dict(self) -> dict[str, object]:
         """Sums since the last report, for resuming."""
         self.settle()
-        return {"sums": self._sums, "weight": self._weight}
+        return {"sums": self._sums, "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Continue from `state_dict`."""
-        self._sums, self._weight = dict(state["sums"]), state["weight"]
+        self._sums, self._steps = dict(state["sums"]), state["steps"]

@@ -9,13 +9,21 @@ from torch.nn import functional as F
 from wssis.config.stages import RefinerSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
 from wssis.engine.reproducible import seed_everything
+from wssis.engine.task import MeansOverSamples
 from wssis.formats.crop_store import CropStore
 from wssis.models.refinenet.loss import refiner_loss
 from wssis.models.refinenet.network import MaskRefineNet
 
 
-class RefinerTask:
-    """MaskRefineNet on the pairs of a crop store with targets; its initial weights follow from seed and settings."""
+class RefinerTask(MeansOverSamples):
+    """MaskRefineNet on the pairs of a crop store with targets; its initial weights follow from seed and settings.
+
+    The cross entropy is a mean over crops. The soft Dice is not: it is a ratio of two sums over the batch, and both
+    hold predictions. Its gradient needs the sums of the whole batch before the first backward pass, so every crop would
+    have to go through the network twice, and trained batch norms would still see one pass at a time. A step of several
+    passes or processes therefore takes the mean of their Dice losses by their number of crops, which is not quite the
+    Dice loss of one large batch.
+    """
 
     def __init__(self, store: CropStore, settings: RefinerSettings) -> None:
         self.settings = settings

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wssis.config.network import SOLOv2Settings
 from wssis.config.training import AugmentationSettings
 from wssis.engine.augmentation import change_colours, draw_colours
 from wssis.engine.image_cache import Cache
@@ -21,6 +22,8 @@ from wssis.formats.coco import annotations_by_image, class_indices, decode_mask
 from wssis.formats.image_files import image_row, read_image
 from wssis.formats.images_table import read_images_table
 from wssis.models.solov2.instances import Instances
+from wssis.models.solov2.network import padded_size
+from wssis.models.solov2.targets import Targets, build_targets
 
 CACHE_MEGABYTES = 1024.0
 """Decoded images and packed masks kept in each process that makes samples."""
@@ -149,28 +152,28 @@ def _placed(decoded: _Decoded, placement: Placement) -> Instances:
 
 @dataclass(frozen=True)
 class SegmentorBatch:
-    """B images RGB uint8 (3, h, w), their objects and ids."""
+    """B images RGB uint8 (3, h, w), what the network should say of them, and their ids."""
 
     images: list[Tensor]
-    instances: list[Instances]
+    targets: Targets
     image_ids: list[int]
 
     def to(self, device: torch.device) -> "SegmentorBatch":
         """The batch on a device."""
         images = [image.to(device, non_blocking=True) for image in self.images]
-        instances = [one.to(device, non_blocking=True) for one in self.instances]
-        return SegmentorBatch(images, instances, self.image_ids)
+        return SegmentorBatch(images, self.targets.to(device, non_blocking=True), self.image_ids)
 
     def pin_memory(self) -> "SegmentorBatch":
         """The batch in pinned memory, from which copies do not block."""
-        images = [image.pin_memory() for image in self.images]
-        return SegmentorBatch(images, [one.pin_memory() for one in self.instances], self.image_ids)
+        return SegmentorBatch([image.pin_memory() for image in self.images], self.targets.pin_memory(), self.image_ids)
 
 
-def collate(samples: Sequence[SegmentorSample]) -> SegmentorBatch:
-    """Samples side by side; they are padded to one size on the device."""
-    return SegmentorBatch(
-        [sample.image for sample in samples],
-        [sample.instances for sample in samples],
-        [sample.image_id for sample in samples],
-    )
+def collate(samples: Sequence[SegmentorSample], settings: SOLOv2Settings, num_classes: int) -> SegmentorBatch:
+    """Samples side by side; the images are padded to one size on the device.
+
+    The targets are made here, where the samples are made: in the worker processes, if there are any. A GPU's step then
+    need not wait to learn how many positives there are, and the full-size masks stay where they are.
+    """
+    padded = padded_size([tuple(sample.image.shape[-2:]) for sample in samples])
+    targets = build_targets([sample.instances for sample in samples], settings, num_classes, padded)
+    return SegmentorBatch([sample.image for sample in samples], targets, [sample.image_id for sample in samples])

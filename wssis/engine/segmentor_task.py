@@ -14,7 +14,7 @@ from wssis.engine.reproducible import seed_everything
 from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample, SegmentorSamples, collate
 from wssis.engine.state import state_folder
 from wssis.engine.trainer import TrainSummary, train
-from wssis.models.solov2.loss import solov2_loss
+from wssis.models.solov2.loss import loss_counts, loss_divisors, target_loss
 from wssis.models.solov2.network import SOLOv2
 from wssis.provenance import code_digest
 
@@ -45,8 +45,8 @@ class SegmentorTask:
         self.model = SOLOv2(settings.network, len(coco["categories"]))
 
     def collate(self, samples: Sequence[SegmentorSample]) -> SegmentorBatch:
-        """Samples side by side."""
-        return collate(samples)
+        """Samples side by side, with their targets."""
+        return collate(samples, self.settings.network, self.model.num_classes)
 
     def to_device(self, batch: SegmentorBatch, device: torch.device) -> SegmentorBatch:
         """The batch on the device."""
@@ -55,7 +55,15 @@ class SegmentorTask:
     def losses(self, model: nn.Module, batch: SegmentorBatch) -> dict[str, Tensor]:
         """Dice and focal loss; `model` is the network or what wraps it."""
         images = self.model.batch(batch.images).contiguous(memory_format=torch.channels_last)
-        return solov2_loss(model(images), batch.instances, self.settings.network, tuple(images.shape[-2:]))
+        return target_loss(model(images), batch.targets)
+
+    def counts(self, batch: SegmentorBatch) -> Tensor:
+        """Positive pairs and positive cells."""
+        return loss_counts(batch.targets)
+
+    def divisors(self, counts: Tensor) -> Tensor:
+        """Those of the two losses."""
+        return loss_divisors(counts)
 
     def image_ids(self, batch: SegmentorBatch) -> list[int]:
         """Ids of the images."""
@@ -65,6 +73,7 @@ class SegmentorTask:
 def train_segmentor(
     stage: str, settings: SegmentorSettings, coco: Mapping[str, Any], inputs: Mapping[str, Path], image_dir: Path,
     state_root: Path, out: Path, snapshots: Mapping[int, str] | None = None, workers: int = 0,
+    tensorboard: bool = False,
 ) -> TrainSummary:  # fmt: skip
     """Train SOLOv2 on `coco` into the folder `out`.
 
@@ -72,10 +81,11 @@ def train_segmentor(
         stage: names the resume state.
         inputs: what the manifest lists; `images_table` among them.
         snapshots: step -> file name.
+        workers, tensorboard: see `train`.
     """
     task = SegmentorTask(settings, coco, inputs["images_table"], image_dir)
     return train(
         task, settings.schedule, settings.optimizer, settings.seed, out,
         state_folder(state_root, stage, settings, inputs, code_digest(stage)),
-        segmentor_metadata(settings, categories_of(coco)), snapshots, workers,
+        segmentor_metadata(settings, categories_of(coco)), snapshots, workers, tensorboard,
     )  # fmt: skip

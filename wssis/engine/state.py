@@ -2,7 +2,8 @@
 
 The file is 64 hex digits (sha256 of the rest) followed by a torch archive of tensors and plain values. It lives in
 `state_root/<stage>/<key>`, key = digest of settings, inputs and code, so that other settings never find it; the key is
-inside the file too.
+inside the file too. A training that is through leaves its last state: whoever writes the manifest removes the folder
+afterwards, so that a kill in between costs no training.
 """
 
 import hashlib
@@ -10,7 +11,6 @@ import io
 import json
 import pickle
 import random
-import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ from wssis.formats.manifest import input_record
 
 STATE_FILE = "state.pt"
 DIGEST_LENGTH = 64
-FIELDS = {"key", "step", "model", "optimizer", "ema", "random", "losses", "metrics", "seconds"}
+FIELDS = {"key", "step", "model", "optimizer", "ema", "random", "losses", "metrics", "seconds", "last"}
 
 
 def state_folder(state_root: Path, stage: str, settings: Section, inputs: Mapping[str, Path], code: str) -> Path:
@@ -112,9 +112,3 @@ def check_weights(folder: Path, saved: Mapping[str, torch.Tensor], expected: Map
             f"{folder / STATE_FILE}: resume state of another network ({', '.join(differing[:3])} differ); "
             f"delete {folder} to train from the start"
         )
-
-
-def remove_state(folder: Path) -> None:
-    """Remove the state after success."""
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -30,13 +30,33 @@ class Task(Protocol):
         ...
 
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
-        """Named scalar losses, means over the batch; their sum is minimised.
+        """Named scalar losses of the batch, each a sum over its samples over its divisor; their sum is minimised.
 
         `model` is `self.model`, possibly wrapped for several processes; its forward must be called through `model`.
         Every trainable weight takes part in every batch, also in one without objects.
         """
         ...
 
+    def counts(self, batch: Any) -> Tensor:
+        """What the losses are means over, float64 (K,) in their order, or (1,) for all; on the CPU, and additive."""
+        ...
+
+    def divisors(self, counts: Tensor) -> Tensor:
+        """What the losses are divided by in a batch with these counts, of the same shape."""
+        ...
+
     def image_ids(self, batch: Any) -> list[int]:
         """Images in the batch, to name them when a loss is not finite."""
         ...
+
+
+class MeansOverSamples:
+    """For a task whose losses are means over the samples of a batch."""
+
+    def counts(self, batch: Any) -> Tensor:
+        """The number of samples, float64 (1,)."""
+        return torch.tensor([len(self.image_ids(batch))], dtype=torch.float64)
+
+    def divisors(self, counts: Tensor) -> Tensor:
+        """The same number."""
+        return counts

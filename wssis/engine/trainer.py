@@ -3,19 +3,20 @@
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine.deadline import StopRequest, TrainingStopped, job_end
-from wssis.engine.distributed import World, any_process, joined_world, wait_for_all
+from wssis.engine.distributed import World, any_process, joined_world, mean_over_processes, wait_for_all
 from wssis.engine.feed import Feed
 from wssis.engine.learner import Learner
+from wssis.engine.loss_weights import loss_weights
 from wssis.engine.losses import LossWatch
 from wssis.engine.metrics import Metrics
 from wssis.engine.norm_statistics import BATCHES, TRIED, check, measure, trained_norms
@@ -24,7 +25,7 @@ from wssis.engine.progress import Progress
 from wssis.engine.reproducible import reproducible
 from wssis.engine.sampler import StepSampler
 from wssis.engine.schedule import lr_factor
-from wssis.engine.state import load_state, random_states, remove_state, save_state
+from wssis.engine.state import load_state, random_states, save_state
 from wssis.engine.task import Task
 from wssis.formats.checkpoint import save_model
 
@@ -37,7 +38,7 @@ AGREE_EVERY = 10
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """What a manifest says of a training."""
+    """What a manifest says of a training, and the folder of its resume state, which the manifest makes needless."""
 
     steps: int
     resumed_from: int
@@ -45,6 +46,7 @@ class TrainSummary:
     images_per_second: float
     losses: dict[str, float]
     norm_check: dict[str, float]
+    state: Path
 
     def counts(self) -> dict[str, int | float | str]:
         """As entries of a manifest's counts."""
@@ -68,7 +70,7 @@ class _Training:
 
     def __init__(
         self, task: Task, schedule: ScheduleSettings, optimizer: OptimizerSettings, seed: int, out: Path, state: Path,
-        metadata: dict[str, str], snapshots: Mapping[int, str], workers: int, world: World,
+        metadata: dict[str, str], snapshots: Mapping[int, str], workers: int, tensorboard: bool, world: World,
     ) -> None:  # fmt: skip
         self.task, self.schedule, self.settings, self.world = task, schedule, optimizer, world
         self.out, self.state_folder, self.metadata, self.snapshots = out, state, metadata, snapshots
@@ -84,8 +86,10 @@ class _Training:
         self.sampler = self._sampler(self.step, schedule.iterations)
         self.feed = Feed(task, self.sampler, workers, world.device)
         past = {} if found is None else {"text": found["metrics"], "seconds": found["seconds"]}
-        self.metrics = Metrics(out / METRICS if world.main else None, optimizer.batch, **past)
-        self.rate, self.last_losses, self.norm_check = 0.0, {}, {}
+        path = out / METRICS if world.main else None
+        self.metrics = Metrics(path, optimizer.batch, tensorboard=tensorboard, **past)
+        self.last: dict[str, Any] = {"rate": 0.0, "losses": {}} if found is None else found["last"]
+        self.norm_check: dict[str, float] = {}
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
 
     def _sampler(self, start: int, stop: int) -> StepSampler:
@@ -108,34 +112,37 @@ class _Training:
                 self._report(progress)
             self._stop_or_save(stop, progress)
         self.watch.settle()
+        if self.step > self.resumed_from:
+            self._save()
         if trained_norms(self.learner.model):
             self._settle_norms()
 
     def _one_step(self) -> None:
-        """One optimizer step: as many passes as the batch needs, their gradients summed by their share."""
+        """One optimizer step: as many passes as the batch needs, their losses weighted to be those of one batch."""
         optimizer = self.learner.optimizer
         set_lr(optimizer, lr_factor(self.schedule, self.step))
         optimizer.zero_grad(set_to_none=True)
-        for number in range(self.sampler.passes):
-            self._one_pass(next(self.feed), last=number == self.sampler.passes - 1)
+        batches = [next(self.feed) for _ in range(self.sampler.passes)]
+        weights = loss_weights(self.task, batches, self.world)
+        for batch, weight in zip(batches[:-1], weights[:-1], strict=True):
+            self._one_pass(batch, weight, last=False)
+        self._one_pass(batches[-1], weights[-1], last=True)
         if self.settings.clip is not None:
             nn.utils.clip_grad_norm_(self.learner.model.parameters(), self.settings.clip, foreach=True)
         optimizer.step()
         if self.learner.ema is not None:
             self.learner.ema.update()
 
-    def _one_pass(self, batch: Any, last: bool) -> None:
+    def _one_pass(self, batch: Any, weight: Tensor, last: bool) -> None:
         """Forward and backward of one batch; processes exchange gradients in the last pass only."""
         forward, ids = self.learner.forward, self.task.image_ids(batch)
-        # DDP averages over the processes, so a process's share counts against the mean share.
-        share = len(ids) / self.sampler.share
-        weight = len(ids) * self.world.size / self.settings.batch
         exchange = nullcontext() if last or self.world.size == 1 else forward.no_sync()
         with exchange:
             with self._precision():
                 losses = self.task.losses(forward, batch)
-            self.watch.add(self.step + 1, ids, losses, share)
-            (sum(losses.values()) * weight).backward()
+            weighted = torch.stack([loss.float() for loss in losses.values()]) * weight
+            self.watch.add(self.step + 1, ids, list(losses), weighted, len(ids) / self.sampler.share)
+            weighted.sum().backward()
 
     def _settle_norms(self) -> None:
         """Measure the batch-norm statistics of the final weights on samples not yet seen, and try them."""
@@ -150,7 +157,7 @@ class _Training:
         sampler = self._sampler(start, start + steps)
         return Feed(self.task, sampler, 0, self.world.device)
 
-    def _bare_losses(self, batch: Any) -> dict[str, torch.Tensor]:
+    def _bare_losses(self, batch: Any) -> dict[str, Tensor]:
         with self._precision():
             return self.task.losses(self.learner.model, batch)
 
@@ -159,10 +166,11 @@ class _Training:
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=half)
 
     def _report(self, progress: Progress) -> None:
-        self.last_losses = self.watch.means()
+        losses = mean_over_processes(self.world, self.watch.means())
         lr = max(float(group["lr"]) for group in self.learner.optimizer.param_groups)
-        self.rate = self.metrics.write(self.step, self.last_losses, lr, self.feed.waited, self.world.device)
-        progress.report(self.step, self.last_losses, self.rate)
+        rate = self.metrics.write(self.step, losses, lr, self.feed.waited, self.world.device)
+        self.last = {"rate": rate, "losses": losses}
+        progress.report(self.step, losses, rate)
 
     def _take_snapshot(self) -> None:
         """Snapshots wait with the resume state: the outputs' folder may be emptied before a retry."""
@@ -192,22 +200,23 @@ class _Training:
             save_state(self.state_folder, {
                 "step": self.step, **self.learner.state_dict(), "random": random_states(),
                 "losses": self.watch.state_dict(), "metrics": self.metrics.text, "seconds": self.metrics.seconds,
+                "last": self.last,
             })  # fmt: skip
         self.saved_at = time.monotonic()
         self.save_seconds = max(self.save_seconds, self.saved_at - begun)
 
     def finish(self) -> TrainSummary:
-        """Write the outputs, then remove the resume state."""
+        """Write the outputs. The resume state stays: until a manifest vouches for them, they may be removed again."""
         if self.world.main:
             for name in self.snapshots.values():
                 shutil.copyfile(self.state_folder / name, self.out / name)
             metadata = {**self.metadata, "step": str(self.step)}
             save_model(self.out / MODEL, self.learner.final_weights(), metadata)
-            remove_state(self.state_folder)
         wait_for_all(self.world)
         return TrainSummary(
-            self.step, self.resumed_from, self.metrics.seconds, self.rate, self.last_losses, self.norm_check
-        )
+            self.step, self.resumed_from, self.metrics.seconds, self.last["rate"], self.last["losses"],
+            self.norm_check, self.state_folder,
+        )  # fmt: skip
 
 
 def train(
@@ -220,6 +229,7 @@ def train(
     metadata: dict[str, str],
     snapshots: Mapping[int, str] | None = None,
     workers: int = 0,
+    tensorboard: bool = False,
 ) -> TrainSummary:
     """Train `task.model` and write out/model.safetensors, the snapshots and out/metrics.jsonl.
 
@@ -227,21 +237,25 @@ def train(
         task: network, data, losses; the network is trained in place.
         seed: of the order of the samples and of their augmentation; the network has been initialised already.
         out: folder of the outputs.
-        state: folder of the resume state (`state_folder`); a state found there is continued, removed on success.
+        state: folder of the resume state (`state_folder`); a state found there is continued. The last one is left for
+            the caller to remove (`StageRun.discard`).
         metadata: of the checkpoints; `step` is added.
         snapshots: step -> file name in `out`.
         workers: processes that make samples; 0: this one. The samples do not depend on it.
+        tensorboard: write TensorBoard's event files beside metrics.jsonl.
 
     Raises:
         NonFiniteLossError: names step and images.
         NormStatisticsError: trained batch norms fail in evaluation mode.
-        InputError: no samples, or a resume state that is corrupt or foreign.
+        InputError: no samples, a resume state that is corrupt or foreign, or a missing compiler or tensorboard.
         TrainingStopped: the state was saved at a signal or before the job's end.
     """
     with joined_world() as world, reproducible(world.device, optimizer.threads), StopRequest(job_end()) as stop:
         training = _Training(
-            task, schedule, optimizer, seed, Path(out), Path(state), metadata, snapshots or {}, workers, world
-        )
-        with Progress(state.parent.name, schedule.iterations, training.step, shown=world.main) as progress:
+            task, schedule, optimizer, seed, Path(out), Path(state), metadata, snapshots or {}, workers, tensorboard,
+            world,
+        )  # fmt: skip
+        progress = Progress(state.parent.name, schedule.iterations, training.step, shown=world.main)
+        with closing(training.metrics), progress:
             training.run(stop, progress)
         return training.finish()

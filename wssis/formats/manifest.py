@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -119,10 +120,15 @@ class StageRun:
         self.counts: dict[str, int | float | str] = {}
         self.retained = True
         self._outputs: list[Path] = []
+        self._discarded: list[Path] = []
 
     def output(self, *paths: Path) -> None:
         """Register outputs, files or stores; they are hashed when the run ends."""
         self._outputs.extend(Path(path) for path in paths)
+
+    def discard(self, *folders: Path) -> None:
+        """Register folders that are removed once the manifest vouches for the outputs, such as a resume state."""
+        self._discarded.extend(Path(folder) for folder in folders)
 
     def __enter__(self) -> Self:
         self.manifest.unlink(missing_ok=True)
@@ -137,6 +143,8 @@ class StageRun:
     ) -> None:
         if kind is None:
             write_text(self.manifest, json.dumps(self._content(), indent=1, ensure_ascii=False) + "\n")
+            for folder in self._discarded:
+                shutil.rmtree(folder)
 
     def _content(self) -> dict[str, Any]:
         folder = self.manifest.parent

@@ -112,7 +112,8 @@ def _warp_soft(masks: Tensor, matrices: Tensor) -> Tensor:
 def _grid(matrices: Tensor, shape: torch.Size) -> Tensor:
     """Sampling grid (B, S, S, 2) of new positions' old places, in -1 ... 1."""
     size = shape[-1]
-    linear = torch.linalg.inv(matrices[:, :, :2].double())
+    # `inv` would wait for the device to ask whether a matrix is singular; none is, for zoom and stretch are positive.
+    linear = torch.linalg.inv_ex(matrices[:, :, :2].double()).inverse
     offset = linear @ (torch.ones_like(matrices[:, :, 2:]).double() - 2 / size * matrices[:, :, 2:].double()) - 1
     return F.affine_grid(torch.cat([linear, offset], dim=2).float(), list(shape), align_corners=False)
 

@@ -19,7 +19,7 @@ from wssis.report_page.pictures import ShownImage, shown_images
 from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
 from wssis.report_page.results import ArmResult, Group, Result
 
-NOT_LOSSES = ("step", "lr", "images_per_second", "data_wait", "memory_mb", "seconds")
+NOT_LOSSES = ("step", "lr", "images_per_second", "data_wait", "memory_mb", "gpu_memory_mb", "seconds")
 CURVE_POINTS = 60
 QUALITY_ROWS = {
     "mean_iou": "mean IoU, all points",

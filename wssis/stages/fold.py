@@ -37,6 +37,7 @@ def run(
     state_root: Path,
     out: Path,
     workers: int = 0,
+    tensorboard: bool = False,
 ) -> None:
     """Train the teacher of one fold; writes model.safetensors, metrics.jsonl and manifest.json into `out`.
 
@@ -46,6 +47,7 @@ def run(
         image_dir: folder of the training images.
         state_root: where the resume state lives.
         workers: processes that make samples; 0: the training process itself.
+        tensorboard: write TensorBoard's event files beside metrics.jsonl; they are no outputs.
 
     Raises:
         InputError: the fold does not exist, the images are not as they should be, or a loss is not finite.
@@ -53,6 +55,9 @@ def run(
     inputs = {"full": Path(full), "images_table": Path(images_table)}
     with on_main(StageRun("fold", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = without_fold(read_coco(full), settings.folds, settings.fold, settings.seed)
-        summary = train_segmentor("fold", settings, coco, inputs, image_dir, state_root, out, workers=workers)
+        summary = train_segmentor(
+            "fold", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
+        )
         stage.counts.update(images=len(coco["images"]), objects=len(coco["annotations"]), **summary.counts())
+        stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

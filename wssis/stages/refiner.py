@@ -17,7 +17,9 @@ from wssis.formats.manifest import StageRun, digest_of
 from wssis.provenance import code_digest
 
 
-def run(settings: RefinerSettings, crops: Path, state_root: Path, out: Path, workers: int = 0) -> None:
+def run(
+    settings: RefinerSettings, crops: Path, state_root: Path, out: Path, workers: int = 0, tensorboard: bool = False
+) -> None:
     """Train the refiner; writes model.safetensors, metrics.jsonl and manifest.json into `out`.
 
     With `settings.checkpoint` nothing is trained: the model is that checkpoint, metrics.jsonl is empty, and the
@@ -27,6 +29,7 @@ def run(settings: RefinerSettings, crops: Path, state_root: Path, out: Path, wor
         crops: crops/full.zarr.
         state_root: where the resume state lives.
         workers: processes that read crops; 0: the training process itself.
+        tensorboard: write TensorBoard's event files beside metrics.jsonl; they are no outputs.
 
     Raises:
         InputError: the store has no pairs, the settings or the checkpoint do not fit it, or a loss is not finite.
@@ -42,7 +45,9 @@ def run(settings: RefinerSettings, crops: Path, state_root: Path, out: Path, wor
             _import(Path(settings.checkpoint), store, out)
             stage.counts.update(imported=digest_of(Path(settings.checkpoint)), training_images="unknown")
         else:
-            stage.counts.update(_train(settings, store, inputs, Path(state_root), out, workers).counts())
+            summary = _train(settings, store, inputs, Path(state_root), out, workers, tensorboard)
+            stage.counts.update(summary.counts())
+            stage.discard(summary.state)
         stage.counts.update(pairs=len(store), objects=len(set(store.table.point_id.tolist())))
         stage.output(out / MODEL, out / METRICS)
 
@@ -59,13 +64,16 @@ def _check(store: CropStore, settings: RefinerSettings) -> None:
 
 
 def _train(
-    settings: RefinerSettings, store: CropStore, inputs: dict[str, Path], state_root: Path, out: Path, workers: int
-) -> TrainSummary:
+    settings: RefinerSettings, store: CropStore, inputs: dict[str, Path], state_root: Path, out: Path, workers: int,
+    tensorboard: bool,
+) -> TrainSummary:  # fmt: skip
     state = state_folder(state_root, "refiner", settings, inputs, code_digest("refiner"))
     metadata = refiner_metadata(settings.network, store.layout.categories, store.layout.size)
     task = RefinerTask(store, settings)
-    seed = settings.seed
-    return train(task, settings.schedule, settings.optimizer, seed, out, state, metadata, workers=workers)
+    return train(
+        task, settings.schedule, settings.optimizer, settings.seed, out, state, metadata,
+        workers=workers, tensorboard=tensorboard,
+    )  # fmt: skip
 
 
 def _import(checkpoint: Path, store: CropStore, out: Path) -> None:

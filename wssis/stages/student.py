@@ -17,6 +17,7 @@ def run(
     state_root: Path,
     out: Path,
     workers: int = 0,
+    tensorboard: bool = False,
 ) -> None:
     """Train a student; writes model.safetensors, metrics.jsonl and manifest.json into `out`.
 
@@ -26,6 +27,7 @@ def run(
         image_dir: folder of the training images.
         state_root: where the resume state lives.
         workers: processes that make samples; 0: the training process itself.
+        tensorboard: write TensorBoard's event files beside metrics.jsonl; they are no outputs.
 
     Raises:
         InputError: the training set or an image is not as it should be, or a loss is not finite.
@@ -33,9 +35,12 @@ def run(
     inputs = {"training_set": Path(training_set), "images_table": Path(images_table)}
     with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = read_coco(training_set)
-        summary = train_segmentor("student", settings, coco, inputs, image_dir, state_root, out, workers=workers)
+        summary = train_segmentor(
+            "student", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
+        )
         without = sum(not one.get("segmentation") for one in coco["annotations"])
         stage.counts.update(
             images=len(coco["images"]), objects=len(coco["annotations"]), unmasked=without, **summary.counts()
         )
+        stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

@@ -24,6 +24,7 @@ def run(
     state_root: Path,
     out: Path,
     workers: int = 0,
+    tensorboard: bool = False,
 ) -> None:
     """Train the teacher; writes model, snapshots, metrics.jsonl and manifest.json into `out`.
 
@@ -37,6 +38,7 @@ def run(
         image_dir: folder of the training images.
         state_root: where the resume state lives.
         workers: processes that make samples; 0: the training process itself.
+        tensorboard: write TensorBoard's event files beside metrics.jsonl; they are no outputs.
 
     Raises:
         InputError: the annotations, an image or the checkpoint is not as it should be, or a loss is not finite.
@@ -54,9 +56,10 @@ def run(
         else:
             snapshots = {step: names[place] for place, step in enumerate(settings.snapshots)}
             summary = train_segmentor(
-                "teacher", settings, coco, inputs, image_dir, state_root, out, snapshots, workers
+                "teacher", settings, coco, inputs, image_dir, state_root, out, snapshots, workers, tensorboard
             )
             stage.counts.update(summary.counts())
+            stage.discard(summary.state)
         stage.counts.update(images=len(coco["images"]), objects=len(coco["annotations"]))
         stage.output(*(out / name for name in (MODEL, *names, METRICS)))
 

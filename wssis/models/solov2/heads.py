@@ -4,6 +4,7 @@ B batch, C classes, K kernel channels, S grid cells per side, h x w size of a fe
 """
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +17,21 @@ CATEGORY_PRIOR = 0.01
 
 def coordinates(height: int, width: int, like: Tensor) -> Tensor:
     """Coordinate channels x, y in [-1, 1]: (1, 2, height, width), of the device and type of `like`."""
-    x = torch.linspace(-1, 1, width, device=like.device, dtype=like.dtype)
-    y = torch.linspace(-1, 1, height, device=like.device, dtype=like.dtype)
+    # torch.compile would make a graph of its own for each number of steps that it finds in linspace.
+    axis = evenly if torch.compiler.is_compiling() else partial(torch.linspace, -1, 1)
+    x = axis(width, device=like.device, dtype=like.dtype)
+    y = axis(height, device=like.device, dtype=like.dtype)
     return torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
+
+
+def evenly(steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`torch.linspace(-1, 1, steps)` for `steps` above 1, in operations that take a symbolic size: (steps,).
+
+    As there, both halves are counted from their own end, with a float32 step and one rounding.
+    """
+    index = torch.arange(steps, device=device, dtype=torch.float64)
+    step = torch.full((), 2 / (steps - 1), device=device, dtype=torch.float32).double()
+    return torch.where(index < steps // 2, index * step - 1, 1 - (steps - 1 - index) * step).float().to(dtype)
 
 
 def with_coordinates(feature: Tensor) -> Tensor:

@@ -33,12 +33,6 @@ class Instances:
         ignore = None if self.ignore is None else self.ignore.to(device, non_blocking=non_blocking)
         return replace(self, **moved, ignore=ignore)
 
-    def pin_memory(self) -> "Instances":
-        """The same objects in pinned memory, for a loader with `pin_memory`."""
-        fields = ("masks", "labels", "boxes", "points", "has_mask", "weights")
-        pinned = {name: getattr(self, name).pin_memory() for name in fields}
-        return replace(self, **pinned, ignore=None if self.ignore is None else self.ignore.pin_memory())
-
 
 def from_masks(masks: Tensor, labels: Tensor, ignore: Tensor | None = None) -> Instances:
     """Objects that all have a mask; boxes and points (centres of mass) come from the masks.

@@ -18,15 +18,32 @@ FOCAL_GAMMA = 2.0
 def solov2_loss(
     outputs: DenseOutputs, instances: list[Instances], settings: SOLOv2Settings, padded: tuple[int, int]
 ) -> dict[str, Tensor]:
+    """`target_loss` of the objects themselves; `padded` is the (height, width) of the network's input."""
+    return target_loss(outputs, build_targets(instances, settings, outputs.category[0].shape[1], padded))
+
+
+def target_loss(outputs: DenseOutputs, targets: Targets) -> dict[str, Tensor]:
     """Losses of a batch: {"dice": 3 x mean Dice loss over positive pairs, "focal": focal loss / (positives + 1)}.
 
-    `padded` is the (height, width) of the network's input. Finite, with gradients, also where there is no object.
+    Finite, with gradients, also where there is no object.
     """
     outputs = outputs.float()
     # Under autocast the product of kernels and mask features would fall back to bfloat16.
     with torch.autocast(outputs.mask_features.device.type, enabled=False):
-        targets = build_targets(instances, settings, outputs.category[0].shape[1], padded)
         return {"dice": DICE_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
+
+
+def loss_counts(targets: Targets) -> Tensor:
+    """What the two losses are means over: positive pairs and positive cells, float64 (2,), on the CPU.
+
+    Counts of several batches add up to those of one large batch.
+    """
+    return torch.tensor([sum(targets.pairs), targets.positives], dtype=torch.float64)
+
+
+def loss_divisors(counts: Tensor) -> Tensor:
+    """What the two losses are divided by in a batch with these `loss_counts`, float64 (2,)."""
+    return torch.stack([counts[0].clamp(min=1), counts[1] + 1])
 
 
 def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
@@ -36,9 +53,8 @@ def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
     """
     kernels = torch.cat([kernel.flatten(2) for kernel in outputs.kernel], 2).transpose(1, 2)
     chosen = kernels[targets.image, targets.cell]
-    counts = torch.bincount(targets.image, minlength=len(kernels)).tolist()
     features = outputs.mask_features.flatten(2)
-    logits = [kernel @ feature for kernel, feature in zip(chosen.split(counts), features, strict=True)]
+    logits = [kernel @ feature for kernel, feature in zip(chosen.split(targets.pairs), features, strict=True)]
     predicted = torch.cat(logits).sigmoid()
     truth = targets.masks.flatten(1)[targets.instance].to(predicted.dtype)
     if targets.valid is not None:
@@ -58,10 +74,9 @@ def category_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
     """Sum of the sigmoid focal loss over the cells that are not ignored and all classes / (positive cells + 1)."""
     logits = torch.cat([category.flatten(2) for category in outputs.category], 2)
     classes = logits.shape[1]
-    positive = targets.category < classes
     truth = F.one_hot(targets.category, classes + 1)[..., :classes].transpose(1, 2).to(logits.dtype)
     focal = focal_loss(logits, truth) * ~targets.ignored[:, None]
-    return focal.sum() / (positive.sum() + 1)
+    return focal.sum() / (targets.positives + 1)
 
 
 def focal_loss(logits: Tensor, truth: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ B images, N objects in all, L levels, T cells of all levels together, P positive
 Cells divide the padded image; a cell's index runs over the levels, finest first, and row by row within a level.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,8 @@ class Targets:
     category: int64 (B, T), class index, or the number of classes for background; ignored: bool (B, T), cells without
     any loss; image, cell, instance: int64 (P,), image and cell of each positive pair and the row of `masks` it is to
     produce, sorted by image, then object, then level; masks: uint8 (N, h, w) at stride 4; weights: float32 (N,);
-    valid: float32 (B, h, w), 0 in crowd regions, or None where no image has any.
+    valid: float32 (B, h, w), 0 in crowd regions, or None where no image has any; pairs: positive pairs of each image;
+    positives: cells of a class in the batch. The last two are plain numbers, so that no loss has to ask the device.
     """
 
     category: Tensor
@@ -37,6 +39,19 @@ class Targets:
     masks: Tensor
     weights: Tensor
     valid: Tensor | None
+    pairs: list[int]
+    positives: int
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Targets":
+        """The same targets on another device."""
+        return self._moved(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Targets":
+        """The same targets in pinned memory, from which copies do not block."""
+        return self._moved(Tensor.pin_memory)
+
+    def _moved(self, move: Callable[[Tensor], Tensor]) -> "Targets":
+        return replace(self, **{name: move(value) for name, value in vars(self).items() if isinstance(value, Tensor)})
 
 
 @dataclass(frozen=True)
@@ -56,29 +71,34 @@ class _Objects:
 def build_targets(
     instances: list[Instances], settings: SOLOv2Settings, num_classes: int, padded: tuple[int, int]
 ) -> Targets:
-    """Targets of a batch whose images are padded to `padded` (height, width), multiples of 32."""
+    """Targets of a batch whose images are padded to `padded` (height, width), multiples of 32.
+
+    On a GPU the host waits for the device twice: for the number of positive pairs, and for those of each image.
+    """
     objects = _gather(instances, padded)
-    grids = objects.labels.new_tensor(settings.grids)
+    grids = _on(objects.labels, settings.grids)
     starts = grids.square().cumsum(0) - grids.square()
-    cells = int(sum(grid * grid for grid in settings.grids))
+    cells = sum(grid * grid for grid in settings.grids)
     centres, present = mass_centres(objects.masks)
     small = _quarter([one.masks for one in instances], padded)
     on_level = _levels_of(objects.boxes, settings.scale_ranges) & (present & objects.has_mask)[:, None]
-    instance, cell = _centre_cells(centres, objects.boxes, on_level, grids, starts, settings.sigma, padded)
+    candidates = _centre_cells(centres, objects.boxes, on_level, grids, starts, settings.sigma, padded)
     if settings.positives == "mask":
-        instance, cell = _covered_cells(small, centres, on_level, settings.grids, padded, (instance, cell))
-    image = objects.image[instance]
+        candidates = _covered_cells(small, centres, on_level, settings.grids, padded, candidates)
     ignored = _unmasked_cells(objects, grids, starts, cells, len(instances), padded)
-    kept = ~ignored[image, cell]
-    image, cell, instance = image[kept], cell[kept], instance[kept]
+    instance, cell = _pairs(*candidates, ignored, objects.image)
+    image = objects.image[instance]
     owner = torch.full((len(instances) * cells,), -1, device=cell.device)
     owner = owner.scatter_reduce_(0, image * cells + cell, instance, "amax").view(len(instances), cells)
-    labels = torch.cat([objects.labels, objects.labels.new_tensor([num_classes])])
+    counts = owner.new_zeros(len(instances)).index_add_(0, image, torch.ones_like(image))
+    *pairs, positives = torch.cat([counts, (owner >= 0).sum()[None]]).tolist()
     crowd = _crowd(instances, padded)
     if crowd is not None:
         ignored |= _cells_inside(crowd, settings.grids) & (owner < 0)
     valid = None if crowd is None else 1 - quarter_masks(crowd).float()
-    return Targets(labels[owner], ignored, image, cell, instance, small, objects.weights, valid)
+    # Cells without an owner (-1) find the last label, that of the background.
+    category = F.pad(objects.labels, (0, 1), value=num_classes)[owner]
+    return Targets(category, ignored, image, cell, instance, small, objects.weights, valid, pairs, positives)
 
 
 def quarter_masks(masks: Tensor) -> Tensor:
@@ -118,13 +138,17 @@ def grid_cell(coordinate: Tensor, size: int, grids: Tensor) -> Tensor:
 
 def _gather(instances: list[Instances], padded: tuple[int, int]) -> _Objects:
     masks = torch.cat([_pad(one.masks, padded) for one in instances])
-    counts = torch.tensor([len(one) for one in instances], device=masks.device)
-    image = torch.arange(len(instances), device=masks.device).repeat_interleave(counts, output_size=len(masks))
+    image = _on(masks, [number for number, one in enumerate(instances) for _ in range(len(one))])
     joined = {
         name: torch.cat([getattr(one, name) for one in instances])
         for name in ("labels", "boxes", "points", "has_mask", "weights")
     }
     return _Objects(masks=masks, image=image, **joined)
+
+
+def _on(like: Tensor, numbers: Sequence[int | Sequence[float]], dtype: torch.dtype = torch.int64) -> Tensor:
+    """Plain numbers as a tensor on the device of `like`, copied without waiting for that device."""
+    return torch.tensor(numbers, dtype=dtype).to(like.device, non_blocking=True)
 
 
 def _pad(masks: Tensor, padded: tuple[int, int]) -> Tensor:
@@ -145,7 +169,7 @@ def _quarter(masks: list[Tensor], padded: tuple[int, int]) -> Tensor:
 def _levels_of(boxes: Tensor, scale_ranges: tuple[tuple[float, float], ...]) -> Tensor:
     """Boxes xyxy (N, 4) -> bool (N, L): sqrt(w h) lies in the level's range, both ends included."""
     size = torch.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))[:, None]
-    ranges = size.new_tensor(scale_ranges)
+    ranges = _on(size, scale_ranges, size.dtype)
     return (size >= ranges[:, 0]) & (size <= ranges[:, 1])
 
 
@@ -160,7 +184,8 @@ def _centre_cells(
 ) -> tuple[Tensor, Tensor]:
     """Cells within sigma x half box of the centre of mass, at most one away.
 
-    Returns instance and cell index of each pair, int64 (P,).
+    Returns 9 candidates per level, int64 (N, L x 9), and which of them are meant, bool (N, L x 9); the others may lie
+    outside the grid.
     """
     spans = []
     for axis, size in ((1, padded[0]), (0, padded[1])):
@@ -175,7 +200,7 @@ def _centre_cells(
     row_in, column_in = (index <= last[..., None] for index, (_, last) in zip((rows, columns), spans, strict=True))
     inside = row_in[..., :, None] & column_in[..., None, :] & on_level[..., None, None]
     cell = (starts[:, None] + rows * grids[:, None])[..., :, None] + columns[..., None, :]
-    return inside.nonzero()[:, 0], cell[inside]
+    return cell.flatten(1), inside.flatten(1)
 
 
 def _covered_cells(
@@ -188,28 +213,37 @@ def _covered_cells(
 ) -> tuple[Tensor, Tensor]:
     """Cells at least half covered by the mask, the 16 nearest to its centre of mass; centre cells where there are none.
 
-    `centre` and the returned pairs: instance and cell index, int64 (P,).
+    `centre` and the result: candidates, int64 (N, K), and which of them are meant, bool (N, K); the result is sorted
+    by cell, those that are not meant last.
     """
-    instances, cells, covered = [], [], torch.zeros_like(on_level)
+    candidates, chosen, bare = [], [], []
     start = 0
     for level, grid in enumerate(grids):
         coverage = F.adaptive_avg_pool2d(small[:, None].float(), grid).flatten(1)
         place = (torch.arange(grid, device=small.device) + 0.5) / grid
         across, down = place * padded[1] - centres[:, :1], place * padded[0] - centres[:, 1:]
         away = across[:, None, :].square() + down[:, :, None].square()
-        chosen = (coverage >= COVERED) & on_level[:, level, None]
-        order = away.flatten(1).masked_fill(~chosen, torch.inf).sort(dim=1, stable=True).indices[:, :MOST_COVERED_CELLS]
-        row, rank = chosen.gather(1, order).nonzero(as_tuple=True)
-        instances.append(row)
-        cells.append(start + order[row, rank])
-        covered[:, level] = chosen.any(1)
+        covered = (coverage >= COVERED) & on_level[:, level, None]
+        order = away.flatten(1).masked_fill(~covered, torch.inf).sort(dim=1, stable=True).indices
+        order = order[:, :MOST_COVERED_CELLS]
+        candidates.append(start + order)
+        chosen.append(covered.gather(1, order))
+        bare.append(~covered.any(1))
         start += grid * grid
-    ends = torch.tensor(grids, device=small.device).square().cumsum(0)
-    bare = ~covered[centre[0], torch.bucketize(centre[1], ends, right=True)]
-    instance = torch.cat([*instances, centre[0][bare]])
-    cell = torch.cat([*cells, centre[1][bare]])
-    order = (instance * int(ends[-1]) + cell).argsort(stable=True)
-    return instance[order], cell[order]
+    around = centre[1] & torch.stack(bare, 1).repeat_interleave(centre[1].shape[1] // len(grids), dim=1)
+    cell, meant = torch.cat([*candidates, centre[0]], 1), torch.cat([*chosen, around], 1)
+    cell, order = cell.masked_fill(~meant, start).sort(dim=1, stable=True)
+    return cell, meant.gather(1, order)
+
+
+def _pairs(cell: Tensor, meant: Tensor, ignored: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Instance and cell of each positive pair, int64 (P,), in the order of the objects' candidates (N, K).
+
+    ignored: bool (B, T), cells without any loss; image: int64 (N,).
+    """
+    silent = ignored[image[:, None], cell.clamp(0, ignored.shape[1] - 1)]
+    instance, place = (meant & ~silent).nonzero(as_tuple=True)
+    return instance, cell[instance, place]
 
 
 def _unmasked_cells(
@@ -217,15 +251,14 @@ def _unmasked_cells(
 ) -> Tensor:
     """bool (B, T): the cell of each unmasked object's point and the 8 around it, on every level."""
     flags = torch.zeros(images, cells + 1, dtype=torch.bool, device=grids.device)
-    points, image = objects.points[~objects.has_mask], objects.image[~objects.has_mask]
     steps = torch.arange(-1, 2, device=grids.device)
-    row = grid_cell(points[:, 1], padded[0], grids)[..., None] + steps
-    column = grid_cell(points[:, 0], padded[1], grids)[..., None] + steps
+    row = grid_cell(objects.points[:, 1], padded[0], grids)[..., None] + steps
+    column = grid_cell(objects.points[:, 0], padded[1], grids)[..., None] + steps
     row_in, column_in = ((index >= 0) & (index < grids[:, None]) for index in (row, column))
     cell = (starts[:, None] + row * grids[:, None])[..., :, None] + column[..., None, :]
-    # Neighbours beyond the grid are sent to one cell too many, which is dropped.
-    cell = torch.where(row_in[..., :, None] & column_in[..., None, :], cell, cells).flatten(1)
-    flags[image[:, None], cell] = True
+    # Neighbours beyond the grid, and all of an object with a mask, are sent to one cell too many, which is dropped.
+    meant = row_in[..., :, None] & column_in[..., None, :] & ~objects.has_mask[:, None, None, None]
+    flags[objects.image[:, None], torch.where(meant, cell, cells).flatten(1)] = True
     return flags[:, :cells]
 
 
