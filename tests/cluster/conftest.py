@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dag_runs import Clone
 from one_machine import Cluster, missing
-from toy_study import TEACHER, artifacts, toy_clone
+from toy_study import TEACHER, Run, artifacts, set_steps, toy_clone
 
 
 @pytest.fixture(scope="session")
@@ -44,15 +45,47 @@ def own_cluster(slurm: None, tmp_path: Path) -> Iterator[Callable[..., Cluster]]
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, Any]]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The toy study, ready for its teacher."""
+    return toy_clone(tmp_path_factory.mktemp("template") / "clone")
+
+
+@pytest.fixture
+def make_clone(template: Clone, tmp_path: Path) -> Callable[[int], Clone]:
+    """Makes the test's clone of the toy study, with a teacher of so many steps."""
+
+    def make(steps: int) -> Clone:
+        clone = template.copy(tmp_path / "clone")
+        set_steps(clone, steps)
+        return clone
+
+    return make
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Run]]:
+    """Starts Snakemake in the background; what is left of it at the end of the test is killed."""
+    runs: list[Run] = []
+
+    def begin(*arguments: Any, **options: Any) -> Run:
+        runs.append(Run(*arguments, **options))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.kill()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, Any]]:
     """The toy teacher's artifacts after so many steps that nothing disturbed, each length trained once."""
     known: dict[int, dict[str, Any]] = {}
 
     def train(steps: int) -> dict[str, Any]:
         if steps not in known:
-            clone = toy_clone(tmp_path_factory.mktemp("undisturbed") / "clone", steps)
-            done = clone.snakemake("--cores", "1", f"{TEACHER}/manifest.json")
-            assert done.returncode == 0, done.stderr
+            clone = template.copy(tmp_path_factory.mktemp("undisturbed") / "clone")
+            set_steps(clone, steps)
+            Run(clone, "--cores", "1", f"{TEACHER}/manifest.json").finish()
             known[steps] = artifacts(clone)
         return known[steps]
 

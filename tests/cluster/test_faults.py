@@ -9,19 +9,21 @@ from typing import Any
 import pytest
 from dag_runs import Clone
 from one_machine import Cluster
-from toy_study import ON_CLUSTER, TEACHER, Run, artifacts, resumed_from, set_resources, teacher_steps, toy_clone
+from toy_study import ON_CLUSTER, TEACHER, Run, artifacts, resumed_from, set_resources, teacher_steps
 
 pytestmark = pytest.mark.slow
 Undisturbed = Callable[[int], dict[str, Any]]
+Clones = Callable[[int], Clone]
+Starts = Callable[..., Run]
 MANIFEST = f"{TEACHER}/manifest.json"
 SAVED_EVERY = 15
 """Steps between two saves of the toy (1 s), and some for the machine's other business."""
 
 
-def _started(clone: Clone, cluster: Cluster, until: int) -> Run:
-    """A run on the cluster whose teacher has come to step `until`."""
-    run = Run(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin)
-    cluster.wait_for(lambda: _alive(run) and teacher_steps(clone) >= until, 120, f"step {until} of the teacher")
+def _started(start: Starts, clone: Clone, cluster: Cluster) -> Run:
+    """A run on the cluster whose teacher has come to step 40."""
+    run = start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin)
+    cluster.wait_for(lambda: _alive(run) and teacher_steps(clone) >= 40, 300, "step 40 of the teacher")
     return run
 
 
@@ -30,9 +32,9 @@ def _alive(run: Run) -> bool:
     return True
 
 
-def test_cancelled_job(cluster: Cluster, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    clone = toy_clone(tmp_path / "clone", 100)
-    run = _started(clone, cluster, until=40)
+def test_cancelled_job(cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts) -> None:
+    clone = make_clone(100)
+    run = _started(start, clone, cluster)
     reached = teacher_steps(clone)
     cluster.ask("scancel", cluster.jobs_of("train_teacher")[-1]["JobId"])
     assert "train_teacher" in run.finish()
@@ -41,11 +43,13 @@ def test_cancelled_job(cluster: Cluster, undisturbed: Undisturbed, tmp_path: Pat
     assert artifacts(clone) == undisturbed(100)
 
 
-def test_told_to_save_before_the_time_is_over(cluster: Cluster, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    clone = toy_clone(tmp_path / "clone", 900)
+def test_told_to_save_before_the_time_is_over(
+    cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts
+) -> None:
+    clone = make_clone(900)
     set_resources(clone, "train_teacher", "runtime: 2880", "runtime: 2")
     set_resources(clone, "train_teacher", "TERM@120", "TERM@30")
-    Run(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(400)
+    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(400)
     first, second = cluster.jobs_of("train_teacher")[-2:]
     assert (first["JobState"], second["JobState"]) == ("FAILED", "COMPLETED"), "stopped by itself, not by SLURM"
     assert first["TimeLimit"] == second["TimeLimit"] == "00:02:00", "the time does not grow"
@@ -54,12 +58,12 @@ def test_told_to_save_before_the_time_is_over(cluster: Cluster, undisturbed: Und
 
 
 def test_time_limit_with_two_seconds_to_save(
-    own_cluster: Callable[..., Cluster], undisturbed: Undisturbed, tmp_path: Path
+    own_cluster: Callable[..., Cluster], undisturbed: Undisturbed, make_clone: Clones, start: Starts
 ) -> None:
     cluster = own_cluster(kill_wait=2)
-    clone = toy_clone(tmp_path / "clone", 900)
+    clone = make_clone(900)
     set_resources(clone, "train_teacher", "runtime: 2880, slurm_extra: \"'--signal=TERM@120'\"", "runtime: 1")
-    Run(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(400)
+    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(400)
     first, second = cluster.jobs_of("train_teacher")[:2]
     assert first["JobState"] in ("TIMEOUT", "FAILED") and first["TimeLimit"] == "00:01:00"
     assert int(second["MinMemoryNode"][:-1]) == 2 * int(first["MinMemoryNode"][:-1]), "memory grows"
@@ -67,9 +71,9 @@ def test_time_limit_with_two_seconds_to_save(
     assert artifacts(clone) == undisturbed(900)
 
 
-def test_killed_training(cluster: Cluster, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    clone = toy_clone(tmp_path / "clone", 100)
-    run = _started(clone, cluster, until=40)
+def test_killed_training(cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts) -> None:
+    clone = make_clone(100)
+    run = _started(start, clone, cluster)
     reached = teacher_steps(clone)
     os.kill(_training(clone), signal.SIGKILL)
     output = run.finish()
@@ -93,27 +97,28 @@ def _training(clone: Clone) -> int:
     raise AssertionError("no training runs")
 
 
-def test_killed_snakemake(cluster: Cluster, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    clone = toy_clone(tmp_path / "clone", 100)
-    run = _started(clone, cluster, until=40)
+def test_killed_snakemake(cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts) -> None:
+    clone = make_clone(100)
+    run = _started(start, clone, cluster)
     reached = teacher_steps(clone)
-    os.killpg(run.process.pid, signal.SIGKILL)
-    run.process.wait()
-    refused = Run(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin)
-    assert refused.process.wait(60) != 0
+    run.kill()
+    refused = start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin)
+    assert refused.process.wait(120) != 0
     assert "LockException" in refused.output and "--unlock" in refused.output
     cluster.ask("scancel", cluster.jobs_of("train_teacher")[-1]["JobId"])
     cluster.wait_for(lambda: not cluster.ask("squeue", "-h").strip(), 60, "an empty queue")
-    Run(clone, "--unlock").finish(60)
-    Run(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish()
+    start(clone, "--unlock").finish(120)
+    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish()
     assert resumed_from(clone) >= reached - SAVED_EVERY
     assert artifacts(clone) == undisturbed(100)
 
 
-def test_vanished_node(own_cluster: Callable[..., Cluster], undisturbed: Undisturbed, tmp_path: Path) -> None:
+def test_vanished_node(
+    own_cluster: Callable[..., Cluster], undisturbed: Undisturbed, make_clone: Clones, start: Starts
+) -> None:
     cluster = own_cluster(slurmd_timeout=6)
-    clone = toy_clone(tmp_path / "clone", 100)
-    run = _started(clone, cluster, until=40)
+    clone = make_clone(100)
+    run = _started(start, clone, cluster)
     reached = teacher_steps(clone)
     cluster.vanish()
     cluster.wait_for(lambda: "down" in cluster.ask("sinfo", "-h", "-o", "%T"), 60, "the node to be missed")
@@ -123,23 +128,23 @@ def test_vanished_node(own_cluster: Callable[..., Cluster], undisturbed: Undistu
     assert artifacts(clone) == undisturbed(100)
 
 
-def test_same_study_twice_at_once(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    clone = toy_clone(tmp_path / "clone", 100)
-    run = Run(clone, "--cores", "1", MANIFEST)
-    Cluster.wait_for(lambda: _alive(run) and teacher_steps(clone) >= 5, 60, "the teacher")
-    second = Run(clone, "--cores", "1", MANIFEST)
-    assert second.process.wait(60) != 0
+def test_same_study_twice_at_once(undisturbed: Undisturbed, make_clone: Clones, start: Starts) -> None:
+    clone = make_clone(100)
+    run = start(clone, "--cores", "1", MANIFEST)
+    Cluster.wait_for(lambda: _alive(run) and teacher_steps(clone) >= 5, 120, "the teacher")
+    second = start(clone, "--cores", "1", MANIFEST)
+    assert second.process.wait(120) != 0
     assert "LockException" in second.output and "Directory cannot be locked" in second.output
     run.finish()
     assert resumed_from(clone) == 0
     assert artifacts(clone) == undisturbed(100)
 
 
-def test_two_studies_side_by_side(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    clone = toy_clone(tmp_path / "clone", 100)
-    first = Run(clone, "--cores", "1", MANIFEST)
-    Cluster.wait_for(lambda: _alive(first) and teacher_steps(clone) >= 5, 60, "the teacher")
-    Run(clone, "--cores", "1", "--config", "study=other", "--", MANIFEST.replace("/fake/", "/other/")).finish()
+def test_two_studies_side_by_side(undisturbed: Undisturbed, make_clone: Clones, start: Starts) -> None:
+    clone = make_clone(100)
+    first = start(clone, "--cores", "1", MANIFEST)
+    Cluster.wait_for(lambda: _alive(first) and teacher_steps(clone) >= 5, 120, "the teacher")
+    start(clone, "--cores", "1", "--config", "study=other", "--", MANIFEST.replace("/fake/", "/other/")).finish()
     first.finish()
     assert artifacts(clone) == undisturbed(100)
     for name in ("model.safetensors", "snapshot1.safetensors"):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,8 @@ ON_CLUSTER = (
 )  # fmt: skip
 
 
-def toy_clone(folder: Path, steps: int = 60) -> Clone:
-    """The fake study with a toy teacher of so many steps of .1 s, and no more than two processes at once."""
+def toy_clone(folder: Path) -> Clone:
+    """The fake study with a toy teacher, its data prepared and split: only the teacher is left to disturb."""
     clone = Clone.create(folder)
     (folder / "slurm").symlink_to("profiles/slurm")
     clone.edit(
@@ -34,10 +35,16 @@ def toy_clone(folder: Path, steps: int = 60) -> Clone:
         "command, words =",
     )
     clone.edit("profiles/slurm/config.yaml", "workers: 6", "workers: 0")
+    done = clone.snakemake("--cores", "1", f"{TEACHER.parent}/full.json", "results/fake/cars/images.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return clone
+
+
+def set_steps(clone: Clone, steps: int) -> None:
+    """Make the toy teacher's training so many steps of .1 s long."""
     schedule = {"iterations": steps, "warmup": 3, "decay": "cosine", "steps": []}
     optimizer = {"name": "adamw", "lr": 0.05, "batch": 4, "ema": 0.9}
     clone.study["teacher"] = {"schedule": schedule, "optimizer": optimizer, "snapshots": [steps // 2, steps]}
-    return clone
 
 
 def set_resources(clone: Clone, rule: str, old: str, new: str) -> None:
@@ -69,12 +76,18 @@ class Run:
                 start_new_session=True,
             )  # fmt: skip
 
+    def kill(self) -> None:
+        """SIGKILL to it and everything it started on this machine."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
     @property
     def output(self) -> str:
         """What it printed so far."""
         return self._log.read_text()
 
-    def finish(self, seconds: float = 240) -> str:
+    def finish(self, seconds: float = 400) -> str:
         """Wait for a good end; what it printed."""
         status = self.process.wait(seconds)
         assert status == 0, self.output[-6000:]

@@ -3,7 +3,6 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -12,29 +11,33 @@ from toy_task import ToyTask
 
 from wssis.cli import main
 from wssis.engine import metrics, segmentor_task, trainer
+from wssis.formats import manifest
 from wssis.stages import teacher
 
-STEP_SECONDS = 0.1
-SAVE_SECONDS = 1.0
 COCO = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "number"}]}
 
 
 class SlowTask(ToyTask):
     """The toy, with time to be disturbed in."""
 
+    def __init__(self, step_seconds: float) -> None:
+        super().__init__()
+        self._step_seconds = step_seconds
+
     def losses(self, model: nn.Module, batch: tuple[Tensor, list[int]]) -> dict[str, Tensor]:
-        time.sleep(STEP_SECONDS)
+        time.sleep(self._step_seconds)
         return super().losses(model, batch)
 
 
-def slow_task(*arguments: Any) -> SlowTask:
-    """In place of the segmentor's task, whatever its settings and images."""
-    return SlowTask()
+def prepare(step_seconds: float) -> None:
+    """Put the toy in place of the segmentor, whatever its settings and images; save every 10 steps or so."""
+    segmentor_task.SegmentorTask = lambda *arguments: SlowTask(step_seconds)
+    teacher.read_coco = lambda path: COCO
+    manifest.manifest_of = lambda path: None  # what stands in for the other stages writes no manifests
+    metrics.EVERY = 5
+    trainer.SAVE_EVERY = 10 * step_seconds
 
 
 if __name__ == "__main__":
-    segmentor_task.SegmentorTask = slow_task
-    teacher.read_coco = lambda path: COCO
-    metrics.EVERY = 5
-    trainer.SAVE_EVERY = SAVE_SECONDS
+    prepare(step_seconds=0.1)
     main(sys.argv[1:])
