@@ -145,7 +145,9 @@ def test_profiles_share_no_key() -> None:
     assert not set(default) & set(slurm)
     rules = set(_rules())
     assert set(default["set-threads"]) <= rules
-    assert set(default["set-resources"]) <= rules
+    assert set(default["set-resources"]) == rules
+    assert set(slurm["groups"]) <= rules
+    assert all({"mem_mb", "runtime"} <= set(asked) for asked in default["set-resources"].values())
 
 
 def test_slurm_profile_is_found_from_a_clone() -> None:

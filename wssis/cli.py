@@ -4,6 +4,7 @@ Heavy imports stay inside the commands, so that `wssis --help` is instant. Setti
 settings model; what is left out has its default. Bad input ends with one message and exit status 2.
 """
 
+import errno
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 SomeSection = TypeVar("SomeSection", bound=Section)
 
 Settings = Annotated[str, typer.Option("--settings", help="The stage's settings as JSON; missing keys: defaults.")]
@@ -372,9 +374,14 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; an InputError is printed without traceback and ends with status 2."""
+    """Run a command; an InputError, or a full disk, is printed without traceback and ends with status 2."""
     try:
         app(args=arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        print(f"error: {error}: free some space and give the same command again", file=sys.stderr)
         raise SystemExit(2) from None

@@ -3,6 +3,7 @@
 Its node claims more cores and memory than the machine has, so that jobs may ask for what profiles/ intend.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -59,6 +60,8 @@ PartitionName=gpu Nodes={host} Default=NO MaxTime=2-00:00:00 DefMemPerCPU=256 St
 
 def missing() -> str | None:
     """Why there can be no cluster here, or None; installs SLURM if that is allowed."""
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "needs snakemake-executor-plugin-slurm: pip install '.[slurm]'"
     if os.geteuid() != 0:
         return "a test cluster needs root"
     if all(shutil.which(name) for name in PROGRAMS):

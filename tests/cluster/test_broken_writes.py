@@ -159,7 +159,8 @@ def test_disk_full(
     out = small_disk(size)
     full = _run(*command(inputs, out))
     assert full.returncode != 0
-    assert "No space left on device" in full.stderr
+    last = full.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and "No space left on device" in last and "free some space" in last
     assert not list(out.glob("*manifest.json"))
     assert not any(out.rglob(".tmp-*")), "the disk is not left full of half a file"
     small_disk("64m")
