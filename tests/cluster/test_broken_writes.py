@@ -81,10 +81,14 @@ def _well(*words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def _manifests(out: Path) -> list[Path]:
+    return [path for path in out.glob("*manifest.json") if not path.name.startswith(".tmp-")]
+
+
 def _digests(out: Path) -> dict[str, str]:
     """What the manifests in a folder vouch for, found to be true; without the metrics, which have times in them."""
     found = {
-        name: digest for path in out.glob("*manifest.json") for name, digest in read_manifest(path)["outputs"].items()
+        name: digest for path in _manifests(out) for name, digest in read_manifest(path)["outputs"].items()
     }
     assert found and {name: digest_of(out / name) for name in found} == found
     return {name: digest for name, digest in found.items() if name != "metrics.jsonl"}
@@ -108,7 +112,7 @@ def test_killed_while_writing(inputs: Path, tmp_path: Path, command: Command, na
     killed = _run(*command(inputs, out), dying=(name, count))
     assert killed.returncode == -9, killed.stderr
     assert any(out.rglob(".tmp-*")), "killed in the middle of it"
-    assert not list(out.glob("*manifest.json")), "nothing vouches for half a run"
+    assert not _manifests(out), "nothing vouches for half a run"
     assert not (out / name).exists()
     _well(*command(inputs, out))
     assert not any(out.rglob(".tmp-*"))
@@ -161,7 +165,7 @@ def test_disk_full(
     assert full.returncode != 0
     last = full.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ") and "No space left on device" in last and "free some space" in last
-    assert not list(out.glob("*manifest.json"))
+    assert not _manifests(out)
     assert not any(out.rglob(".tmp-*")), "the disk is not left full of half a file"
     small_disk("64m")
     _well(*command(inputs, out))
