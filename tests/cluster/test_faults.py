@@ -46,29 +46,29 @@ def test_cancelled_job(cluster: Cluster, undisturbed: Undisturbed, make_clone: C
 def test_told_to_save_before_the_time_is_over(
     cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts
 ) -> None:
-    clone = make_clone(900)
-    set_resources(clone, "train_teacher", "runtime: 2880", "runtime: 2")
+    clone = make_clone(1600)
+    set_resources(clone, "train_teacher", "runtime: 2880", "runtime: 3")
     set_resources(clone, "train_teacher", "TERM@120", "TERM@30")
-    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(400)
+    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(900)
     first, second = cluster.jobs_of("train_teacher")[-2:]
     assert (first["JobState"], second["JobState"]) == ("FAILED", "COMPLETED"), "stopped by itself, not by SLURM"
-    assert first["TimeLimit"] == second["TimeLimit"] == "00:02:00", "the time does not grow"
+    assert first["TimeLimit"] == second["TimeLimit"] == "00:03:00", "the time does not grow"
     assert resumed_from(clone) > 100
-    assert artifacts(clone) == undisturbed(900)
+    assert artifacts(clone) == undisturbed(1600)
 
 
 def test_time_limit_with_two_seconds_to_save(
     own_cluster: Callable[..., Cluster], undisturbed: Undisturbed, make_clone: Clones, start: Starts
 ) -> None:
     cluster = own_cluster(kill_wait=2)
-    clone = make_clone(900)
-    set_resources(clone, "train_teacher", "runtime: 2880, slurm_extra: \"'--signal=TERM@120'\"", "runtime: 1")
-    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(400)
+    clone = make_clone(1600)
+    set_resources(clone, "train_teacher", "runtime: 2880, slurm_extra: \"'--signal=TERM@120'\"", "runtime: 2")
+    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(900)
     first, second = cluster.jobs_of("train_teacher")[:2]
-    assert first["JobState"] in ("TIMEOUT", "FAILED") and first["TimeLimit"] == "00:01:00"
+    assert first["JobState"] in ("TIMEOUT", "FAILED") and first["TimeLimit"] == "00:02:00"
     assert int(second["MinMemoryNode"][:-1]) == 2 * int(first["MinMemoryNode"][:-1]), "memory grows"
     assert resumed_from(clone) > 100
-    assert artifacts(clone) == undisturbed(900)
+    assert artifacts(clone) == undisturbed(1600)
 
 
 def test_killed_training(cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts) -> None:
