@@ -87,9 +87,7 @@ def _manifests(out: Path) -> list[Path]:
 
 def _digests(out: Path) -> dict[str, str]:
     """What the manifests in a folder vouch for, found to be true; without the metrics, which have times in them."""
-    found = {
-        name: digest for path in _manifests(out) for name, digest in read_manifest(path)["outputs"].items()
-    }
+    found = {name: digest for path in _manifests(out) for name, digest in read_manifest(path)["outputs"].items()}
     assert found and {name: digest_of(out / name) for name in found} == found
     return {name: digest for name, digest in found.items() if name != "metrics.jsonl"}
 
