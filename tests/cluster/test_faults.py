@@ -144,7 +144,7 @@ def test_two_studies_side_by_side(undisturbed: Undisturbed, make_clone: Clones, 
     clone = make_clone(100)
     first = start(clone, "--cores", "1", MANIFEST)
     Cluster.wait_for(lambda: _alive(first) and teacher_steps(clone) >= 5, 120, "the teacher")
-    start(clone, "--cores", "1", "--config", "study=other", "--", MANIFEST.replace("/fake/", "/other/")).finish()
+    start(clone, MANIFEST.replace("/fake/", "/other/"), "--cores", "1", "--config", "study=other").finish()
     first.finish()
     assert artifacts(clone) == undisturbed(100)
     for name in ("model.safetensors", "snapshot1.safetensors"):

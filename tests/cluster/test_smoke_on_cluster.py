@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from dag_runs import Clone, copy_workflow
 from one_machine import Cluster
 from toy_study import ON_CLUSTER, Run
@@ -20,14 +21,13 @@ def _clone(folder: Path, data: Path) -> Clone:
     (folder / "slurm").symlink_to("profiles/slurm")
     clone = Clone(folder)
     text = (folder / "studies" / "smoke.yaml").read_text()
-    (folder / "studies" / "smoke.yaml").write_text(text.replace("../shared/data", str(data)))
+    clone.study = yaml.safe_load(text.replace("../shared/data", str(data)))
     clone.edit("profiles/slurm/config.yaml", "workers: 6", "workers: 0")  # 24 images need no help
     return clone
 
 
 def _run(clone: Clone, *arguments: str, bin: Path | None = None) -> None:
-    clone.study = {}
-    run = Run(clone, *arguments, "--configfile", "studies/smoke.yaml", bin=bin)
+    run = Run(clone, *arguments, bin=bin)
     try:
         run.finish(60 * MINUTES)
     finally:

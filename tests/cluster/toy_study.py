@@ -63,7 +63,7 @@ class Run:
         self.clone = clone
         self._log = clone.folder / f"run{len(list(clone.folder.glob('run*.log')))}.log"
         (clone.folder / STUDY).write_text(json.dumps(clone.study))
-        first = [str(clone.folder / "bin"), *([str(bin)] if bin is not None else [])]
+        first = [str(clone.folder / "bin"), *([str(bin)] if bin is not None else []), str(Path(sys.executable).parent)]
         environment = os.environ | {
             "PATH": os.pathsep.join([*first, os.environ["PATH"]]),
             "PYTHONPATH": str(clone.folder),
