@@ -44,7 +44,7 @@ def _hollow(clone: Clone, cluster: Cluster, results: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def results(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished results of the fake study."""
     clone = Clone.create(tmp_path_factory.mktemp("built") / "clone")
     clone.build()
