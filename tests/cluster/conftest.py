@@ -51,12 +51,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def make_clone(template: Clone, tmp_path: Path) -> Callable[[int], Clone]:
+def make_clone(template: Clone, tmp_path: Path) -> Callable[..., Clone]:
     """Makes the test's clone of the toy study, with a teacher of so many steps."""
 
-    def make(steps: int) -> Clone:
+    def make(steps: int, seconds: str = "0.1") -> Clone:
         clone = template.copy(tmp_path / "clone")
-        set_steps(clone, steps)
+        set_steps(clone, steps, seconds)
         return clone
 
     return make
@@ -84,7 +84,7 @@ def undisturbed(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Ca
     def train(steps: int) -> dict[str, Any]:
         if steps not in known:
             clone = template.copy(tmp_path_factory.mktemp("undisturbed") / "clone")
-            set_steps(clone, steps)
+            set_steps(clone, steps, "0.01")
             Run(clone, "--cores", "1", f"{TEACHER}/manifest.json").finish()
             known[steps] = artifacts(clone)
         return known[steps]

@@ -176,8 +176,8 @@ class Cluster:
         return sorted(found, key=lambda job: int(job["JobId"]))
 
     def jobs_of(self, rule: str) -> list[dict[str, str]]:
-        """The jobs of one rule or group; the plugin writes its name into the comment."""
-        return [job for job in self.jobs() if re.match(rf"(rule|group)_{rule}(_wildcards|$)", job.get("Comment", ""))]
+        """The jobs of one rule, or of one group, whose name the plugin follows by its rules' in the comment."""
+        return [job for job in self.jobs() if re.match(rf"rule_{rule}(_|$)", job.get("Comment", ""))]
 
     @staticmethod
     def wait_for(condition, seconds: float, what: str) -> None:

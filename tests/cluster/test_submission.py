@@ -28,8 +28,8 @@ CPU = {
     "pictures": (0, 1, 16000, "05:00:00"),
     "report": (0, 1, 8000, "01:00:00"),
 }
-JOBS = 2 + 2 + 1 + 2 + 2 + 2 + 1 + 2 + 4 + 5 + 2 + 1
-"""One job per rule and coordinates; groups of two count once, and the split of 100pct is a group of its own."""
+JOBS = 25
+"""One per rule and coordinates, groups counted once; the split of 100pct is a group of its own."""
 
 
 def _hollow(clone: Clone, cluster: Cluster, results: Path) -> None:

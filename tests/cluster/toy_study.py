@@ -31,7 +31,7 @@ def toy_clone(folder: Path) -> Clone:
         "bin/python",
         "command, words =",
         f'if sys.argv[3] == "train-teacher":\n'
-        f"    os.execv({sys.executable!r}, [{sys.executable!r}, {str(TOY)!r}, *sys.argv[3:]])\n"
+        f"    os.execv({sys.executable!r}, [{sys.executable!r}, {str(TOY)!r}, '0.1', *sys.argv[3:]])\n"
         "command, words =",
     )
     clone.edit("profiles/slurm/config.yaml", "workers: 6", "workers: 0")
@@ -40,8 +40,9 @@ def toy_clone(folder: Path) -> Clone:
     return clone
 
 
-def set_steps(clone: Clone, steps: int) -> None:
-    """Make the toy teacher's training so many steps of .1 s long."""
+def set_steps(clone: Clone, steps: int, seconds: str = "0.1") -> None:
+    """Make the toy teacher's training so many steps of so many seconds long."""
+    clone.edit("bin/python", "'0.1'", repr(seconds))
     schedule = {"iterations": steps, "warmup": 3, "decay": "cosine", "steps": []}
     optimizer = {"name": "adamw", "lr": 0.05, "batch": 4, "ema": 0.9}
     clone.study["teacher"] = {"schedule": schedule, "optimizer": optimizer, "snapshots": [steps // 2, steps]}

@@ -1,4 +1,7 @@
-"""Stands in for `wssis train-teacher`: the real stage, loop, saves and manifest, on a toy that takes .1 s a step."""
+"""Stands in for `wssis train-teacher`: the real stage, loop, saves and manifest, on a toy with steps of a given time.
+
+toy_teacher.py SECONDS train-teacher ...
+"""
 
 import sys
 import time
@@ -39,5 +42,5 @@ def prepare(step_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    prepare(step_seconds=0.1)
-    main(sys.argv[1:])
+    prepare(step_seconds=float(sys.argv[1]))
+    main(sys.argv[2:])
