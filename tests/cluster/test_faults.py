@@ -102,15 +102,32 @@ def test_killed_snakemake(cluster: Cluster, undisturbed: Undisturbed, make_clone
     run = _started(start, clone, cluster)
     reached = teacher_steps(clone)
     run.kill()
+    cluster.ask("scancel", cluster.jobs_of("train_teacher")[-1]["JobId"])
+    _wait_for_the_queue(cluster)
     refused = start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin)
     assert refused.process.wait(120) != 0
     assert "LockException" in refused.output and "--unlock" in refused.output
-    cluster.ask("scancel", cluster.jobs_of("train_teacher")[-1]["JobId"])
-    cluster.wait_for(lambda: not cluster.ask("squeue", "-h").strip(), 60, "an empty queue")
     start(clone, "--unlock").finish(120)
     start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish()
     assert resumed_from(clone) >= reached - SAVED_EVERY
     assert artifacts(clone) == undisturbed(100)
+
+
+def test_job_that_finishes_after_snakemake_was_killed(
+    cluster: Cluster, undisturbed: Undisturbed, make_clone: Clones, start: Starts
+) -> None:
+    clone = make_clone(100)
+    _started(start, clone, cluster).kill()
+    _wait_for_the_queue(cluster)
+    left = (clone.folder / MANIFEST).read_bytes()
+    start(clone, "--unlock").finish(120)
+    start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish()
+    assert (clone.folder / MANIFEST).read_bytes() == left, "what is done is not done again"
+    assert artifacts(clone) == undisturbed(100)
+
+
+def _wait_for_the_queue(cluster: Cluster) -> None:
+    cluster.wait_for(lambda: not cluster.ask("squeue", "-h", "-o", "%T").strip(), 300, "an empty queue")
 
 
 def test_vanished_node(
