@@ -138,9 +138,9 @@ def test_vanished_node(
     run = _started(start, clone, cluster)
     reached = teacher_steps(clone)
     cluster.vanish()
-    cluster.wait_for(lambda: "down" in cluster.ask("sinfo", "-h", "-o", "%T"), 60, "the node to be missed")
+    cluster.wait_for(lambda: "down" in cluster.ask("sinfo", "-h", "-o", "%T"), 120, "the node to be missed")
     cluster.start_node()
-    run.finish()
+    run.finish(900)  # SLURM itself queues the job again, two minutes later
     assert resumed_from(clone) >= reached - SAVED_EVERY
     assert artifacts(clone) == undisturbed(100)
 
