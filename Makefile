@@ -24,6 +24,7 @@ study: $(INSTALLED)
 test: $(INSTALLED)
 	pytest -q -n 2 -m "not slow"
 
+# Among them a real SLURM on this machine, installed with apt-get where that is possible, skipped where it is not.
 check-slow: $(INSTALLED)
 	pytest -q -m slow
 
@@ -34,5 +35,5 @@ bench: $(INSTALLED)
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --editable '.[timm,test]'
+	.venv/bin/pip install --editable '.[timm,slurm,test]'
 	touch $@

@@ -11,6 +11,11 @@ sys.path.insert(0, workflow.basedir)
 configfile: f"{workflow.basedir}/config.yaml"
 
 
+# Each command takes the place of its shell: a SIGTERM to the whole job must not end a shell, and with it the job, before
+# the training behind it has saved itself. Newer versions of bash do so anyway.
+shell.prefix("set -euo pipefail; exec ")
+
+
 include: "rules/common.smk"
 include: "rules/prepare.smk"
 include: "rules/split.smk"

@@ -14,7 +14,7 @@ FLOORS = {
     "formats": 1,
     "models": 2, "geometry": 2,
     "engine": 3,
-    "stages": 4, "report_page": 4,
+    "stages": 4, "report_page": 4, "overview": 4,
     "cli": 5, "__main__": 6,
 }  # fmt: skip
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
@@ -51,7 +51,14 @@ def test_packages_are_empty() -> None:
     assert [path for path in PACKAGE.rglob("__init__.py") if path.read_text()] == []
 
 
-@pytest.mark.parametrize("modules", ["wssis.cli", "wssis.config.plan, wssis.config.locations, wssis.provenance"])
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "wssis.cli",
+        "wssis.overview.bill, wssis.overview.progress",
+        "wssis.config.plan, wssis.config.locations, wssis.provenance",
+    ],
+)
 def test_no_torch(modules: str) -> None:
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=False).returncode == 0

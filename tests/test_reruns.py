@@ -118,14 +118,31 @@ def test_moved_images(clone: Clone) -> None:
 def test_other_hardware(clone: Clone) -> None:
     profile = clone.folder / "profiles/default/config.yaml"
     text = profile.read_text()
-    changed = text.replace("gpu: 1", "gpu: 4").replace("workers: 0", "workers: 8").replace("mem_mb: 3", "mem_mb: 4")
-    assert changed != text
-    profile.write_text(changed)
+    changes = {
+        "gpu: 1": "gpu: 4",
+        "workers: 0": "workers: 8",
+        'mem_mb: "32': 'mem_mb: "48',
+        "runtime: 2880": "runtime: 9",
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    profile.write_text(text)
     assert clone.planned("--set-threads", "train_student=1", "--cores", "1") == {}
 
 
 def test_event_files_for_tensorboard(clone: Clone) -> None:
     assert clone.planned("--default-resources", "tensorboard=1") == {}
+
+
+def test_another_cluster(clone: Clone) -> None:
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    (clone.folder / "slurm").symlink_to("profiles/slurm")
+    assert clone.planned("--profile", "slurm") == {}
+    clone.edit("profiles/slurm/partitions.yaml", "  gpu:\n    max_runtime: 2880", "  big:\n    max_runtime: 60")
+    clone.edit("profiles/slurm/config.yaml", "  workers: 6", "  workers: 1\n  slurm_partition: \"'big'\"")
+    clone.edit("profiles/slurm/config.yaml", "  points: labels\n", "")
+    assert clone.planned("--profile", "slurm") == {}
 
 
 def test_another_seed_adds_to_the_first(clone: Clone) -> None:

@@ -146,13 +146,28 @@ def test_tensorboard_is_a_resource_of_the_trainings(clone: Clone) -> None:
         assert commands.count("--tensorboard") == expected
 
 
+def test_every_command_is_a_single_program() -> None:
+    for name, text in _rules().items():
+        command = "".join(re.findall(r'^        "(.*)"$', text.split("    shell:\n")[1], flags=re.MULTILINE))
+        assert command.startswith(("python -m wssis ", "{params.launch} ")), name
+        assert not re.search(r"[;&|<>]", command), f"{name}: the command replaces its shell, nothing after it would run"
+
+
+def test_commands_replace_their_shell(clone: Clone) -> None:
+    (clone.folder / "bin" / "python").write_text("#!/bin/sh\nexit 3\n")
+    done = clone.snakemake("--cores", "1", "results/fake/cars/train.json")
+    assert "set -euo pipefail; exec  python -m wssis prepare" in done.stdout + done.stderr
+
+
 def test_profiles_share_no_key() -> None:
     default, slurm = (yaml.safe_load((REPOSITORY / f"profiles/{name}/config.yaml").read_text()) for name in
                       ("default", "slurm"))  # fmt: skip
     assert not set(default) & set(slurm)
     rules = set(_rules())
     assert set(default["set-threads"]) <= rules
-    assert set(default["set-resources"]) <= rules
+    assert set(default["set-resources"]) == rules
+    assert set(slurm["groups"]) <= rules
+    assert all({"mem_mb", "runtime"} <= set(asked) for asked in default["set-resources"].values())
 
 
 def test_slurm_profile_is_found_from_a_clone() -> None:

@@ -4,7 +4,9 @@ Heavy imports stay inside the commands, so that `wssis --help` is instant. Setti
 settings model; what is left out has its default. Bad input ends with one message and exit status 2.
 """
 
+import errno
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -24,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 SomeSection = TypeVar("SomeSection", bound=Section)
 
 Settings = Annotated[str, typer.Option("--settings", help="The stage's settings as JSON; missing keys: defaults.")]
@@ -37,6 +40,8 @@ StateRoot = Annotated[Path, typer.Option(help="Folder for what an interrupted tr
 Proposals = Annotated[Path, typer.Option(help="proposals/{full,weak}.json of the run.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder of the outputs.")]
 OutFile = Annotated[Path, typer.Option(help="The output; its manifest lies beside it.")]
+ConfigFiles = Annotated[list[Path] | None, typer.Option(help="Study files, laid over config.yaml as Snakemake does.")]
+DefaultConfig = Annotated[Path, typer.Option(help="config.yaml of the workflow.")]
 Workers = Annotated[int, typer.Option(min=0, help="Worker processes; results do not depend on it.")]
 TensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Write TensorBoard's event files, too; needs the extra `tensorboard`.")
@@ -353,10 +358,46 @@ def import_weights(
     run(parse_settings(ImportWeightsSettings, settings), source, out, annotations)
 
 
+@app.command()
+def plan(
+    configfile: ConfigFiles = None,
+    config: DefaultConfig = Path("config.yaml"),
+    like: Annotated[list[Path] | None, typer.Option(help="Folders of earlier runs to learn from.")] = None,
+    job_minutes: Annotated[float, typer.Option(help="Longest job that your cluster allows, minutes.")] = 2880,
+) -> None:
+    """The bill before a study runs: jobs, hours and disk per rule, from what earlier runs took."""
+    from wssis.config.files import read_study
+    from wssis.config.jobs import jobs_of
+    from wssis.overview.bill import bill, estimates
+    from wssis.overview.records import read_records
+
+    study = read_study(config, configfile or ())
+    records = read_records(like or [Path("results")])
+    print(bill(estimates(study, jobs_of(study), records), job_minutes))
+
+
+@app.command()
+def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.yaml")) -> None:
+    """All trainings of a study: step, losses, images per second, time left."""
+    from wssis.config.files import read_study
+    from wssis.config.jobs import jobs_of
+    from wssis.overview import progress
+
+    study = read_study(config, configfile or ())
+    now = time.time()
+    states = list(progress.saved_states(Path("results/.state"), now))
+    print(progress.status(progress.trainings(study, jobs_of(study), now), states))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; an InputError is printed without traceback and ends with status 2."""
+    """Run a command; an InputError, or a full disk, is printed without traceback and ends with status 2."""
     try:
         app(args=arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        print(f"error: {error}: free some space and give the same command again", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,0 +1,83 @@
+"""The jobs of a study by name are the jobs that Snakemake starts, with the manifests that it leaves."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from dag_runs import REPOSITORY, Clone, planned_jobs
+
+from wssis.config.files import read_study
+from wssis.config.jobs import TRAININGS, Job, jobs_of
+from wssis.config.study import Study
+from wssis.errors import InputError
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """The fake study, not yet run."""
+    return Clone.create(tmp_path / "clone")
+
+
+def _study(clone: Clone) -> Study:
+    (clone.folder / "study.yaml").write_text(yaml.safe_dump(clone.study))
+    return read_study(clone.folder / "config.yaml", [clone.folder / "study.yaml"])
+
+
+def _counted(study: Study) -> dict[str, int]:
+    return dict(Counter(job.rule for job in jobs_of(study)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"refiner": {"pairs": "snapshots"}},
+        {"run": {"datasets": ["cars"], "mixes": ["10pct", "5pct"], "seeds": ["s0", "s3"], "arms": ["rough", "oracle"]}},
+        {"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": ["supervised"]}},
+    ],
+)
+def test_as_many_as_snakemake_plans(clone: Clone, changes: dict) -> None:
+    clone.study |= changes
+    assert _counted(_study(clone)) == clone.planned()
+
+
+def test_published_study(clone: Clone) -> None:
+    done = clone.snakemake("-n", study="studies/coco.yaml")
+    study = read_study(REPOSITORY / "config.yaml", [REPOSITORY / "studies" / "coco.yaml"])
+    assert _counted(study) == planned_jobs(done.stdout + done.stderr)
+
+
+def test_manifests_are_where_snakemake_leaves_them(clone: Clone) -> None:
+    clone.build()
+    found = {path.relative_to(clone.folder).as_posix() for path in (clone.folder / "results").rglob("*manifest.json")}
+    assert {job.manifest for job in jobs_of(_study(clone))} == found
+
+
+def test_settings_are_the_jobs_own(clone: Clone) -> None:
+    clone.study["teacher"] = {"by_mix": {"10pct": {"schedule": {"iterations": 77}, "snapshots": [7, 77]}}}
+    study = _study(clone)
+    steps = {job.rule: job.settings(study).schedule.iterations for job in jobs_of(study) if job.rule in TRAININGS}
+    assert steps["train_teacher"] == steps["train_fold"] == 77 != steps["train_student"]
+    assert [job.folder for job in jobs_of(study) if job.fold == 1] == ["results/fake/cars/10pct/s0/base/folds/1"]
+    assert Job("report", "report", "results/a/report/manifest.json").folder == "results/a/report"
+
+
+def test_study_files_merge_as_in_snakemake(tmp_path: Path) -> None:
+    default = REPOSITORY / "config.yaml"
+    (tmp_path / "a.yaml").write_text("run: {seeds: [s1, s2]}\nteacher: {optimizer: {lr: 0.25}}\n")
+    study = read_study(default, [tmp_path / "a.yaml"])
+    assert study.run.seeds == ("s1", "s2") and study.run.mixes == ("10pct",)
+    assert (study.teacher.optimizer.lr, study.teacher.optimizer.batch) == (
+        0.25,
+        read_study(default).teacher.optimizer.batch,
+    )
+
+
+def test_bad_study_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"config\.yaml: not found; run this in the folder of the workflow"):
+        read_study(tmp_path / "config.yaml")
+    for text, message in (("- a\n", "not a study file"), ("a: [", "not a YAML file")):
+        (tmp_path / "odd.yaml").write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_study(REPOSITORY / "config.yaml", [tmp_path / "odd.yaml"])

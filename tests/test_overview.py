@@ -1,0 +1,221 @@
+"""wssis plan and wssis status, on manifests and metrics written by hand."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dag_runs import REPOSITORY
+
+from wssis.cli import main
+from wssis.config.files import read_study
+from wssis.config.jobs import Job, jobs_of
+from wssis.config.study import Study
+from wssis.overview.bill import bill, data_set_size, estimates, handled, jobs_needed, longest
+from wssis.overview.progress import saved_states, status, trainings
+from wssis.overview.records import DataSetSize, count_annotations, read_records
+
+RUN = "results/default/shapes/10pct/s0/base"
+STUDENT = f"{RUN}/students/supervised"
+LOSSES = {"dice": 0.5, "focal": 0.25}
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The default study, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text())
+    return read_study(Path("config.yaml"))
+
+
+def _job(study: Study, manifest: str) -> Job:
+    return next(job for job in jobs_of(study) if job.manifest == manifest)
+
+
+def _finish(study: Study, manifest: str, counts: dict[str, Any], seconds: float, outputs: dict[str, int]) -> None:
+    """Leave what a job leaves: outputs of so many bytes and a manifest."""
+    job, path = _job(study, manifest), Path(manifest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name, size in outputs.items():
+        (path.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / name).write_bytes(b"x" * size)
+    content = {"stage": job.stage, "settings": job.settings(study).model_dump(mode="json"), "counts": counts,
+               "duration": seconds, "outputs": dict.fromkeys(outputs, "")}  # fmt: skip
+    path.write_text(json.dumps(content))
+
+
+def _finish_student(study: Study, manifest: str = f"{STUDENT}/manifest.json", seconds: float = 350.0) -> None:
+    steps = _job(study, manifest).settings(study).schedule.iterations
+    counts = {"images": 30, "steps": steps, "training_seconds": seconds, "images_per_second": 99.0}
+    _finish(study, manifest, counts, seconds + 1, {"model.safetensors": 1000})
+
+
+def _rows(text: str) -> dict[str, list[str]]:
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+
+
+def test_bill_without_earlier_runs(study: Study) -> None:
+    text = bill(estimates(study, jobs_of(study), []), 2880)
+    assert _rows(text)["train_student"] == ["5", "0", "?", "?", "?"]
+    assert _rows(text)["all"][:2] == ["31", "0"]
+    assert "no earlier run with these settings tells" in text and "is unknown; --retries 5" in text
+
+
+def test_training_time_follows_from_images_per_second(study: Study) -> None:
+    _finish_student(study)  # 700 steps of 16 images in 350 s: 32 images/s
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    by_arm = {one.job.arm: one for one in found if one.job.rule == "train_student"}
+    assert by_arm["supervised"].done and not by_arm["oracle"].done
+    assert by_arm["oracle"].seconds == pytest.approx(350)
+    assert by_arm["supervised-short"].seconds == pytest.approx(350 / 4)
+    assert {one.bytes for one in by_arm.values()} == {1000}
+    row = _rows(bill(found, 2880))["train_student"]
+    assert row[:2] == ["5", "1"] and row[4] == f"{(3 * 350 + 350 / 4) / 3600:.2f}"
+
+
+def test_other_network_tells_nothing(study: Study) -> None:
+    _finish_student(study)
+    path = Path(f"{STUDENT}/manifest.json")
+    content = json.loads(path.read_text())
+    content["settings"]["network"]["fpn_channels"] = 256
+    path.write_text(json.dumps(content))
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    assert all(one.seconds is None for one in found)
+
+
+def test_other_jobs_grow_with_their_images(study: Study) -> None:
+    _finish(study, f"{RUN}/proposals/full.json.manifest.json", {"images": 10}, 4.0, {"full.json": 50, "full.csv": 50})
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    sides = {one.job.side: one for one in found if one.job.stage == "proposals"}
+    assert sides["weak"].seconds == pytest.approx(4.0 * 270 / 10)
+    assert sides["full"].seconds == pytest.approx(4.0 * 30 / 10) and sides["full"].bytes == pytest.approx(300)
+
+
+def test_stores_are_measured_whole(study: Study) -> None:
+    _finish(
+        study, f"{RUN}/crops/weak.zarr.manifest.json", {"images": 27}, 2.0, {"weak.zarr/c/0": 10, "weak.zarr/c/1": 17}
+    )
+    path = Path(f"{RUN}/crops/weak.zarr.manifest.json")
+    path.write_text(path.read_text().replace('"weak.zarr/c/0": "", "weak.zarr/c/1": ""', '"weak.zarr": ""'))
+    (record,) = read_records([Path("results")])
+    assert (record.outputs, record.images, record.images_per_second) == (27, 27, None)
+    Path(f"{RUN}/crops/weak.zarr/c/0").unlink()
+    assert read_records([Path("results")])[0].outputs == 17
+
+
+def test_gone_outputs_and_damaged_manifests(study: Study) -> None:
+    _finish_student(study)
+    Path(f"{STUDENT}/model.safetensors").unlink()
+    Path("results/odd.manifest.json").write_text("{")
+    (record,) = read_records([Path("results")])
+    assert record.outputs is None
+
+
+def test_images_a_job_handles(study: Study) -> None:
+    size = DataSetSize(train_images=300, val_images=150, train_objects=1200)
+    ends = {
+        "shapes/prepare.manifest.json": 450, f"{RUN}/split.manifest.json": 300, f"{RUN}/points.manifest.json": 270,
+        f"{RUN}/crops/full.zarr.manifest.json": 30, f"{RUN}/crops/weak.zarr.manifest.json": 270,
+        f"{RUN}/quality/wssis.csv.manifest.json": 1080, f"{RUN}/teacher/evaluate.manifest.json": 150,
+        f"{RUN}/quality/wssis.predictions.json.manifest.json": None, "report/manifest.json": None,
+    }  # fmt: skip
+    for end, images in ends.items():
+        manifest = end if end.startswith("results") else f"results/default/{end}"
+        assert handled(study, _job(study, manifest), size) == images, end
+
+
+def test_size_of_the_data(study: Study, tmp_path: Path) -> None:
+    assert data_set_size(study, "shapes") == DataSetSize(300, 150, 1200)
+    counts = {"train_images": 7, "val_images": 3, "train_objects": 21}
+    _finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
+    assert data_set_size(study, "shapes") == DataSetSize(7, 3, 21)
+    for name, images in (("a", 2), ("b", 1)):
+        (tmp_path / name).write_text(json.dumps({"images": [{}] * images, "annotations": [{}] * 5}))
+    assert count_annotations(tmp_path / "a", tmp_path / "b") == DataSetSize(2, 1, 5)
+
+
+def test_long_trainings_take_several_jobs(study: Study) -> None:
+    _finish_student(study, seconds=7000.0)
+    text = longest(estimates(study, jobs_of(study), read_records([Path("results")])), job_minutes=65)
+    assert "117" not in text and "1 h 57" in text and "2 jobs of 65 min" in text
+    assert text.endswith("snakemake --retries 3")
+    assert [jobs_needed(3600, 65), jobs_needed(3601, 65)] == [1, 2]
+
+
+def test_everything_done(study: Study) -> None:
+    for job in jobs_of(study):
+        if job.rule.startswith("train_"):
+            _finish_student(study, job.manifest)
+    assert longest(estimates(study, jobs_of(study), []), 60) == "No training is left to do."
+
+
+def _train(folder: str, steps: list[int], age: float = 0.0, tail: str = "") -> None:
+    """A metrics.jsonl with lines at these steps, half a second per step, written so long ago."""
+    path = Path(folder) / "metrics.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [{"step": step, **LOSSES, "lr": 0.1, "images_per_second": 31.5, "data_wait": 0.0, "memory_mb": 1,
+              "seconds": step / 2} for step in steps]  # fmt: skip
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
+    os.utime(path, (time.time() - age,) * 2)
+
+
+def test_states_of_trainings(study: Study) -> None:
+    _train(f"{RUN}/teacher", [100, 200], tail='{"step": 2')
+    _train(f"{RUN}/folds/0", [100, 120], age=3600)
+    _train(STUDENT, [700])
+    _finish_student(study)
+    found = {one.job.folder: one for one in trainings(study, jobs_of(study), time.time())}
+    assert len(found) == 9
+    teacher, fold, student = found[f"{RUN}/teacher"], found[f"{RUN}/folds/0"], found[STUDENT]
+    assert (teacher.state, teacher.step, teacher.steps, teacher.losses) == ("running", 200, 500, LOSSES)
+    assert teacher.seconds_left == pytest.approx(150) and teacher.images_per_second == 31.5
+    assert (fold.state, fold.step) == ("silent", 120)
+    assert (student.state, student.step, student.images_per_second) == ("finished", 700, 700 * 16 / 350)
+    assert found[f"{RUN}/refiner"].state == "waiting"
+
+
+def test_imported_teacher(study: Study) -> None:
+    _finish(study, f"{RUN}/teacher/manifest.json", {"imported": "abc", "images": 3}, 1.0, {"metrics.jsonl": 0})
+    assert trainings(study, jobs_of(study), time.time())[0].state == "imported"
+
+
+def test_status_table(study: Study) -> None:
+    _train(f"{RUN}/folds/0", [100, 120], age=3600)
+    Path("results/.state/fold/abc").mkdir(parents=True)
+    Path("results/.state/fold/abc/state.pt").write_bytes(b"x" * 2_000_000)
+    now = time.time()
+    text = status(trainings(study, jobs_of(study), now), list(saved_states(Path("results/.state"), now)))
+    row = next(line for line in text.splitlines() if "folds/0" in line)
+    assert (
+        row.split()
+        == "shapes/10pct/s0/base/folds/0 silent dice 0.500 focal 0.250 120/500 31.5 3 min 60 min ago".split()
+    )
+    assert "1 silent" in text and "8 waiting" in text
+    assert "The command that runs the study resumes it" in text
+    assert "saved to resume from: fold 1, 2.0 MB, newest 0 s ago" in text
+
+
+def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    _finish_student(study)
+    (Path("more.yaml")).write_text("run: {arms: [supervised, oracle]}\n")
+    for command in (
+        ["plan", "--configfile", "more.yaml", "--job-minutes", "60"],
+        ["status", "--configfile", "more.yaml"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "Longest training" in text and "1 finished, 1 waiting" in text
+
+
+def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--configfile", "none.yaml"], ["--job-minutes", "5"]):
+        _finish_student(study)
+        with pytest.raises(SystemExit) as ended:
+            main(["plan", *arguments])
+        assert ended.value.code == 2
+    errors = capsys.readouterr().err
+    assert "none.yaml: not found" in errors and "needs more than 5 minutes" in errors

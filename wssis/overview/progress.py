@@ -1,0 +1,120 @@
+"""All trainings of a study in one table: waiting, running, stopped, finished; step, losses, speed, time left."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wssis.config.jobs import TRAININGS, Job
+from wssis.config.study import Study
+from wssis.formats.manifest import read_manifest
+from wssis.overview.table import UNKNOWN, duration, size, table
+
+NO_LOSSES = ("step", "lr", "images_per_second", "data_wait", "memory_mb", "seconds")
+"""Keys of a line of metrics.jsonl that are no losses."""
+SILENT_LINES = 5
+"""A training that has written nothing for as long as so many lines took is called silent."""
+SILENT_SECONDS = 120.0
+"""But none before this: slow storage and a save of the state take their time, too."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where one training is.
+
+    Attributes:
+        state: waiting (nothing there yet), running, silent (no line for long), finished, imported (weights given).
+        step, steps: done, and in all; 0 done while it waits.
+        losses: of the last line.
+        images_per_second: of the last line; of a finished one, of the whole training.
+        seconds_left: 0 when finished, None while nothing tells.
+        age: seconds since the last line, of a training under way.
+    """
+
+    job: Job
+    state: str
+    step: int
+    steps: int
+    losses: dict[str, float]
+    images_per_second: float | None
+    seconds_left: float | None
+    age: float | None
+
+
+def trainings(study: Study, jobs: Sequence[Job], now: float) -> list[Progress]:
+    """The state of every training of the study, in its order."""
+    return [_progress(study, job, now) for job in jobs if job.rule in TRAININGS]
+
+
+def _progress(study: Study, job: Job, now: float) -> Progress:
+    settings = job.settings(study)
+    steps, batch = settings.schedule.iterations, settings.optimizer.batch
+    metrics = Path(job.folder) / "metrics.jsonl"
+    lines = _lines(metrics)
+    losses = {key: value for key, value in lines[-1].items() if key not in NO_LOSSES} if lines else {}
+    if Path(job.manifest).is_file():
+        return _finished(job, steps, batch, losses)
+    if not lines:
+        return Progress(job, "waiting", 0, steps, {}, None, None, None)
+    step, age = int(lines[-1]["step"]), max(0.0, now - metrics.stat().st_mtime)
+    left = (steps - step) * float(lines[-1]["seconds"]) / step
+    state = "silent" if age > max(SILENT_SECONDS, SILENT_LINES * _between(lines)) else "running"
+    return Progress(job, state, step, steps, losses, float(lines[-1]["images_per_second"]), left, age)
+
+
+def _finished(job: Job, steps: int, batch: int, losses: dict[str, float]) -> Progress:
+    counts = read_manifest(Path(job.manifest))["counts"]
+    if "imported" in counts:
+        return Progress(job, "imported", 0, 0, {}, None, 0.0, None)
+    done, seconds = int(counts.get("steps", steps)), float(counts.get("training_seconds", 0.0))
+    return Progress(job, "finished", done, done, losses, done * batch / seconds if seconds else None, 0.0, None)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a metrics.jsonl; the last one may be half written while it is read."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def _between(lines: Sequence[dict[str, Any]]) -> float:
+    """Seconds of training between the last two lines."""
+    return float(lines[-1]["seconds"]) - float(lines[-2]["seconds"]) if len(lines) > 1 else 0.0
+
+
+def status(found: Sequence[Progress], states: Sequence[str]) -> str:
+    """The table, a line that counts the states, and what is saved to resume from."""
+    head = ("training", "state", "losses", "step", "images/s", "left", "last line")
+    lines = [table(head, [_row(one) for one in found], left=3), ""]
+    counted = [f"{sum(one.state == name for one in found)} {name}" for name in dict.fromkeys(o.state for o in found)]
+    lines.append(", ".join(counted) if found else "The study trains nothing.")
+    if any(one.state == "silent" for one in found):
+        lines.append("silent: killed, or stuck. The command that runs the study resumes it from its last save.")
+    return "\n".join([*lines, *states])
+
+
+def _row(one: Progress) -> tuple[str, ...]:
+    losses = " ".join(f"{name} {value:.3f}" for name, value in one.losses.items())
+    return (
+        "/".join(one.job.folder.split("/")[2:]),
+        one.state,
+        losses,
+        f"{one.step}/{one.steps}" if one.steps else "",
+        "" if one.images_per_second is None else f"{one.images_per_second:.1f}",
+        "" if one.state in ("finished", "imported") else duration(one.seconds_left),
+        "" if one.age is None else f"{duration(one.age)} ago",
+    )
+
+
+def saved_states(root: Path, now: float) -> Iterator[str]:
+    """One line per stage with resume states on disk: how many, how large, how old the newest."""
+    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    for folder in folders:
+        files = [path.stat() for path in folder.rglob("*") if path.is_file()]
+        if files:
+            newest = duration(now - max(file.st_mtime for file in files))
+            count = len({path.parent for path in folder.rglob("*") if path.is_file()})
+            stored = size(sum(file.st_size for file in files))
+            yield f"saved to resume from: {folder.name} {count}, {stored}, newest {newest or UNKNOWN} ago"

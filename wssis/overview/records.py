@@ -1,0 +1,131 @@
+"""What earlier runs took: one record per manifest found, with its duration, its speed and the size of its outputs."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wssis.errors import InputError
+from wssis.formats.manifest import read_manifest
+
+DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
+"""Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
+SIZES = (
+    ("images",),
+    ("train_images", "val_images"),
+    ("full_images", "weak_images"),
+    ("full_images", "point_images"),
+    ("full_images",),
+    ("weak_images",),
+    ("points",),
+)
+"""Counts that say how many images (or points) a run handled; the first that are all there count."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One earlier run of a stage.
+
+    Attributes:
+        stage, settings: as in the manifest.
+        seconds: how long it took, from start to manifest.
+        images_per_second: of a training, over all its steps; None for anything else, or where nothing was trained.
+        images: how many images (for `quality`: points) it handled; None where the counts do not tell.
+        outputs: bytes of its outputs; None where they are gone.
+    """
+
+    stage: str
+    settings: Mapping[str, Any]
+    seconds: float
+    images_per_second: float | None
+    images: int | None
+    outputs: int | None
+
+    def fits(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the run says how long a job with these settings takes."""
+        return all(self.settings.get(key) == settings.get(key) for key in DECIDES)
+
+
+def read_records(folders: Iterable[Path]) -> list[Record]:
+    """The records of all manifests below the folders; a damaged manifest is left out, since it may be half a run."""
+    records = []
+    for folder in folders:
+        for path in sorted(folder.rglob("*manifest.json")):
+            record = _record(path)
+            records += [] if record is None else [record]
+    return records
+
+
+def _record(path: Path) -> Record | None:
+    try:
+        manifest = read_manifest(path)
+    except InputError:
+        return None
+    counts = manifest.get("counts", {})
+    return Record(
+        stage=str(manifest.get("stage")),
+        settings=manifest.get("settings", {}),
+        seconds=float(manifest.get("duration", 0.0)),
+        images_per_second=_speed(manifest.get("settings", {}), counts),
+        images=_images(counts),
+        outputs=_bytes(path.parent / name for name in manifest["outputs"]),
+    )
+
+
+def _speed(settings: Mapping[str, Any], counts: Mapping[str, Any]) -> float | None:
+    """Images per second over a whole training; what the counts give is the speed of its last steps."""
+    seconds = counts.get("training_seconds")
+    return None if not seconds else counts["steps"] * settings["optimizer"]["batch"] / float(seconds)
+
+
+def _images(counts: Mapping[str, Any]) -> int | None:
+    for keys in SIZES:
+        if all(key in counts for key in keys):
+            return sum(int(counts[key]) for key in keys)
+    return None
+
+
+def _bytes(paths: Iterable[Path]) -> int | None:
+    """Size of files and folders; None if one of them is gone."""
+    total = 0
+    for path in paths:
+        if not path.exists():
+            return None
+        total += sum(file.stat().st_size for file in _files(path))
+    return total
+
+
+def _files(path: Path) -> Iterator[Path]:
+    yield from (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,)
+
+
+@dataclass(frozen=True)
+class DataSetSize:
+    """Images and objects of a data set; objects of the training images."""
+
+    train_images: int
+    val_images: int
+    train_objects: int
+
+
+def count_annotations(train: Path, val: Path) -> DataSetSize:
+    """Sizes of a data set that no study has prepared yet, from its annotation files.
+
+    Raises:
+        InputError: a file is missing or is no COCO file.
+    """
+    content = [_read_coco(path) for path in (train, val)]
+    return DataSetSize(len(content[0]["images"]), len(content[1]["images"]), len(content[0].get("annotations", ())))
+
+
+def _read_coco(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; put the data there, or correct the study's `datasets`") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(content, dict) or "images" not in content:
+        raise InputError(f"{path}: not a COCO file: it has no images")
+    return content
