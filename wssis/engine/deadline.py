@@ -10,6 +10,9 @@ from typing import Self
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 MARGIN = 90.0
 """Seconds before the job's end by which the state must be on disk."""
+REPEATED = 5.0
+"""Seconds in which a second signal is the first one heard again: SLURM signals every process of a job, torchrun passes
+its own on to the processes that it started."""
 STOPPED = 143
 """Exit status of a training that saved its state and stopped: that of a process ended by SIGTERM."""
 
@@ -32,7 +35,7 @@ def job_end() -> float | None:
 
 
 class StopRequest:
-    """Context in which SIGTERM and SIGINT set a flag instead of ending the process; a second one ends it.
+    """Context in which SIGTERM and SIGINT set a flag instead of ending the process; a later one ends it.
 
     Args:
         end: Unix time at which the job ends, or None.
@@ -42,6 +45,7 @@ class StopRequest:
     def __init__(self, end: float | None = None, clock: Callable[[], float] = time.time) -> None:
         self._end, self._clock = end, clock
         self._signal: signal.Signals | None = None
+        self._received = 0.0
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
@@ -55,9 +59,12 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self._signal = signal.Signals(number)
-        for other, handler in self._before.items():
-            signal.signal(other, handler)
+        if self._signal is None:
+            self._signal, self._received = signal.Signals(number), self._clock()
+        elif self._clock() > self._received + REPEATED:
+            for other, handler in self._before.items():
+                signal.signal(other, handler)
+            os.kill(os.getpid(), number)
 
     def reason(self, save_seconds: float = 0.0) -> str | None:
         """Why to stop now, or None. `save_seconds`: how long the longest save of the state took so far."""
