@@ -10,6 +10,7 @@ import torch
 
 from wssis.engine.metrics import Metrics, memory_megabytes
 from wssis.errors import InputError
+from wssis.formats.metrics_file import FIGURES, losses_of, parse_metrics
 
 CPU = torch.device("cpu")
 LINE = {"step": 1, "dice": 2.5, "lr": 0.1, "images_per_second": 3.0}
@@ -73,6 +74,15 @@ def test_peak_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3 * 2**20)
     assert memory_megabytes(torch.device("cuda", 0))["gpu_memory_mb"] == 3
     assert set(memory_megabytes(CPU)) == {"memory_mb"}
+
+
+def test_losses_are_told_from_all_other_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 0)
+    metrics = Metrics(tmp_path / "metrics.jsonl", 8)
+    metrics.write(1, {"dice": 2.0, "focal": 1.0}, 0.2, 0.0, torch.device("cuda", 0))
+    (line,) = parse_metrics(metrics.text)
+    assert losses_of(line) == {"dice": 2.0, "focal": 1.0}
+    assert set(line) == {"step", "dice", "focal", *FIGURES}
 
 
 def test_event_files_have_every_line_once(tmp_path: Path, written: dict) -> None:

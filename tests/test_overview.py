@@ -13,6 +13,7 @@ from wssis.cli import main
 from wssis.config.files import read_study
 from wssis.config.jobs import Job, jobs_of
 from wssis.config.study import Study
+from wssis.errors import InputError
 from wssis.overview.bill import bill, data_set_size, estimates, handled, jobs_needed, longest
 from wssis.overview.progress import saved_states, status, trainings
 from wssis.overview.records import DataSetSize, count_annotations, read_records
@@ -108,9 +109,11 @@ def test_stores_are_measured_whole(study: Study) -> None:
 def test_gone_outputs_and_damaged_manifests(study: Study) -> None:
     _finish_student(study)
     Path(f"{STUDENT}/model.safetensors").unlink()
-    Path("results/odd.manifest.json").write_text("{")
     (record,) = read_records([Path("results")])
     assert record.outputs is None
+    Path("results/odd.manifest.json").write_text("{")
+    with pytest.raises(InputError, match=r"odd\.manifest\.json: not a manifest .* delete it and run its stage again"):
+        read_records([Path("results")])
 
 
 def test_images_a_job_handles(study: Study) -> None:
@@ -132,7 +135,7 @@ def test_size_of_the_data(study: Study, tmp_path: Path) -> None:
     _finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
     assert data_set_size(study, "shapes") == DataSetSize(7, 3, 21)
     for name, images in (("a", 2), ("b", 1)):
-        (tmp_path / name).write_text(json.dumps({"images": [{}] * images, "annotations": [{}] * 5}))
+        (tmp_path / name).write_text(json.dumps({"images": [{}] * images, "annotations": [{}] * 5, "categories": []}))
     assert count_annotations(tmp_path / "a", tmp_path / "b") == DataSetSize(2, 1, 5)
 
 
@@ -156,7 +159,7 @@ def _train(folder: str, steps: list[int], age: float = 0.0, tail: str = "") -> N
     path = Path(folder) / "metrics.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [{"step": step, **LOSSES, "lr": 0.1, "images_per_second": 31.5, "data_wait": 0.0, "memory_mb": 1,
-              "seconds": step / 2} for step in steps]  # fmt: skip
+              "gpu_memory_mb": 1, "seconds": step / 2} for step in steps]  # fmt: skip
     path.write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
     os.utime(path, (time.time() - age,) * 2)
 

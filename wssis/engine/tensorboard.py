@@ -1,13 +1,11 @@
 """metrics.jsonl once more, as TensorBoard's event files; on request, and without influence on anything else."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from wssis.errors import InputError
+from wssis.formats.metrics_file import losses_of, parse_metrics
 
-FIGURES = ("lr", "images_per_second", "data_wait", "memory_mb", "gpu_memory_mb", "seconds")
-"""What a line of metrics.jsonl has beside the step and the losses."""
 PATTERN = "events.out.tfevents.*"
 
 
@@ -32,14 +30,15 @@ class EventFiles:
         for leftover in Path(folder).glob(PATTERN):
             leftover.unlink()
         self._writer = SummaryWriter(str(folder))
-        for line in text.splitlines():
-            self.write(json.loads(line))
+        for line in parse_metrics(text):
+            self.write(line)
 
     def write(self, line: Mapping[str, float]) -> None:
         """Write one line of metrics.jsonl."""
+        losses = losses_of(line)
         for name, value in line.items():
             if name != "step":
-                kind = "training" if name in FIGURES else "loss"
+                kind = "loss" if name in losses else "training"
                 self._writer.add_scalar(f"{kind}/{name}", value, int(line["step"]))
         self._writer.flush()
 

@@ -1,6 +1,7 @@
 """A COCO file read piece by piece: the annotations come one after another and are never in memory all at once."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -35,6 +36,15 @@ def read_frame(path: Path) -> dict[str, Any]:
         if key != "annotations":
             coco[key].append(value)
     return coco
+
+
+def count_items(path: Path) -> Counter[str]:
+    """How many images, annotations and categories a COCO file has.
+
+    Raises:
+        InputError: the file is missing, is not JSON, or lacks images, annotations or categories.
+    """
+    return Counter(key for key, _ in _parts(path))
 
 
 def _parts(path: Path) -> Iterator[tuple[str, Any]]:

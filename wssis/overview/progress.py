@@ -1,6 +1,5 @@
 """All trainings of a study in one table: waiting, running, stopped, finished; step, losses, speed, time left."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 from wssis.config.jobs import TRAININGS, Job
 from wssis.config.study import Study
 from wssis.formats.manifest import read_manifest
+from wssis.formats.metrics_file import losses_of, parse_metrics
 from wssis.overview.table import UNKNOWN, duration, size, table
 
-NO_LOSSES = ("step", "lr", "images_per_second", "data_wait", "memory_mb", "seconds")
-"""Keys of a line of metrics.jsonl that are no losses."""
 SILENT_LINES = 5
 """A training that has written nothing for as long as so many lines took is called silent."""
 SILENT_SECONDS = 120.0
@@ -52,7 +50,7 @@ def _progress(study: Study, job: Job, now: float) -> Progress:
     steps, batch = settings.schedule.iterations, settings.optimizer.batch
     metrics = Path(job.folder) / "metrics.jsonl"
     lines = _lines(metrics)
-    losses = {key: value for key, value in lines[-1].items() if key not in NO_LOSSES} if lines else {}
+    losses = losses_of(lines[-1]) if lines else {}
     if Path(job.manifest).is_file():
         return _finished(job, steps, batch, losses)
     if not lines:
@@ -76,7 +74,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    return parse_metrics(text[: text.rfind("\n") + 1])
 
 
 def _between(lines: Sequence[dict[str, Any]]) -> float:

@@ -1,12 +1,11 @@
 """What earlier runs took: one record per manifest found, with its duration, its speed and the size of its outputs."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wssis.errors import InputError
+from wssis.formats.coco_stream import count_items
 from wssis.formats.manifest import read_manifest
 
 DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
@@ -48,26 +47,22 @@ class Record:
 
 
 def read_records(folders: Iterable[Path]) -> list[Record]:
-    """The records of all manifests below the folders; a damaged manifest is left out, since it may be half a run."""
-    records = []
-    for folder in folders:
-        for path in sorted(folder.rglob("*manifest.json")):
-            record = _record(path)
-            records += [] if record is None else [record]
-    return records
+    """The records of all manifests below the folders.
+
+    Raises:
+        InputError: a manifest is damaged.
+    """
+    return [_record(path) for folder in folders for path in sorted(folder.rglob("*manifest.json"))]
 
 
-def _record(path: Path) -> Record | None:
-    try:
-        manifest = read_manifest(path)
-    except InputError:
-        return None
-    counts = manifest.get("counts", {})
+def _record(path: Path) -> Record:
+    manifest = read_manifest(path)
+    settings, counts = manifest["settings"], manifest["counts"]
     return Record(
-        stage=str(manifest.get("stage")),
-        settings=manifest.get("settings", {}),
-        seconds=float(manifest.get("duration", 0.0)),
-        images_per_second=_speed(manifest.get("settings", {}), counts),
+        stage=manifest["stage"],
+        settings=settings,
+        seconds=manifest["duration"],
+        images_per_second=_speed(settings, counts),
         images=_images(counts),
         outputs=_bytes(path.parent / name for name in manifest["outputs"]),
     )
@@ -115,17 +110,5 @@ def count_annotations(train: Path, val: Path) -> DataSetSize:
     Raises:
         InputError: a file is missing or is no COCO file.
     """
-    content = [_read_coco(path) for path in (train, val)]
-    return DataSetSize(len(content[0]["images"]), len(content[1]["images"]), len(content[0].get("annotations", ())))
-
-
-def _read_coco(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; put the data there, or correct the study's `datasets`") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(content, dict) or "images" not in content:
-        raise InputError(f"{path}: not a COCO file: it has no images")
-    return content
+    counted = count_items(train)
+    return DataSetSize(counted["images"], count_items(val)["images"], counted["annotations"])

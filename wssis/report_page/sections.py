@@ -1,7 +1,6 @@
 """The parts of the page that every group (data set x mix x variant) has: tables, figures, masks, pictures, curves."""
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +9,7 @@ from statistics import mean
 
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
+from wssis.formats.metrics_file import losses_of, parse_metrics
 from wssis.formats.scores import METRICS
 from wssis.report_page import figures, words
 from wssis.report_page.accounts import Step, account
@@ -19,7 +19,6 @@ from wssis.report_page.pictures import ShownImage, shown_images
 from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
 from wssis.report_page.results import ArmResult, Group, Result
 
-NOT_LOSSES = ("step", "lr", "images_per_second", "data_wait", "memory_mb", "gpu_memory_mb", "seconds")
 CURVE_POINTS = 60
 QUALITY_ROWS = {
     "mean_iou": "mean IoU, all points",
@@ -254,19 +253,15 @@ def curves_picture(group: Group) -> Picture | None:
 def _curve(result: Result) -> figures.Curve:
     path = result.folder / "metrics.jsonl"
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = parse_metrics(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: not found; train this network again") from None
     step = max(1, -(-len(lines) // CURVE_POINTS))
     edges = [*range(0, len(lines), step), len(lines)]
     parts = [lines[start:end] for start, end in pairwise(edges)]
     steps = [mean(line["step"] for line in part) for part in parts]
-    losses = [mean(_total(line) for line in part) for part in parts]
+    losses = [mean(sum(losses_of(line).values()) for line in part) for part in parts]
     return figures.Curve(result.arm.name, result.arm.title, steps, losses)
-
-
-def _total(line: Mapping[str, float]) -> float:
-    return sum(value for key, value in line.items() if key not in NOT_LOSSES)
 
 
 def seed_table(group: Group, comparison: Comparison) -> tuple[list[str], list[tuple[str, ...]]]:
