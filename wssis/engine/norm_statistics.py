@@ -30,7 +30,7 @@ class NormStatisticsError(InputError):
 
 def trained_norms(model: nn.Module) -> list[nn.Module]:
     """Batch norms whose statistics are those of the training data; frozen ones are in evaluation mode for good."""
-    kinds = (nn.modules.batchnorm._BatchNorm,)
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
     return [module for module in model.modules() if isinstance(module, kinds) and module.training]
 
 
@@ -48,10 +48,10 @@ def measure(model: nn.Module, losses: Losses, batches: Iterable[Any]) -> float:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # PyTorch's word for the plain mean over all batches
-    total = _mean_loss(losses, batches)
+    loss = _mean_loss(losses, batches)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    return total
+    return loss
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 
 
-def run_lengths(counts: str | bytes | list[int]) -> NDArray[np.int64]:
+def run_lengths(counts: str | bytes | list[int]) -> Integers:
     """Lengths of the runs, from either form of `counts`.
 
     The compressed form holds 5 bits a character (bit 5: more to come; of the last one bit 4: negative); from the
@@ -26,16 +26,9 @@ def run_lengths(counts: str | bytes | list[int]) -> NDArray[np.int64]:
     symbols = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
     if not symbols.size:
         return symbols
-    last = (symbols & 0x20) == 0
-    if symbols.min() < 0 or symbols.max() > 63 or not last[-1]:
+    if symbols.min() < 0 or symbols.max() > 63 or symbols[-1] & 0x20:
         raise ValueError("not a compressed RLE")
-    first = np.flatnonzero(np.concatenate([[True], last[:-1]]))
-    shift = 5 * (np.arange(symbols.size) - np.repeat(first, np.diff(first, append=symbols.size)))
-    if shift.max() > 30:
-        raise ValueError("not a compressed RLE: a run is longer than any image")
-    values = np.add.reduceat((symbols & 0x1F) << shift, first)
-    ends = np.flatnonzero(last)
-    values -= np.where(symbols[ends] & 0x10, np.int64(1) << (shift[ends] + 5), 0)
+    values, _ = _numbers(symbols)
     # Runs 2, 4, 6, ... build on one another, and so do 1, 3, 5, ...; run 0 stands alone.
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
@@ -52,11 +45,7 @@ def run_table(counts: Sequence[bytes]) -> tuple[Integers, Integers]:
     [[1, 3, 3, 2, 3, 4], [0, 5, 6]]
     """
     symbols = np.frombuffer(b"".join(counts), dtype=np.uint8).astype(np.int64) - 48
-    ends = np.flatnonzero((symbols & 0x20) == 0)
-    first = np.concatenate([[0], ends[:-1] + 1])
-    shift = 5 * (np.arange(symbols.size) - np.repeat(first, ends - first + 1))
-    values = np.add.reduceat((symbols & 0x1F) << shift, first)
-    values -= np.where(symbols[ends] & 0x10, np.int64(1) << (shift[ends] + 5), 0)
+    values, ends = _numbers(symbols)
     size = np.cumsum([len(one) for one in counts])
     start = np.concatenate([[0], np.searchsorted(ends, size)])
     place = np.arange(values.size) - np.repeat(start[:-1], np.diff(start))
@@ -64,6 +53,21 @@ def run_table(counts: Sequence[bytes]) -> tuple[Integers, Integers]:
         of_kind = np.concatenate([[0], np.cumsum(kind)])[start]
         values[kind] = _cumulative(values[kind], of_kind)
     return values, start
+
+
+def _numbers(symbols: Integers) -> tuple[Integers, Integers]:
+    """The signed numbers (R,) that 6-bit symbols (M,) hold, and the place of the last symbol of each.
+
+    Raises:
+        ValueError: a number is larger than any image.
+    """
+    ends = np.flatnonzero((symbols & 0x20) == 0)
+    first = np.concatenate([[0], ends[:-1] + 1])
+    shift = 5 * (np.arange(symbols.size) - np.repeat(first, ends - first + 1))
+    if shift.max() > 30:
+        raise ValueError("not a compressed RLE: a run is longer than any image")
+    values = np.add.reduceat((symbols & 0x1F) << shift, first)
+    return values - np.where(symbols[ends] & 0x10, np.int64(1) << (shift[ends] + 5), 0), ends
 
 
 def pixel_spans(counts: Sequence[bytes]) -> tuple[Integers, Integers, Integers]:
