@@ -6,7 +6,6 @@ settings model; what is left out has its default. Bad input ends with one messag
 
 import errno
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -18,6 +17,7 @@ from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.errors import InputError
+from wssis.overview.commands import plan, status
 
 app = typer.Typer(
     name="wssis",
@@ -40,8 +40,6 @@ StateRoot = Annotated[Path, typer.Option(help="Folder for what an interrupted tr
 Proposals = Annotated[Path, typer.Option(help="proposals/{full,weak}.json of the run.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder of the outputs.")]
 OutFile = Annotated[Path, typer.Option(help="The output; its manifest lies beside it.")]
-ConfigFiles = Annotated[list[Path] | None, typer.Option(help="Study files, laid over config.yaml as Snakemake does.")]
-DefaultConfig = Annotated[Path, typer.Option(help="config.yaml of the workflow.")]
 Workers = Annotated[int, typer.Option(min=0, help="Worker processes; results do not depend on it.")]
 TensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Write TensorBoard's event files, too; needs the extra `tensorboard`.")
@@ -358,35 +356,8 @@ def import_weights(
     run(parse_settings(ImportWeightsSettings, settings), source, out, annotations)
 
 
-@app.command()
-def plan(
-    configfile: ConfigFiles = None,
-    config: DefaultConfig = Path("config.yaml"),
-    like: Annotated[list[Path] | None, typer.Option(help="Folders of earlier runs to learn from.")] = None,
-    job_minutes: Annotated[float, typer.Option(help="Longest job that your cluster allows, minutes.")] = 2880,
-) -> None:
-    """The bill before a study runs: jobs, hours and disk per rule, from what earlier runs took."""
-    from wssis.config.files import read_study
-    from wssis.config.jobs import jobs_of
-    from wssis.overview.bill import bill, estimates
-    from wssis.overview.records import read_records
-
-    study = read_study(config, configfile or ())
-    records = read_records(like or [Path("results")])
-    print(bill(estimates(study, jobs_of(study), records), job_minutes))
-
-
-@app.command()
-def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.yaml")) -> None:
-    """All trainings of a study: step, losses, images per second, time left."""
-    from wssis.config.files import read_study
-    from wssis.config.jobs import jobs_of
-    from wssis.overview import progress
-
-    study = read_study(config, configfile or ())
-    now = time.time()
-    states = list(progress.saved_states(Path("results/.state"), now))
-    print(progress.status(progress.trainings(study, jobs_of(study), now), states))
+app.command()(plan)
+app.command()(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,39 @@
+"""Commands that look at a study as a whole; like all commands they import what is heavy when they run."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigFiles = Annotated[list[Path] | None, typer.Option(help="Study files, laid over config.yaml as Snakemake does.")]
+DefaultConfig = Annotated[Path, typer.Option(help="config.yaml of the workflow.")]
+
+
+def plan(
+    configfile: ConfigFiles = None,
+    config: DefaultConfig = Path("config.yaml"),
+    like: Annotated[list[Path] | None, typer.Option(help="Folders of earlier runs to learn from.")] = None,
+    job_minutes: Annotated[float, typer.Option(help="Longest job that your cluster allows, minutes.")] = 2880,
+) -> None:
+    """The bill before a study runs: jobs, hours and disk per rule, from what earlier runs took."""
+    from wssis.config.files import read_study
+    from wssis.config.jobs import jobs_of
+    from wssis.overview.bill import bill, estimates
+    from wssis.overview.records import read_records
+
+    study = read_study(config, configfile or ())
+    records = read_records(like or [Path("results")])
+    print(bill(estimates(study, jobs_of(study), records), job_minutes))
+
+
+def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.yaml")) -> None:
+    """All trainings of a study: step, losses, images per second, time left."""
+    from wssis.config.files import read_study
+    from wssis.config.jobs import jobs_of
+    from wssis.overview import progress
+
+    study = read_study(config, configfile or ())
+    now = time.time()
+    states = list(progress.saved_states(Path("results/.state"), now))
+    print(progress.status(progress.trainings(study, jobs_of(study), now), states))
