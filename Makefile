@@ -29,7 +29,6 @@ check-slow: $(INSTALLED)
 	pytest -q -m slow
 
 bench: $(INSTALLED)
-	pip install --quiet --editable '.[bench]'
 	python -m benchmarks $(BENCH)
 
 $(INSTALLED): pyproject.toml

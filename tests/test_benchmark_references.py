@@ -9,8 +9,6 @@ from reference_vectors import Case, assert_close, assert_same_masks, load_case, 
 
 from benchmarks.crop_reading import network_input
 from benchmarks.crop_scenes import CLASSES, HEIGHT, WIDTH, crop_scene
-from benchmarks.detections import synthetic
-from benchmarks.evaluation import by_faster_coco_eval, by_hotcoco, by_pycocotools, check_equal
 from benchmarks.references.crop_tensors import float_batch
 from benchmarks.references.point_guidance import guided
 from benchmarks.references.refining import refined_one_by_one
@@ -125,13 +123,3 @@ def test_refining_one_by_one_gives_the_same_masks(tmp_path: Path) -> None:
     reference = refined_one_by_one(network, samples, windows, HEIGHT, WIDTH)
     assert len(ours) == 5 and any(one["counts"] != ours[0]["counts"] for one in ours)
     check_nearly_same(ours, reference)
-
-
-def test_fast_evaluators_give_the_same_precisions() -> None:
-    pytest.importorskip("hotcoco")
-    pytest.importorskip("faster_coco_eval")
-    detected = synthetic(images=12, detections=100)
-    reference = by_pycocotools(detected)
-    assert (reference > 0).any()
-    check_equal(by_hotcoco(detected), reference)
-    check_equal(by_faster_coco_eval(detected), reference)

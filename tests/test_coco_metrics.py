@@ -9,8 +9,10 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from wssis.engine import coco_metrics
 from wssis.engine.bootstrap import class_matches, draw_weights, resampled_ap
-from wssis.engine.coco_metrics import average_precision, match, summarise
+from wssis.engine.coco_metrics import average_precision, fast_match, match, require, summarise
+from wssis.errors import InputError
 from wssis.formats.coco import decode_mask, encode_mask, mask_box, read_coco
 
 
@@ -64,6 +66,36 @@ def test_summary_at_100_equals_pycocotools(truth_path: Path) -> None:
     ours = [-1 if scores[name] is None else scores[name] / 100 for name in names]
     np.testing.assert_allclose(ours, own_summary(truth_path, detections, "segm")[:6], atol=1e-12)
     assert scores["bbox_AP"] / 100 == pytest.approx(own_summary(truth_path, detections, "bbox")[0], abs=1e-12)
+
+
+@pytest.mark.parametrize("max_detections", [3, 100, 300])
+@pytest.mark.parametrize("kind", ["segm", "bbox"])
+def test_hotcoco_gives_pycocotools_precisions(truth_path: Path, kind: str, max_detections: int) -> None:
+    """All classes, areas, recalls and thresholds; scores tie, the truth has crowd, an annotation may have id 0."""
+    coco = read_coco(truth_path)
+    coco["annotations"][0]["id"] = 0
+    for seed in (4, 5):
+        given = coco, noisy_detections(coco, seed), max_detections, kind
+        theirs, fast = match(*given), fast_match(*given)
+        np.testing.assert_allclose(fast.eval["precision"], theirs.eval["precision"], rtol=0, atol=1e-12)
+        assert list(fast.params.catIds) == list(theirs.params.catIds)
+
+
+def test_hotcoco_gives_the_same_scores(truth_path: Path) -> None:
+    coco = read_coco(truth_path)
+    for detections in (noisy_detections(coco, seed=6), []):
+        ours, fast = summarise(coco, detections, 100), summarise(coco, detections, 100, "hotcoco")
+        assert fast.pop("per_class") == [
+            {**row, **{key: pytest.approx(row[key], abs=1e-10) for key in ("AP", "AP50") if row[key] is not None}}
+            for row in ours.pop("per_class")
+        ]
+        assert fast == {key: value if value is None else pytest.approx(value, abs=1e-10) for key, value in ours.items()}
+
+
+def test_an_evaluator_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coco_metrics, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"evaluate\.evaluator is hotcoco.*pip install 'wssis\[hotcoco\]'"):
+        require("hotcoco")
 
 
 def test_weights_of_one_give_cocoevals_ap(truth_path: Path) -> None:

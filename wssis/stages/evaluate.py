@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wssis.config.stages import EvaluateSettings
-from wssis.engine.coco_metrics import summarise
+from wssis.engine.coco_metrics import require, summarise
 from wssis.engine.detecting import detect_images
 from wssis.formats.atomic import write_json
 from wssis.formats.coco import read_coco
@@ -23,13 +23,15 @@ def run(settings: EvaluateSettings, model: Path, val: Path, images_table: Path, 
         out: folder to write to.
 
     Raises:
-        InputError: the checkpoint is no segmentor's or has other categories; an image is missing or has changed.
+        InputError: the checkpoint is no segmentor's or has other categories; an image is missing or has changed;
+            the evaluator is not installed.
     """
+    require(settings.evaluator)
     inputs = {"model": model, "val": val, "images_table": images_table}
     with StageRun("evaluate", out / "evaluate.manifest.json", settings, inputs) as stage:
         coco = read_coco(val)
         detections = detect_images(model, coco, val, images_table, "val", image_dir, settings)
-        scores = summarise(coco, detections, settings.max_detections)
+        scores = summarise(coco, detections, settings.max_detections, settings.evaluator)
         write_json(out / "detections.json", detections)
         write_scores(out / "scores.json", scores)
         stage.output(out / "detections.json", out / "scores.json")
