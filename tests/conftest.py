@@ -11,6 +11,11 @@ torch.set_num_threads(1)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What tests/cluster/test_smoke_on_cluster.py can be told."""
+    parser.addoption("--smoke-times", type=int, default=1, help="runs of the smoke study on the test cluster")
+
+
 def _folder(name: str) -> Path:
     folder = SHARED / name
     if not folder.is_dir():

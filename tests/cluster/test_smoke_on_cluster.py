@@ -1,4 +1,7 @@
-"""The smoke study for real, through the profile: unattended, and by digest what one machine makes of it alone."""
+"""The smoke study for real, through the profile: unattended, and by digest what one machine makes of it alone.
+
+Ten times: pytest -m slow tests/cluster/test_smoke_on_cluster.py --smoke-times 10
+"""
 
 from pathlib import Path
 
@@ -44,13 +47,26 @@ def _digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_smoke_study(cluster: Cluster, shared_data: Path, tmp_path: Path) -> None:
-    on_cluster, alone = (_clone(tmp_path / name, shared_data) for name in ("cluster", "alone"))
-    _run(on_cluster, *ON_CLUSTER, bin=cluster.bin)
-    assert (on_cluster.folder / "results/smoke/report/index.html").is_file()
-    assert len((on_cluster.folder / "results/smoke/report/scores.csv").read_text().splitlines()) == 1 + 5
-    assert not any((on_cluster.folder / "results/.state").rglob("*.*")), "resume states are removed on success"
-    found = _digests(on_cluster.folder)
-    assert all(digest_of(on_cluster.folder / RUN / name) == digest for name, digest in found.items())
-    _run(alone, "--cores", "2")
-    assert found == _digests(alone.folder)
+@pytest.fixture(scope="module")
+def alone(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of the smoke study as one machine makes it."""
+    clone = _clone(tmp_path_factory.mktemp("alone") / "clone", shared_data)
+    _run(clone, "--cores", "2")
+    return _digests(clone.folder)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """As many runs as the command line asks for."""
+    if "time" in metafunc.fixturenames:
+        metafunc.parametrize("time", range(metafunc.config.getoption("--smoke-times")))
+
+
+def test_smoke_study(time: int, cluster: Cluster, alone: dict[str, str], shared_data: Path, tmp_path: Path) -> None:
+    clone = _clone(tmp_path / "clone", shared_data)
+    _run(clone, *ON_CLUSTER, bin=cluster.bin)
+    assert (clone.folder / "results/smoke/report/index.html").is_file()
+    assert len((clone.folder / "results/smoke/report/scores.csv").read_text().splitlines()) == 1 + 5
+    assert not any((clone.folder / "results/.state").rglob("*.*")), "resume states are removed on success"
+    found = _digests(clone.folder)
+    assert all(digest_of(clone.folder / RUN / name) == digest for name, digest in found.items())
+    assert found == alone
