@@ -1,4 +1,4 @@
-# make study [SEEDS=3] [STUDY=studies/mine.yaml] [CORES=2]    make test    make check-slow
+# make study [SEEDS=3] [STUDY=studies/mine.yaml] [CORES=2]    make test [PYTEST=...]    make check-slow [PYTEST=...]
 # make bench [BENCH='point_guidance --device cuda']: one table of speeds; python -m benchmarks --help says what there is.
 # Needs Python 3.11 or newer. Everything is installed into .venv, and again only when pyproject.toml has changed.
 
@@ -6,6 +6,7 @@ PYTHON ?= python3
 SEEDS ?= 1
 CORES ?= all
 STUDY ?=
+PYTEST ?=
 BENCH ?=
 INSTALLED := .venv/.installed
 SEED_NAMES := $(shell i=0; while [ $$i -lt $(SEEDS) ]; do printf '%ss%s' "$$comma" $$i; comma=,; i=$$((i+1)); done)
@@ -22,11 +23,11 @@ study: $(INSTALLED)
 	@echo "The report: $$(ls -t results/*/report/index.html | head -1)"
 
 test: $(INSTALLED)
-	pytest -q -n 2 -m "not slow"
+	pytest -q -n 2 -m "not slow" $(PYTEST)
 
 # Among them a real SLURM on this machine, installed with apt-get where that is possible, skipped where it is not.
 check-slow: $(INSTALLED)
-	pytest -q -m slow
+	pytest -q -m slow --install-slurm $(PYTEST)
 
 bench: $(INSTALLED)
 	python -m benchmarks $(BENCH)

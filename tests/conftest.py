@@ -12,7 +12,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What tests/cluster/test_smoke_on_cluster.py can be told."""
+    """What tests/cluster can be told."""
+    parser.addoption("--install-slurm", action="store_true", help="install a missing SLURM with apt-get")
     parser.addoption("--smoke-times", type=int, default=1, help="runs of the smoke study on the test cluster")
 
 

@@ -11,9 +11,9 @@ from toy_study import TEACHER, Run, artifacts, set_steps, toy_clone
 
 
 @pytest.fixture(scope="session")
-def slurm() -> None:
-    """SLURM's programs, installed if need be."""
-    reason = missing()
+def slurm(request: pytest.FixtureRequest) -> None:
+    """SLURM's programs, installed if that is asked for."""
+    reason = missing(request.config.getoption("--install-slurm"))
     if reason is not None:
         pytest.skip(reason)
 

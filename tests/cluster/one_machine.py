@@ -58,14 +58,16 @@ PartitionName=gpu Nodes={host} Default=NO MaxTime=2-00:00:00 DefMemPerCPU=256 St
 """
 
 
-def missing() -> str | None:
-    """Why there can be no cluster here, or None; installs SLURM if that is allowed."""
+def missing(install: bool) -> str | None:
+    """Why there can be no cluster here, or None; install: SLURM may be installed."""
     if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
         return "needs snakemake-executor-plugin-slurm: pip install '.[slurm]'"
     if os.geteuid() != 0:
         return "a test cluster needs root"
     if all(shutil.which(name) for name in PROGRAMS):
         return None
+    if not install:
+        return "needs SLURM: make check-slow installs it, as does pytest --install-slurm"
     if shutil.which("apt-get") is None:
         return f"needs {', '.join(PROGRAMS)}, and there is no apt-get to install them"
     subprocess.run(["apt-get", "update"], capture_output=True, check=False, timeout=300)
@@ -186,6 +188,12 @@ class Cluster:
         while not condition():
             assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
             time.sleep(0.2)
+
+
+def mebibytes(job: dict[str, str]) -> int:
+    """The memory that a job asked for; SLURM prints 32000M, and 62.50G for twice that."""
+    number, unit = float(job["MinMemoryNode"][:-1]), job["MinMemoryNode"][-1]
+    return int(number * {"M": 1, "G": 1024}[unit])
 
 
 def _processes() -> list[int]:

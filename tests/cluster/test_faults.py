@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from dag_runs import Clone
-from one_machine import Cluster
+from one_machine import Cluster, mebibytes
 from toy_study import ON_CLUSTER, TEACHER, Run, artifacts, resumed_from, set_resources, teacher_steps
 
 pytestmark = pytest.mark.slow
@@ -66,7 +66,7 @@ def test_time_limit_with_two_seconds_to_save(
     start(clone, *ON_CLUSTER, MANIFEST, bin=cluster.bin).finish(900)
     first, second = cluster.jobs_of("train_teacher")[:2]
     assert first["JobState"] in ("TIMEOUT", "FAILED") and first["TimeLimit"] == "00:02:00"
-    assert int(second["MinMemoryNode"][:-1]) == 2 * int(first["MinMemoryNode"][:-1]), "memory grows"
+    assert mebibytes(second) == 2 * mebibytes(first), "memory grows"
     assert resumed_from(clone) > 10
     assert artifacts(clone) == undisturbed(160)
 

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 from dag_runs import Clone
-from one_machine import Cluster
+from one_machine import Cluster, mebibytes
 from toy_study import ON_CLUSTER, TEACHER, Run, set_resources
-
-pytestmark = pytest.mark.slow
 
 # Rule or group: partition, GPUs, cores, MiB, time limit. A group's memory is its hungriest job's, its time their sum.
 GPU = {
@@ -65,10 +63,7 @@ def clone(tmp_path: Path, cluster: Cluster, results: Path) -> Clone:
 def _asked(job: dict[str, str]) -> tuple[int, int, int, str]:
     """GPUs, cores, MiB and time limit of a job."""
     gpus = int(job.get("TresPerJob", "gpu:0").rpartition(":")[2])
-    memory = job["MinMemoryNode"]
-    assert memory.endswith(("M", "G"))
-    mebibytes = int(float(memory[:-1]) * (1024 if memory.endswith("G") else 1))
-    return gpus, int(job["NumCPUs"]), mebibytes, job["TimeLimit"]
+    return gpus, int(job["NumCPUs"]), mebibytes(job), job["TimeLimit"]
 
 
 def _jobs(cluster: Cluster, rule: str, folder: Path) -> list[dict[str, str]]:
@@ -93,6 +88,7 @@ def test_every_rule(cluster: Cluster, clone: Clone) -> None:
     assert clone.planned() == {} == clone.planned("--profile", "slurm")
 
 
+@pytest.mark.slow
 def test_a_site_changes_its_files(cluster: Cluster, clone: Clone) -> None:
     set_resources(clone, "train_teacher", "gpu: 1", "gpu: 2, gpu_model: a100")
     set_resources(clone, "train_teacher", "2880", "1440")
@@ -110,6 +106,7 @@ def test_a_site_changes_its_files(cluster: Cluster, clone: Clone) -> None:
     assert (labels["Partition"], labels.get("TresPerJob"), labels["Features"]) == ("gpu", None, "a100")
 
 
+@pytest.mark.slow
 def test_as_many_processes_as_gpus(cluster: Cluster, clone: Clone) -> None:
     for rule, count in (("train_teacher", 2), ("train_student", 8)):
         set_resources(clone, rule, "gpu: 1", f"gpu: {count}")
@@ -119,6 +116,7 @@ def test_as_many_processes_as_gpus(cluster: Cluster, clone: Clone) -> None:
     assert "python -m wssis train-refiner" in printed and "--workers 6" in printed
 
 
+@pytest.mark.slow
 def test_message_of_a_failed_job(cluster: Cluster, clone: Clone) -> None:
     (clone.folder / "bin" / "sbatch").write_text(
         (clone.folder / "bin" / "sbatch").read_text().replace("cp -a", "echo data are upside down >&2; exit 3; cp -a")
