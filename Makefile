@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 study: $(INSTALLED)
 	@echo "The study runs; a killed one continues where it stopped when this command is given again."
-	snakemake --cores $(CORES) --quiet reason host --rerun-incomplete $(if $(STUDY),--configfile $(STUDY)) \
+	snakemake --cores $(CORES) --quiet reason host $(if $(STUDY),--configfile $(STUDY)) \
 	    --config 'run={"seeds": [$(SEED_NAMES)]}'
 	@echo "The report: $$(ls -t results/*/report/index.html | head -1)"
 
