@@ -1,0 +1,202 @@
+"""What an audit needs to know of a COCO file, gathered as a stream: ids, and what is wrong with single annotations.
+
+Legend: A annotations. Nothing else of an annotation stays in memory.
+"""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wssis.formats.coco_stream import annotations_of, read_frame
+
+Integers = NDArray[np.int64]
+NONE = -1
+KEPT_PROBLEMS = 20
+"""Problems of single annotations that are kept in words; the rest is counted."""
+WEAK_KEYS = {"id", "image_id", "category_id", "point"}
+"""All that an annotation of weak.json may hold: no mask, no box, no area."""
+WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
+PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
+PROPOSAL_KEYS = {"point_id", "point", "score", "predictor", "status"}
+
+
+@dataclass
+class CocoFacts:
+    """Facts of one file.
+
+    Attributes:
+        images: id -> (width, height), px.
+        categories: id -> name, in file order.
+        id, image_id, category_id: (A,).
+        crowd, masked, pseudo: bool (A,): iscrowd; has a segmentation; source is "pseudo".
+        point_id: (A,), NONE where there is none.
+        outcomes: how often each outcome occurs.
+        problems: what is wrong with single items, in words; `more` such are not listed.
+    """
+
+    images: dict[int, tuple[int, int]] = field(default_factory=dict)
+    categories: dict[int, str] = field(default_factory=dict)
+    id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    image_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    category_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    point_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    crowd: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    masked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    pseudo: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    outcomes: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    more: int = 0
+
+    def problem(self, text: str) -> None:
+        """Note what is wrong with one item."""
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(text)
+        else:
+            self.more += 1
+
+
+def kind_of(rest: str) -> str | None:
+    """Which COCO file of a study lies at a place below the run or data set; None for another file.
+
+    >>> kind_of("weak.json"), kind_of("pseudo/wssis.json"), kind_of("teacher/scores.json")
+    ('weak', 'pseudo', None)
+    """
+    plain = {"train.json": "truth", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
+    if rest in ("proposals/full.json", "proposals/weak.json"):
+        return "proposals"
+    if rest.startswith("pseudo/") and rest.endswith(".json"):
+        return "pseudo"
+    return "unlabelled" if rest == "unlabelled.json" else plain.get(rest)
+
+
+def coco_facts(path: Path, kind: str) -> CocoFacts:
+    """Facts of a COCO file of a study, read as a stream.
+
+    kind: of `kind_of`; decides what an annotation must and may hold.
+
+    Raises:
+        InputError: it is no COCO file.
+    """
+    facts = CocoFacts()
+    columns = {name: array("q") for name in ("id", "image_id", "category_id", "point_id", "height", "width")}
+    flags = {name: array("b") for name in ("crowd", "masked", "pseudo")}
+    points = {name: array("d") for name in ("x", "y")}
+    _add_frame(facts, read_frame(path), kind)
+    for item in annotations_of(path):
+        try:
+            _add(item, columns, flags, points, facts.outcomes)
+            for problem in _problems(item, kind):
+                facts.problem(f"annotation {item['id']} {problem}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            facts.problem(f"an annotation is no annotation ({error!r})")
+    for name in ("id", "image_id", "category_id", "point_id"):
+        setattr(facts, name, np.array(columns[name], np.int64))
+    for name, values in flags.items():
+        setattr(facts, name, np.array(values, bool))
+    for problem in _against_images(facts, columns, points):
+        facts.problem(problem)
+    return facts
+
+
+def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
+    """Images and categories."""
+    try:
+        facts.categories = {item["id"]: item["name"] for item in frame["categories"]}
+        for item in frame["images"]:
+            facts.images[item["id"]] = (item["width"], item["height"])
+            if kind == "weak" and not item.keys() <= WEAK_IMAGE_KEYS:
+                facts.problem(f"image {item['id']} holds {', '.join(sorted(item.keys() - WEAK_IMAGE_KEYS))}, too")
+    except (KeyError, TypeError) as error:
+        facts.problem(f"an image or category is none ({error!r})")
+    if len(facts.images) != len(frame["images"]):
+        facts.problem("an image id occurs more than once")
+
+
+def _add(
+    item: Mapping[str, Any],
+    columns: Mapping[str, "array[int]"],
+    flags: Mapping[str, "array[int]"],
+    points: Mapping[str, "array[float]"],
+    outcomes: Counter[str],
+) -> None:
+    """One more annotation; KeyError and TypeError leave all columns equally long."""
+    segmentation, point = item.get("segmentation"), item.get("point")
+    height, width = segmentation["size"] if isinstance(segmentation, dict) else (NONE, NONE)
+    x, y = point if point is not None else (0.0, 0.0)
+    numbers = (item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width)
+    if not all(type(number) is int for number in numbers):
+        raise TypeError("an id that is an integer")
+    for name, number in zip(columns, numbers, strict=True):
+        columns[name].append(number)
+    for name, flag in zip(
+        flags, (item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo"), strict=True
+    ):
+        flags[name].append(flag)
+    points["x"].append(x)
+    points["y"].append(y)
+    if "outcome" in item:
+        outcomes[item["outcome"]] += 1
+
+
+def _problems(item: Mapping[str, Any], kind: str) -> Iterator[str]:
+    """What is wrong with one annotation by itself."""
+    keys = item.keys()
+    if kind == "weak":
+        if keys != WEAK_KEYS:
+            yield f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
+        return
+    if kind == "unlabelled":
+        yield "is on an image that nobody looked at"
+        return
+    pseudo = kind == "pseudo" and item.get("source") == "pseudo"
+    needed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else set()
+    if not needed <= keys:
+        yield f"lacks {', '.join(sorted(needed - keys))}"
+    if kind == "pseudo" and item.get("source") not in ("full", "pseudo"):
+        yield f"has source {item.get('source')!r}, neither full nor pseudo"
+    if not item.get("segmentation"):
+        if not pseudo:
+            yield "has no segmentation"
+        return
+    box = item.get("bbox")
+    if not isinstance(box, list) or len(box) != 4 or not all(math.isfinite(side) for side in box):
+        yield f"has bbox {box!r}, not four finite numbers"
+
+
+def _against_images(
+    facts: CocoFacts, columns: Mapping[str, "array[int]"], points: Mapping[str, "array[float]"]
+) -> Iterator[str]:
+    """Annotations of no image or category, RLEs of another size, points outside their image, ids that occur twice."""
+    known = np.isin(facts.image_id, np.array([*facts.images], np.int64))
+    for place in np.flatnonzero(~known):
+        yield f"annotation {facts.id[place]}: image {facts.image_id[place]} is not in the file"
+    for place in np.flatnonzero(~np.isin(facts.category_id, np.array([*facts.categories], np.int64))):
+        yield f"annotation {facts.id[place]}: category {facts.category_id[place]} is not in the file"
+    ids, times = np.unique(facts.id, return_counts=True)
+    for number in ids[times > 1]:
+        yield f"annotation id {number} occurs more than once"
+    frames = _frames(facts, known)
+    height, width = (np.array(columns[name], np.int64) for name in ("height", "width"))
+    for place in np.flatnonzero((height != NONE) & ((height != frames[:, 1]) | (width != frames[:, 0])) & known):
+        yield f"annotation {facts.id[place]}: its RLE has another size than its image"
+    x, y = (np.array(points[name]) for name in ("x", "y"))
+    inside = (x >= -0.5) & (y >= -0.5) & (x < frames[:, 0] - 0.5) & (y < frames[:, 1] - 0.5)
+    for place in np.flatnonzero(~inside & known):
+        yield f"annotation {facts.id[place]}: its point ({x[place]:g}, {y[place]:g}) is outside of its image"
+
+
+def _frames(facts: CocoFacts, known: NDArray[np.bool_]) -> Integers:
+    """Width and height (A, 2) of every annotation's image; 1 where the image is unknown."""
+    frames = np.ones((len(facts.id), 2), np.int64)
+    ids = np.array(sorted(facts.images), np.int64)
+    if ids.size:
+        sizes = np.array([facts.images[number] for number in ids.tolist()], np.int64)
+        frames[known] = sizes[np.searchsorted(ids, facts.image_id[known])]
+    return frames
