@@ -45,7 +45,7 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        drawn = settings.GenerateSettings(size=64, train_images=10, val_images=3, classes=3, objects=(2, 4))
+        drawn = settings.GenerateSettings(size=64, train_images=10, val_images=4, classes=3, objects=(2, 4))
         generate.run(drawn, DATASET)
         sets = {"train": DATASET / "train.json", "val": DATASET / "val.json"}
         images = DATASET / "images"
