@@ -98,8 +98,13 @@ def _run(run: Path, seed: int, weights: float) -> list[Path]:
 
 
 def _train(
-    stage: str, given: Section, inputs: dict[str, Path], out: Path, weights: float, snapshots: dict[str, int] | None = None
-) -> None:  # fmt: skip
+    stage: str,
+    given: Section,
+    inputs: dict[str, Path],
+    out: Path,
+    weights: float,
+    snapshots: dict[str, int] | None = None,
+) -> None:
     """What a training leaves, without a training."""
     network: Section = RefineNetSettings() if stage == "refiner" else NETWORK
     kind = "maskrefinenet" if stage == "refiner" else "solov2"
@@ -250,9 +255,12 @@ def reseal(study: Path, *paths: str) -> None:
     is the content alone.
     """
     for path in paths:
-        manifest = next(m for m in study.rglob("*manifest.json")
-                        if any((m.parent / n) == study / path for n in json.loads(m.read_text())["outputs"]))  # fmt: skip
-        old = json.loads(manifest.read_text())["outputs"][(study / path).relative_to(manifest.parent).as_posix()]
+        old = next(
+            digest
+            for manifest in study.rglob("*manifest.json")
+            for name, digest in json.loads(manifest.read_text())["outputs"].items()
+            if manifest.parent / name == study / path
+        )
         new = digest_of(study / path)
         for one in study.rglob("*manifest.json"):
             one.write_text(one.read_text().replace(old, new))

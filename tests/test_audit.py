@@ -175,7 +175,7 @@ def test_one_artifact_with_its_manifest_from_another_run(study: Path, rerun: Pat
     for name in ("detections.json", "scores.json", "evaluate.manifest.json"):
         shutil.copy(rerun / folder / name, study / folder / name)
     faults = _faults(study)
-    assert f"input model" in faults[f"{folder}/evaluate.manifest.json"]
+    assert "input model" in faults[f"{folder}/evaluate.manifest.json"]
 
 
 def test_a_teacher_of_another_seed(study: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
-from wssis.audit.commands import audit
+from wssis.audit.commands import audit, show
 from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
@@ -360,6 +360,7 @@ def import_weights(
 app.command()(plan)
 app.command()(status)
 app.command()(audit)
+app.command()(show)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

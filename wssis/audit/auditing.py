@@ -18,15 +18,15 @@ SHOWN = 200
 """Findings that are printed; the rest is counted."""
 
 
-def audit_study(root: Path) -> StudyAudit:
-    """Audit one study's folder."""
-    return audit_files(read_study_files(root), str(root))
+def audit_study(root: Path, workers: int = 0) -> StudyAudit:
+    """Audit one study's folder; with `workers`, that many processes read the contents of a large one."""
+    return audit_files(read_study_files(root), str(root), workers)
 
 
-def audit_files(study: StudyFiles, name: str) -> StudyAudit:
+def audit_files(study: StudyFiles, name: str, workers: int = 0) -> StudyAudit:
     """Audit what is there of a study: in a folder, or unpacked from an archive."""
     digests, hashed = present_digests(study)
-    facts, unread = read_contents(study)
+    facts, unread = read_contents(study, workers)
     audit = StudyAudit(name, len(study.records), len(study.producers), len(facts), hashed)
     audit.findings += study.problems
     audit.findings += digest_findings(study, digests)

@@ -8,6 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ KEPT_PROBLEMS = 20
 WEAK_KEYS = {"id", "image_id", "category_id", "point"}
 """All that an annotation of weak.json may hold: no mask, no box, no area."""
 WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
+COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo")
+"""Whole numbers that are kept of an annotation; height and width are those of its RLE."""
+NOTHING: frozenset[str] = frozenset()
 PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
 PROPOSAL_KEYS = {"point_id", "point", "score", "predictor", "status"}
 
@@ -85,22 +89,25 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
         InputError: it is no COCO file.
     """
     facts = CocoFacts()
-    columns = {name: array("q") for name in ("id", "image_id", "category_id", "point_id", "height", "width")}
-    flags = {name: array("b") for name in ("crowd", "masked", "pseudo")}
-    points = {name: array("d") for name in ("x", "y")}
+    whole, points = array("q"), array("d")
     _add_frame(facts, read_frame(path), kind)
     for item in annotations_of(path):
         try:
-            _add(item, columns, flags, points, facts.outcomes)
-            for problem in _problems(item, kind):
+            numbers, point = _numbers(item)
+            whole.extend(numbers)
+            points.extend(point)
+            if "outcome" in item:
+                facts.outcomes[item["outcome"]] += 1
+            if problem := _problem(item, kind):
                 facts.problem(f"annotation {item['id']} {problem}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             facts.problem(f"an annotation is no annotation ({error!r})")
+    columns = dict(zip(COLUMNS, np.array(whole, np.int64).reshape(-1, len(COLUMNS)).T, strict=True))
     for name in ("id", "image_id", "category_id", "point_id"):
-        setattr(facts, name, np.array(columns[name], np.int64))
-    for name, values in flags.items():
-        setattr(facts, name, np.array(values, bool))
-    for problem in _against_images(facts, columns, points):
+        setattr(facts, name, columns[name].copy())
+    for name in ("crowd", "masked", "pseudo"):
+        setattr(facts, name, columns[name].astype(bool))
+    for problem in _against_images(facts, columns, np.array(points).reshape(-1, 2)):
         facts.problem(problem)
     return facts
 
@@ -119,59 +126,48 @@ def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
         facts.problem("an image id occurs more than once")
 
 
-def _add(
-    item: Mapping[str, Any],
-    columns: Mapping[str, "array[int]"],
-    flags: Mapping[str, "array[int]"],
-    points: Mapping[str, "array[float]"],
-    outcomes: Counter[str],
-) -> None:
-    """One more annotation; KeyError and TypeError leave all columns equally long."""
+def _numbers(item: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, float]]:
+    """One annotation as the numbers of COLUMNS, and its point (0, 0 where it has none).
+
+    Raises:
+        KeyError, TypeError, ValueError: a number is missing, or is none.
+    """
     segmentation, point = item.get("segmentation"), item.get("point")
-    height, width = segmentation["size"] if isinstance(segmentation, dict) else (NONE, NONE)
+    height, width = segmentation["size"] if type(segmentation) is dict else (NONE, NONE)
     x, y = point if point is not None else (0.0, 0.0)
-    numbers = (item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width)
-    if not all(type(number) is int for number in numbers):
-        raise TypeError("an id that is an integer")
-    for name, number in zip(columns, numbers, strict=True):
-        columns[name].append(number)
-    for name, flag in zip(
-        flags, (item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo"), strict=True
-    ):
-        flags[name].append(flag)
-    points["x"].append(x)
-    points["y"].append(y)
-    if "outcome" in item:
-        outcomes[item["outcome"]] += 1
+    numbers = (
+        item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width,
+        item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo",
+    )  # fmt: skip
+    return tuple(map(index, numbers)), (float(x), float(y))
 
 
-def _problems(item: Mapping[str, Any], kind: str) -> Iterator[str]:
+def _problem(item: Mapping[str, Any], kind: str) -> str | None:
     """What is wrong with one annotation by itself."""
     keys = item.keys()
     if kind == "weak":
-        if keys != WEAK_KEYS:
-            yield f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
-        return
+        if keys == WEAK_KEYS:
+            return None
+        return f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
     if kind == "unlabelled":
-        yield "is on an image that nobody looked at"
-        return
-    pseudo = kind == "pseudo" and item.get("source") == "pseudo"
-    needed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else set()
+        return "is on an image that nobody looked at"
+    source = item.get("source")
+    pseudo = kind == "pseudo" and source == "pseudo"
+    needed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else NOTHING
     if not needed <= keys:
-        yield f"lacks {', '.join(sorted(needed - keys))}"
-    if kind == "pseudo" and item.get("source") not in ("full", "pseudo"):
-        yield f"has source {item.get('source')!r}, neither full nor pseudo"
+        return f"lacks {', '.join(sorted(needed - keys))}"
+    if kind == "pseudo" and source not in ("full", "pseudo"):
+        return f"has source {source!r}, neither full nor pseudo"
     if not item.get("segmentation"):
-        if not pseudo:
-            yield "has no segmentation"
-        return
+        return None if pseudo else "has no segmentation"
     box = item.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(math.isfinite(side) for side in box):
-        yield f"has bbox {box!r}, not four finite numbers"
+    if type(box) is not list or len(box) != 4 or not math.isfinite(math.fsum(box)):
+        return f"has bbox {box!r}, not four finite numbers"
+    return None
 
 
 def _against_images(
-    facts: CocoFacts, columns: Mapping[str, "array[int]"], points: Mapping[str, "array[float]"]
+    facts: CocoFacts, columns: Mapping[str, Integers], points: NDArray[np.float64]
 ) -> Iterator[str]:
     """Annotations of no image or category, RLEs of another size, points outside their image, ids that occur twice."""
     known = np.isin(facts.image_id, np.array([*facts.images], np.int64))
@@ -183,10 +179,10 @@ def _against_images(
     for number in ids[times > 1]:
         yield f"annotation id {number} occurs more than once"
     frames = _frames(facts, known)
-    height, width = (np.array(columns[name], np.int64) for name in ("height", "width"))
+    height, width = columns["height"], columns["width"]
     for place in np.flatnonzero((height != NONE) & ((height != frames[:, 1]) | (width != frames[:, 0])) & known):
         yield f"annotation {facts.id[place]}: its RLE has another size than its image"
-    x, y = (np.array(points[name]) for name in ("x", "y"))
+    x, y = points.T
     inside = (x >= -0.5) & (y >= -0.5) & (x < frames[:, 0] - 0.5) & (y < frames[:, 1] - 0.5)
     for place in np.flatnonzero(~inside & known):
         yield f"annotation {facts.id[place]}: its point ({x[place]:g}, {y[place]:g}) is outside of its image"

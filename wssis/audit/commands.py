@@ -8,9 +8,25 @@ import typer
 
 def audit(
     folder: Annotated[Path, typer.Argument(help="Results folder, one study in it, or an archive of export-study.")],
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read a large study; none for a small one.")] = 2,
 ) -> None:
     """Check every artifact against its manifest, its inputs and its counts; exit status 1 where something is wrong."""
     from wssis.audit.auditing import audit_study, print_account
     from wssis.audit.study_files import studies_in
 
-    raise typer.Exit(print_account([audit_study(study) for study in studies_in(folder)]))
+    raise typer.Exit(print_account([audit_study(study, workers) for study in studies_in(folder)]))
+
+
+def show(
+    artifact: Annotated[Path, typer.Argument(help="A JSON, CSV, metrics.jsonl, checkpoint, Zarr store or manifest.")],
+    picture: Annotated[Path | None, typer.Option(help="PNG to write: the artifact as a picture.")] = None,
+    image_dir: Annotated[Path | None, typer.Option(help="Images of a COCO file, unless the study drew them.")] = None,
+) -> None:
+    """What an artifact is: settings, inputs, counts, and its content as a table or a picture."""
+    from wssis.audit.show import show as described
+    from wssis.audit.show_pictures import write_picture
+
+    if picture is None:
+        print(described(artifact))
+    else:
+        write_picture(artifact, picture, image_dir)

@@ -3,6 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +28,43 @@ from wssis.formats.split import read_split
 from wssis.formats.table import read_table
 
 Facts = dict[str, Any]
+LARGE = 2**26
+"""Bytes of contents from which worker processes are worth their start."""
 
 
-def read_contents(study: StudyFiles) -> tuple[Facts, list[Finding]]:
-    """Path of an output -> what is known of its content; and what cannot be read, or breaks its form."""
+def read_contents(study: StudyFiles, workers: int = 0) -> tuple[Facts, list[Finding]]:
+    """Path of an output -> what is known of its content; and what cannot be read, or breaks its form.
+
+    workers: processes that read the contents of a large study; the result does not depend on it.
+    """
+    sizes = {path: study.sizes.get(path, 0) for path in study.producers if reader_of(path) and study.exists(path)}
+    wanted = sorted(sizes, key=lambda path: (-sizes[path], path))
+    jobs = [(study.full(path), path) for path in wanted]
     facts: Facts = {}
     findings: list[Finding] = []
-    wanted = [(path, reader) for path in sorted(study.producers) if (reader := reader_of(path)) and study.exists(path)]
-    for path, reader in tqdm(wanted, desc="contents", disable=None, leave=False):
+    if workers and sum(sizes.values()) >= LARGE:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            outcomes = list(tqdm(pool.map(_outcome, jobs), total=len(jobs), desc="contents", disable=None, leave=False))
+    else:
+        outcomes = [_outcome(job) for job in tqdm(jobs, desc="contents", disable=None, leave=False)]
+    for path, (found, problems) in sorted(zip(wanted, outcomes, strict=True), key=lambda one: one[0]):
         remedy = f"run {study.producers[path].stage} again"
-        try:
-            facts[path] = reader(study.full(path))
-        except InputError as error:
-            what = str(error).removeprefix(f"{study.full(path)}: ").partition(";")[0]
-            findings.append(Finding(path, what, remedy))
-        except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
-            findings.append(Finding(path, f"does not hold what it should ({error!r})", remedy))
-        else:
-            findings += [Finding(path, problem, remedy) for problem in _problems(facts[path])]
+        facts |= {} if found is None else {path: found}
+        findings += [Finding(path, problem, remedy) for problem in problems]
     return facts, findings
+
+
+def _outcome(job: tuple[Path, str]) -> tuple[Any, list[str]]:
+    """Facts of a file, None where it cannot be read; and what is wrong with it."""
+    file, path = job
+    reader = reader_of(path)
+    try:
+        found = reader(file) if reader else None
+    except InputError as error:
+        return None, [str(error).removeprefix(f"{file}: ").partition(";")[0]]
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        return None, [f"does not hold what it should ({error!r})"]
+    return found, list(_problems(found))
 
 
 def reader_of(path: str) -> Callable[[Path], Any] | None:
