@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from wssis.audit.coco_facts import NONE, CocoFacts
 from wssis.audit.contents import Facts
@@ -21,6 +22,7 @@ HIDDEN = ("train.json", "hidden_ids.csv")
 MAY_SEE_HIDDEN = ("check_images", "split", "points", "quality", "oracle_mask")
 """Stages that may read them: before the points are drawn, and two that nothing else trains on."""
 UNMASKED = "unmasked_"
+# Different ids are counted by pandas: NumPy 2.4 takes seconds for a million consecutive numbers.
 
 
 class Checker:
@@ -64,15 +66,17 @@ class Checker:
         self, file: str, what: str, found: Iterable[Any], expected: Iterable[Any], where: str
     ) -> Iterator[Finding]:
         """Two sets of ids that should be one: what is missing in `file`, and what is too many."""
-        have, want = set(_plain(found)), set(_plain(expected))
-        if missing := sorted(want - have):
+        if missing := _without(expected, found):
             yield self.wrong(file, f"{len(missing)} {what} of {where} are missing: {some(missing)}")
-        if more := sorted(have - want):
+        if more := _without(found, expected):
             yield self.wrong(file, f"{len(more)} {what} are not in {where}: {some(more)}")
 
 
-def _plain(ids: Iterable[Any]) -> Iterable[Any]:
-    return ids.tolist() if isinstance(ids, np.ndarray) else ids
+def _without(ids: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """The ids that are not among the others, sorted."""
+    if isinstance(ids, np.ndarray) and isinstance(others, np.ndarray):
+        return np.sort(ids[~np.isin(ids, others)]).tolist()
+    return sorted(set(ids) - set(others))
 
 
 def _tally(facts: CocoFacts) -> tuple[int, int, int]:
@@ -130,23 +134,23 @@ def _points(check: Checker) -> Iterator[Finding]:
     yield from _hidden(check, hidden, weak, train, on_weak & ~train.crowd)
     yield from check.counts({
         "full_points": len(points), "weak_images": len(weak.images), "weak_points": len(weak.id),
-        "verified_empty": len(weak.images) - len(np.unique(weak.image_id)),
+        "verified_empty": len(weak.images) - len(pd.unique(weak.image_id)),
         "weak_crowd": int((on_weak & train.crowd).sum()), "full_crowd": int(full.crowd.sum()),
     })  # fmt: skip
 
 
 def _hidden(
-    check: Checker, hidden: list[list[str]], weak: CocoFacts, train: CocoFacts, objects: np.ndarray
+    check: Checker, pairs: np.ndarray, weak: CocoFacts, train: CocoFacts, objects: np.ndarray
 ) -> Iterator[Finding]:
     """hidden_ids.csv pairs every weak point with one object of its class on its image.
 
-    objects: bool, one for each annotation of train.json: an object of a weak image.
+    pairs: (P, 2), ids in weak.json and in train.json; objects: bool, for each annotation of train.json: whether it is
+    an object of a weak image.
     """
     path = check.output("hidden_ids.csv")
-    pairs = np.array([[int(cell) for cell in row] for row in hidden], np.int64).reshape(-1, 2)
     yield from check.same(path, "points", pairs[:, 0], weak.id, "weak.json")
     yield from check.same(path, "objects", pairs[:, 1], train.id[objects], "the weak images in train.json")
-    if len(np.unique(pairs[:, 0])) != len(pairs) or len(np.unique(pairs[:, 1])) != len(pairs):
+    if len(pd.unique(pairs[:, 0])) != len(pairs) or len(pd.unique(pairs[:, 1])) != len(pairs):
         yield check.wrong(path, "a point or an object stands in more than one pair")
         return
     known = np.isin(pairs[:, 0], weak.id) & np.isin(pairs[:, 1], train.id)
@@ -180,7 +184,7 @@ def _proposals(check: Checker) -> Iterator[Finding]:
 def _records(check: Checker, ledger: LedgerFacts, points: np.ndarray) -> Iterator[Finding]:
     """The ledger has every point exactly once; with two snapshots, once for each."""
     path = check.output(".csv")
-    yield from check.same(path, "points", np.unique(ledger.point_id), points, "the annotations it was given")
+    yield from check.same(path, "points", ledger.point_id, points, "the annotations it was given")
     by_all = sum(name.startswith("snapshot") for name in ledger.predictors) or 1
     expected = by_all * len(points)
     if len(ledger.point_id) != expected or ledger.pairs != expected:
@@ -199,7 +203,7 @@ def _masks(check: Checker, ledger: LedgerFacts, made: CocoFacts, path: str) -> I
     listed = ledger.proposal_id != NONE
     ids = ledger.proposal_id[listed]
     yield from check.same(path, "proposals", made.id, ids, "the ledger")
-    if len(np.unique(ids)) != len(ids):
+    if len(pd.unique(ids)) != len(ids):
         yield check.wrong(check.output(".csv"), "a proposal stands in more than one record")
         return
     known = np.isin(ids, made.id)
@@ -229,7 +233,7 @@ def _crops(check: Checker) -> Iterator[Finding]:
         yield from check.same(path, "proposals", table.proposal_id, proposals.id, "the proposals it was cut from")
     elif not np.isin(table.proposal_id, proposals.id).all():
         yield check.wrong(path, "has crops of proposals that are not in the file it was cut from")
-    found = {"crops": len(table), "images": len(np.unique(table.image_id)), "objects": len(np.unique(table.point_id))}
+    found = {"crops": len(table), "images": len(pd.unique(table.image_id)), "objects": len(pd.unique(table.point_id))}
     yield from check.counts(found)
 
 
@@ -259,13 +263,12 @@ def _pseudo(check: Checker) -> Iterator[Finding]:
 def _quality(check: Checker) -> Iterator[Finding]:
     weak, pseudo = check.of("weak"), check.of("pseudo")
     path = check.output(".csv")
-    rows = check.made(path.rpartition("/")[2])
-    yield from check.same(path, "points", (int(row[0]) for row in rows), weak.id, "weak.json")
-    found = {status: sum(row[6] == status for row in rows) for status in ("masked", "unmasked", "dropped")}
-    yield from check.counts({"points": len(rows), **found})
+    ids, statuses = check.made(path.rpartition("/")[2])
+    yield from check.same(path, "points", ids, weak.id, "weak.json")
+    yield from check.counts({"points": len(ids)} | {word: statuses[word] for word in ("masked", "unmasked", "dropped")})
     masked = int(pseudo.masked[pseudo.pseudo].sum())
-    if found["masked"] != masked:
-        yield check.wrong(path, f"has {found['masked']} points with a mask, the training set {masked}")
+    if statuses["masked"] != masked:
+        yield check.wrong(path, f"has {statuses['masked']} points with a mask, the training set {masked}")
 
 
 def _trained(check: Checker) -> Iterator[Finding]:
@@ -285,7 +288,7 @@ def _fold(check: Checker) -> Iterator[Finding]:
 
 def _refiner(check: Checker) -> Iterator[Finding]:
     table = check.of("crops")["table"]
-    yield from check.counts({"pairs": len(table), "objects": len(np.unique(table.point_id))})
+    yield from check.counts({"pairs": len(table), "objects": len(pd.unique(table.point_id))})
 
 
 CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {

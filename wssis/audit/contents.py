@@ -2,12 +2,15 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from tqdm import tqdm
 
@@ -76,11 +79,11 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
     if rest in ("proposals/full.csv", "proposals/weak.csv"):
         return ledger_facts
     if rest.startswith("quality/") and name.endswith(".csv"):
-        return lambda file: read_table(file, QUALITY_COLUMNS)
+        return read_quality
     by_name: dict[str, Callable[[Path], Any]] = {
         "split.csv": read_split,
         "full_points.csv": read_full_points,
-        "hidden_ids.csv": lambda file: read_table(file, HIDDEN_COLUMNS),
+        "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
         "metrics.jsonl": read_metrics,
         "scores.json": read_scores,
@@ -101,6 +104,24 @@ def _problems(facts: Any) -> Iterator[str]:
     rest = len(problems) - 3 + more
     if rest > 0:
         yield f"{rest} more annotations with such faults"
+
+
+def _columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a CSV with a fixed header.
+
+    Raises:
+        InputError: it has another header.
+    """
+    frame = pd.read_csv(path, usecols=lambda name: name not in header or name in wanted, keep_default_na=False)
+    if list(frame) != [name for name in header if name in wanted]:
+        raise InputError(f"{path}: its first line must be {','.join(header)}; run its stage again")
+    return frame
+
+
+def read_quality(path: Path) -> tuple[np.ndarray, Counter[str]]:
+    """Ids (P,) of the weak points of quality/{arm}.csv, and how often each status occurs."""
+    frame = _columns(path, QUALITY_COLUMNS, ("weak_id", "status"))
+    return frame["weak_id"].to_numpy(np.int64), Counter(frame["status"].value_counts().to_dict())
 
 
 def read_header(path: Path) -> dict[str, Any]:

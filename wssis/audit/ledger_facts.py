@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from wssis.formats.ledger_stream import ledger_parts
@@ -60,5 +61,5 @@ def ledger_facts(path: Path) -> LedgerFacts:
         expected = part["status"].isin(WITH_MASK)
         wrong.update(part["status"][part["proposal_id"].notna() != expected].value_counts().to_dict())
     whole = {name: np.concatenate(values) for name, values in columns.items()}
-    pairs = sum(np.unique(np.concatenate(points)).size for points in seen.values())
+    pairs = sum(len(pd.unique(np.concatenate(points))) for points in seen.values())
     return LedgerFacts(**whole, pairs=pairs, predicted=predicted, statuses=statuses, predictors=predictors, wrong=wrong)
