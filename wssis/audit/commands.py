@@ -5,16 +5,23 @@ from typing import Annotated
 
 import typer
 
+from wssis.overview.commands import ConfigFiles, DefaultConfig
+
 
 def audit(
     folder: Annotated[Path, typer.Argument(help="Results folder, one study in it, or an archive of export-study.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes that read a large study; none for a small one.")] = 2,
 ) -> None:
     """Check every artifact against its manifest, its inputs and its counts; exit status 1 where something is wrong."""
+    from wssis.audit.archive import audit_archive
     from wssis.audit.auditing import audit_study, print_account
     from wssis.audit.study_files import studies_in
 
-    raise typer.Exit(print_account([audit_study(study, workers) for study in studies_in(folder)]))
+    if folder.is_file():
+        audits = [audit_archive(folder)]
+    else:
+        audits = [audit_study(study, workers) for study in studies_in(folder)]
+    raise typer.Exit(print_account(audits))
 
 
 def show(
@@ -30,3 +37,29 @@ def show(
         print(described(artifact))
     else:
         write_picture(artifact, picture, image_dir)
+
+
+def trace(
+    artifact: Annotated[Path, typer.Argument(help="An artifact of a study.")],
+    against: Annotated[Path | None, typer.Option(help="Another artifact: say what differs on the way to it.")] = None,
+) -> None:
+    """Where an artifact comes from, as a tree; with --against, where its way parts from another's."""
+    from wssis.audit.trace import ancestry, compared, tree
+
+    if against is None:
+        print(tree(ancestry(artifact)))
+    else:
+        print(compared(ancestry(artifact), ancestry(against)))
+
+
+def export_study(
+    study: Annotated[Path, typer.Argument(help="Folder of a finished study, results/NAME.")],
+    archive: Annotated[Path, typer.Argument(help="The zip to write.")],
+    configfile: ConfigFiles = None,
+    config: DefaultConfig = Path("config.yaml"),
+    workers: Annotated[int, typer.Option(min=0, help="Processes that audit a large study; none for a small one.")] = 2,
+) -> None:
+    """Report, scores, manifests, configuration and installed packages in one archive, which wssis audit verifies."""
+    from wssis.audit.archive import export_study as write_archive
+
+    print("\n".join(write_archive(study, archive, config, configfile or (), workers)))

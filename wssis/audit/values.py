@@ -20,11 +20,13 @@ def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def word(value: object) -> str:
     """A value in short.
 
-    >>> word(0.1234567), word([1, 2]), word(1.0), word("x"), word(None)
-    ('0.123457', '[1, 2]', '1', 'x', 'none')
+    >>> word(0.1234567), word([1, 2]), word(1.0), word("x"), word(None), word(True)
+    ('0.123457', '[1, 2]', '1', 'x', 'none', 'yes')
     """
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
