@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from audit_fixtures import STUDY, build_study, copied, reseal
+from audit_fixtures import STUDY, copied, reseal
+from dag_runs import REPOSITORY
 
+from wssis.audit import contents
 from wssis.audit.auditing import account, audit_study
 from wssis.audit.finding import StudyAudit
 from wssis.audit.study_files import studies_in
@@ -21,22 +23,10 @@ RUN = "shapes/50pct/s0/base"
 OTHER_RUN = "shapes/50pct/s1/base"
 
 
-@pytest.fixture(scope="session")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sound study, which no test changes."""
-    return build_study(tmp_path_factory.mktemp("sound"))
-
-
-@pytest.fixture(scope="session")
-def rerun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same study with other networks: another run at the same paths."""
-    return build_study(tmp_path_factory.mktemp("rerun"), weights=0.75)
-
-
 @pytest.fixture
-def study(sound: Path, tmp_path: Path) -> Path:
+def study(sound_study: Path, tmp_path: Path) -> Path:
     """A copy to tamper with."""
-    return copied(sound, tmp_path)
+    return copied(sound_study, tmp_path)
 
 
 def _faults(study: Path) -> dict[str, str]:
@@ -58,10 +48,10 @@ def _notes(audit: StudyAudit) -> str:
     return "\n".join(f"{note.file}: {note.what}" for note in audit.notes)
 
 
-def test_a_sound_study_has_no_findings(sound: Path) -> None:
-    audit = audit_study(sound)
+def test_a_sound_study_has_no_findings(sound_study: Path) -> None:
+    audit = audit_study(sound_study)
     assert audit.findings == []
-    assert audit.manifests == len(list(sound.rglob("*manifest.json"))) and audit.artifacts > 80
+    assert audit.manifests == len(list(sound_study.rglob("*manifest.json"))) and audit.artifacts > 80
     assert audit.bytes > 300_000 and audit.read > 70
     assert "0 faults, 0 notes" in account([audit])
 
@@ -161,19 +151,19 @@ def test_an_artifact_and_its_manifest_deleted(study: Path) -> None:
     assert "is gone, and so is the manifest of it" in faults[f"{RUN}/pseudo/rough.json.manifest.json"]
 
 
-def test_a_mixture_of_two_runs(study: Path, rerun: Path) -> None:
+def test_a_mixture_of_two_runs(study: Path, rerun_study: Path) -> None:
     """The teacher's folder of another run: its own digests are right, what was made with the first one tells."""
     shutil.rmtree(study / RUN / "teacher")
-    shutil.copytree(rerun / RUN / "teacher", study / RUN / "teacher")
+    shutil.copytree(rerun_study / RUN / "teacher", study / RUN / "teacher")
     faults = _faults(study)
     assert list(faults) == [f"{RUN}/proposals/weak.json.manifest.json"]
     assert "broken chain" in faults[f"{RUN}/proposals/weak.json.manifest.json"]
 
 
-def test_one_artifact_with_its_manifest_from_another_run(study: Path, rerun: Path) -> None:
+def test_one_artifact_with_its_manifest_from_another_run(study: Path, rerun_study: Path) -> None:
     folder = f"{RUN}/students/wssis"
     for name in ("detections.json", "scores.json", "evaluate.manifest.json"):
-        shutil.copy(rerun / folder / name, study / folder / name)
+        shutil.copy(rerun_study / folder / name, study / folder / name)
     faults = _faults(study)
     assert "input model" in faults[f"{folder}/evaluate.manifest.json"]
 
@@ -377,8 +367,8 @@ def test_an_unfinished_study_is_no_fault_and_is_said_so(study: Path) -> None:
     assert "half written" in _notes(audit)
 
 
-def test_a_moved_study_is_sound(sound: Path, tmp_path: Path) -> None:
-    shutil.copytree(sound, tmp_path / "somewhere/else")
+def test_a_moved_study_is_sound(sound_study: Path, tmp_path: Path) -> None:
+    shutil.copytree(sound_study, tmp_path / "somewhere/else")
     assert audit_study(tmp_path / "somewhere/else").findings == []
 
 
@@ -400,3 +390,19 @@ def test_the_command_and_its_exit_status(
 def test_no_study_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no study here; give a study's folder"):
         studies_in(tmp_path)
+
+
+def test_a_study_of_many_points_is_read_by_worker_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The benchmark's made-up study, small: sound, and the same findings with and without worker processes."""
+    monkeypatch.syspath_prepend(REPOSITORY)
+    from benchmarks.audit_scale import write_study
+
+    write_study(tmp_path / "large", images=400, objects=2000, crowd=20)
+    monkeypatch.setattr(contents, "LARGE", 0)
+    path = "coco/1pct/s0/base/proposals/weak.json"
+    assert audit_study(tmp_path / "large").faults == []
+    lost: list[dict[str, Any]] = []
+    _edit(tmp_path / "large" / path, lambda coco: lost.append(coco["annotations"].pop()))
+    found = [audit_study(tmp_path / "large", workers) for workers in (0, 2)]
+    assert found[0].findings == found[1].findings
+    assert f"1 proposals of the ledger are missing: {lost[0]['id']}" in {fault.what for fault in found[1].faults}

@@ -1,9 +1,9 @@
 """A study's answer and its whole record in one file, from which another machine can verify the audit without the data.
 
 A zip: `archive.json` (study, and sha256 of every other file), `audit.txt` (the full audit on the machine that had the
-data), `environment.txt` (installed packages), `config/` (the study's configuration: the files, and study.json, what they
-come to), and below `study/` the small artifacts at their places: all manifests, the report, splits, scores, metrics.
-Equal content gives equal bytes.
+data), `environment.txt` (installed packages), `config/` (the study's configuration: the files, and study.json, what
+they come to), and below `study/` the small artifacts at their places: all manifests, the report, splits, scores,
+metrics. Equal content gives equal bytes.
 """
 
 import json
@@ -21,12 +21,14 @@ from wssis.audit.auditing import account, audit_files
 from wssis.audit.finding import Finding, StudyAudit, some
 from wssis.audit.places import is_manifest
 from wssis.audit.study_files import StudyFiles, read_study_files
+from wssis.audit.values import flat
 from wssis.config.files import read_study
 from wssis.config.jobs import jobs_of
 from wssis.config.study import Study
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_path
 from wssis.formats.manifest import digest_of
+from wssis.provenance import package_versions
 
 INDEX, STUDY = "archive.json", "study"
 SMALL = ("split.csv", "scores.json", "metrics.jsonl")
@@ -67,26 +69,38 @@ def export_study(folder: Path, archive: Path, config: Path, configfiles: Sequenc
         _write_zip(staging, archive, folder.name, differing)
     told = [f"{archive}: {archive.stat().st_size / 1e6:.1f} MB, sha256 {digest_of(archive)}"]
     if differing:
-        told.append(f"{len(differing)} manifests have other settings than this configuration gives: {some(differing, 3)}")
-    return told
+        what = "manifests have other settings than this configuration gives"
+        told.append(f"{len(differing)} {what}: {some(differing, 3)}")
+    return told + [f"environment.txt is of today: the study ran with {line}" for line in other_packages(files)]
 
 
 def other_settings(study: Study, files: StudyFiles) -> list[str]:
-    """Manifests whose settings are not those that the configuration comes to."""
+    """Manifests whose settings are not those that the configuration comes to, and the keys that differ."""
     prefix = f"results/{study.study}/"
     found = []
     for job in jobs_of(study):
         record = files.records.get(job.manifest.removeprefix(prefix))
-        if record is not None and record.settings != job.settings(study).model_dump(mode="json"):
-            found.append(record.path)
+        if record is None:
+            continue
+        ran, given = flat(record.settings), flat(job.settings(study).model_dump(mode="json"))
+        keys = [key for key in dict.fromkeys([*ran, *given]) if ran.get(key, ...) != given.get(key, ...)]
+        found += [f"{record.path} ({some(keys, 3)})"] if keys else []
     return found
+
+
+def other_packages(files: StudyFiles) -> list[str]:
+    """Packages of which the study's stages had another version than is installed now."""
+    here = package_versions()
+    ran = {(name, version) for record in files.records.values() for name, version in record.content["versions"].items()}
+    return [f"{name} {version}, not {here.get(name)}" for name, version in sorted(ran) if here.get(name) != version]
 
 
 def _stage(staging: Path, files: StudyFiles, configs: Sequence[Path], study: Study) -> None:
     """Lay out the archive's content in a folder."""
     for path in files.sizes:
         name = path.rpartition("/")[2]
-        if is_manifest(name) or path in files.producers and (name in SMALL or path.startswith(REPORT)):
+        small = name in SMALL or path.startswith(REPORT)
+        if is_manifest(name) or (small and path in files.producers):
             _copy(files.full(path), staging / STUDY / path)
     for place, path in enumerate(configs):
         _copy(path, staging / "config" / f"{place}-{path.name}")
@@ -134,8 +148,9 @@ def audit_archive(archive: Path) -> StudyAudit:
         audit = audit_files(files, f"{archive}, study {index['study']}")
         audit.findings[:0] = _file_findings(folder, index["files"])
         if index["other_settings"]:
-            what = f"{len(index['other_settings'])} manifests have other settings than the configuration in the archive"
-            audit.findings.append(Finding(index["other_settings"][0], what, "state it", fault=False))
+            what = f"{len(index['other_settings'])} manifests have other settings than the configuration comes to"
+            remedy = f"none, if the package has changed since; else state it: {some(index['other_settings'], 3)}"
+            audit.findings.append(Finding("config/study.json", what, remedy, fault=False))
         return audit
 
 

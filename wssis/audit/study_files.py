@@ -15,8 +15,10 @@ from wssis.formats.manifest import read_manifest
 FIELDS = {
     "stage": str, "settings": dict, "inputs": dict, "outputs": dict, "code": str, "versions": dict, "counts": dict,
 }  # fmt: skip
-MARKS = ("*/prepare.manifest.json", "*/train.json", "*/images.csv", "report/manifest.json")
-"""Files by which a study's folder is known."""
+MARKS = ("prepare.manifest.json", "images.csv.manifest.json", "*/s*/*/split.manifest.json")
+"""Files by which a data set's folder in a study is known, each enough."""
+REPORT = "report"
+"""Folder of the report, beside those of the data sets."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,11 @@ class StudyFiles:
 
 
 def is_study(folder: Path) -> bool:
-    """Whether a folder is that of a study."""
+    """Whether a folder is that of a study: whether a data set of one lies in it."""
+    return any(_is_data_set(one) for one in folder.iterdir() if _visible(one))
+
+
+def _is_data_set(folder: Path) -> bool:
     return any(next(folder.glob(mark), None) is not None for mark in MARKS)
 
 
@@ -129,7 +135,8 @@ def study_around(path: Path) -> Path:
     """
     path = path.resolve()
     for folder in path.parents:
-        if is_study(folder):
+        first = path.relative_to(folder).parts[0]
+        if _is_data_set(folder / first) or (first == REPORT and is_study(folder)):
             return folder
     raise InputError(f"{path}: is in no study's folder; give a file below results/NAME")
 
