@@ -74,10 +74,13 @@ def account(audits: Iterable[StudyAudit]) -> str:
 
 
 def _study_lines(audit: StudyAudit) -> Iterator[str]:
-    yield f"{audit.study}"
+    """One study: its findings by file, then the summary."""
+    yield audit.study
     for title, findings in (("FAULT", audit.faults), ("note", audit.notes)):
-        for finding in findings[:SHOWN]:
-            yield f"  {title}  {finding.file}"
+        file = ""
+        for finding in sorted(findings, key=lambda one: one.file)[:SHOWN]:
+            yield from () if finding.file == file else (f"  {title}  {finding.file}",)
+            file = finding.file
             yield f"         {finding.what}"
             yield f"         remedy: {finding.remedy}"
         if len(findings) > SHOWN:

@@ -189,8 +189,11 @@ def _metrics(path: Path) -> Iterator[Part]:
         return
     losses = list(losses_of(lines[-1]))
     yield "", f"{len(lines)} lines, steps {lines[0]['step']} ... {lines[-1]['step']}"
-    for name in losses:
-        yield "", f"{name}  {sparkline([line[name] for line in lines])}  {lines[0][name]:.3f} -> {lines[-1][name]:.3f}"
+    ways = [
+        (name, sparkline([line[name] for line in lines]), f"{lines[0][name]:.3f} -> {lines[-1][name]:.3f}")
+        for name in losses
+    ]
+    yield "losses", "\n".join(table(("", "", ""), ways, left=2).splitlines()[1:])
     columns = ("step", *losses, "lr", "images_per_second", "seconds")
     places = np.unique(np.linspace(0, len(lines) - 1, LINES).round().astype(int))
     rows = [tuple(word(lines[place].get(name)) for name in columns) for place in places]
@@ -223,8 +226,8 @@ def _metadata(key: str, text: str) -> Iterable[str]:
 def _store(path: Path) -> Iterator[Part]:
     store = CropStore(path)
     crops, layout = store.table, store.layout
-    yield "", f"{len(store):,} crops of {layout.size} x {layout.size} px"
-    yield "", f"{', '.join(layout.arrays)}: {len(store.shards())} shards each"
+    files = f"{', '.join(layout.arrays)} in {len(store.shards())} shards each"
+    yield "", f"{len(store):,} crops of {layout.size} x {layout.size} px: {files}"
     names = [one["name"] for one in layout.categories]
     yield "classes", _counted({name: int((crops.label == place).sum()) for place, name in enumerate(names)}, "name")
     sides = crops.window[:, 2:] - crops.window[:, :2]
