@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from wssis.audit.study_files import studies_in
 from wssis.cli import main
 from wssis.errors import InputError
 from wssis.formats.checkpoint import load_model, save_model
+from wssis.formats.manifest import digest_of
 
 RUN = "shapes/50pct/s0/base"
 OTHER_RUN = "shapes/50pct/s1/base"
@@ -376,15 +379,61 @@ def test_the_command_and_its_exit_status(
     study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(study.parents[1])
+    Path("results/notes").mkdir()
     with pytest.raises(SystemExit) as ended:
         main(["audit", "results"])
-    assert ended.value.code == 0 and f"{STUDY}\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert ended.value.code == 0 and f"{STUDY}\n" in printed and "not looked at: results/notes: no study" in printed
     (study / "shapes/val.json").write_text("{}")
     with pytest.raises(SystemExit) as ended:
         main(["audit", str(STUDY)])
     printed = capsys.readouterr().out
     assert ended.value.code == 1
     assert "FAULT  shapes/val.json" in printed and "remedy: put the file back, or run generate again" in printed
+
+
+def test_a_variant_reads_the_base_run(study: Path) -> None:
+    shutil.copytree(study / RUN / "students/rough", study / "shapes/50pct/s0/long/students/rough")
+    assert audit_study(study).faults == []
+    elsewhere = f"{OTHER_RUN}/students/more"
+    shutil.copytree(study / RUN / "students/rough", study / elsewhere)
+    assert set(_faults(study)) == {f"{elsewhere}/manifest.json", f"{elsewhere}/evaluate.manifest.json"}
+
+
+def test_an_output_with_two_manifests(study: Path) -> None:
+    path = f"{RUN}/copy.manifest.json"
+    shutil.copy(study / RUN / "points.manifest.json", study / path)
+    assert "listed as an output here and in" in _faults(study)[f"{RUN}/points.manifest.json"]
+
+
+def test_what_was_not_checked_is_said(study: Path) -> None:
+    folder = study / RUN / "arms/new"
+    folder.mkdir(parents=True)
+    (folder / "boxes.json").write_text("{}")
+    content = json.loads((study / RUN / "split.manifest.json").read_text())
+    content |= {"stage": "boxes", "outputs": {"boxes.json": digest_of(folder / "boxes.json")}}
+    (folder / "manifest.json").write_text(json.dumps(content))
+    _edit(
+        study / RUN / "teacher/manifest.json",
+        lambda one: one["settings"]["network"]["backbone"].update(weights="mine.safetensors"),
+    )
+    unchecked = "\n".join(audit_study(study).unchecked)
+    assert "15 given files from outside of the study" in unchecked
+    assert f"1 artifacts of a kind that has no check: {RUN}/arms/new/boxes.json" in unchecked
+    assert "stages that have no check: boxes" in unchecked and "no digest is on record: mine.safetensors" in unchecked
+
+
+def test_no_pytorch(sound_study: Path) -> None:
+    """Looking at a study is for login nodes, too."""
+    checkpoint = str(sound_study / RUN / "teacher/model.safetensors")
+    code = (
+        "import sys; from pathlib import Path; from wssis.audit.auditing import audit_study;"
+        "from wssis.audit.show import show; from wssis.audit.show_pictures import write_picture;"
+        "from wssis.audit.archive import audit_archive; from wssis.audit.trace import ancestry;"
+        f"audit_study(Path({str(sound_study)!r})); show(Path({checkpoint!r}));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
 def test_no_study_there(tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from wssis.audit import balance, networks
 from wssis.audit.balance import balance_findings
 from wssis.audit.chains import chain_findings, code_findings, listing_findings
-from wssis.audit.contents import read_contents
+from wssis.audit.contents import read_contents, reader_of
 from wssis.audit.digests import digest_findings, present_digests
 from wssis.audit.finding import Finding, StudyAudit, some
 from wssis.audit.networks import network_findings
-from wssis.audit.study_files import StudyFiles, read_study_files
+from wssis.audit.places import HASHED_ALONE
+from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files
+from wssis.audit.values import flat
+from wssis.config.locations import NOT_FILES
 
 LAST = "report/manifest.json"
 SHOWN = 200
@@ -62,10 +66,24 @@ def _unchecked(study: StudyFiles, digests: Iterable[str]) -> Iterator[str]:
     given = sorted({one.recorded for record in study.records.values() for one in record.inputs if one.path is None})
     if given:
         yield f"{len(given)} given files from outside of the study, their digests are on record: {some(given, 3)}"
+    weights = {str(word) for record in study.records.values() if (word := _backbone(record)) not in (None, *NOT_FILES)}
+    if weights:
+        yield f"files of backbone weights, of which no digest is on record: {some(sorted(weights), 3)}"
+    unknown = sorted(path for path in digests if reader_of(path) is None and not HASHED_ALONE.fullmatch(path))
+    if unknown:
+        yield f"the content of {len(unknown)} artifacts of a kind that has no check: {some(unknown, 3)}"
+    stages = sorted(set(_stages(study)) - {*balance.CHECKS, *networks.CHECKS, *networks.KINDS, "predict_shown"})
+    if stages:
+        yield f"the counts of stages that have no check: {', '.join(stages)}"
     away = Counter(study.producers[path].stage for path in set(study.producers) - set(digests))
     if away:
         kinds = ", ".join(f"{stage} {number}" for stage, number in sorted(away.items()))
         yield f"the content of {away.total()} artifacts that are not here ({kinds}); their digests fit the chains"
+
+
+def _backbone(record: StageRecord) -> object:
+    """What a training's settings say of its backbone's weights."""
+    return flat(record.settings).get("network.backbone.weights")
 
 
 def account(audits: Iterable[StudyAudit]) -> str:

@@ -15,12 +15,14 @@ def audit(
     """Check every artifact against its manifest, its inputs and its counts; exit status 1 where something is wrong."""
     from wssis.audit.archive import audit_archive
     from wssis.audit.auditing import audit_study, print_account
-    from wssis.audit.study_files import studies_in
+    from wssis.audit.study_files import others_in, studies_in
 
     if folder.is_file():
         audits = [audit_archive(folder)]
     else:
         audits = [audit_study(study, workers) for study in studies_in(folder)]
+        for other in others_in(folder):
+            print(f"not looked at: {other}: no study: no manifest of a data set or a split in it")
     raise typer.Exit(print_account(audits))
 
 

@@ -10,6 +10,8 @@ RUN_DEPTH = 4
 SHARED_VARIANT = "base"
 NO_ARTIFACTS = re.compile(r"\.snakemake_timestamp|events\.out\.tfevents.*|\.DS_Store")
 """Names of files that no manifest lists: Snakemake's mark, TensorBoard's event files."""
+HASHED_ALONE = re.compile(r"report/.*|[^/]+/images/(train|val)|.*/quality/[^/]+\.(shown|predictions)\.json")
+"""Outputs whose content nothing is computed from: an audit looks at their digests alone."""
 UNFINISHED = re.compile(r"\.tmp-.*")
 """Names of what a killed run was writing."""
 STAGES = (
@@ -22,7 +24,7 @@ STAGES = (
     (r"RUN/proposals/(full|weak)\.json\.manifest\.json", ("proposals",)),
     (r"RUN/crops/(full|weak)\.zarr\.manifest\.json", ("crops",)),
     (r"RUN/refiner/manifest\.json", ("refiner",)),
-    (r"RUN/pseudo/[^/]+\.json\.manifest\.json", ("pseudo",)),
+    (r"RUN/pseudo/[^/]+\.json\.manifest\.json", ("pseudo", "oracle_mask")),
     (r"RUN/students/[^/]+/manifest\.json", ("student",)),
     (r"RUN/(teacher|students/[^/]+)/evaluate\.manifest\.json", ("evaluate",)),
     (r"RUN/quality/[^/]+\.csv\.manifest\.json", ("quality",)),

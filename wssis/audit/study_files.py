@@ -127,6 +127,11 @@ def studies_in(folder: Path) -> list[Path]:
     raise InputError(f"{folder}: no study here; give a study's folder (results/NAME), or the folder of all studies")
 
 
+def others_in(folder: Path) -> list[Path]:
+    """Folders beside the studies that are no studies."""
+    return [] if is_study(folder) else sorted(one for one in folder.iterdir() if _visible(one) and not is_study(one))
+
+
 def study_around(path: Path) -> Path:
     """The folder of the study that a file belongs to.
 
@@ -191,8 +196,10 @@ def _sizes(root: Path) -> Iterator[tuple[str, int]]:
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder, name)
-            if path.is_file():
+            try:
                 yield path.relative_to(root).as_posix(), path.stat().st_size
+            except FileNotFoundError:  # A running stage has removed or renamed it; or a link that leads nowhere.
+                continue
 
 
 def _outputs(path: str, content: Mapping[str, Any]) -> dict[str, str]:
