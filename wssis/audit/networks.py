@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from wssis.audit.balance import Checker
+from wssis.audit.checker import Checker
 from wssis.audit.contents import Facts, metadata_of
 from wssis.audit.finding import Finding, some
 from wssis.audit.study_files import StudyFiles
