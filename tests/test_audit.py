@@ -210,6 +210,15 @@ def test_edited_counts(study: Path) -> None:
     assert "counts: pseudo_masks is 1000, the files have" in _faults(study)[path]
 
 
+def test_a_manifest_that_lacks_a_setting(study: Path) -> None:
+    path, teacher = f"{RUN}/folds/1/manifest.json", f"{RUN}/teacher/manifest.json"
+    _edit(study / path, lambda one: one["settings"].pop("folds"))
+    _edit(study / teacher, lambda one: one["settings"].pop("network"))
+    faults = _faults(study)
+    assert "cannot be checked (KeyError('folds'))" in faults[path]
+    assert "cannot be checked (KeyError('network'))" in faults[teacher]
+
+
 # From here on all digests are right: the content alone tells.
 
 

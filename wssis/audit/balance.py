@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from wssis.audit.checker import Checker
+from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
 from wssis.audit.label_checks import check_images, check_points, check_prepared, check_split
@@ -63,15 +63,7 @@ def balance_findings(study: StudyFiles, facts: Facts) -> Iterator[Finding]:
         yield from _blind(record)
         check = CHECKS.get(record.stage)
         if check is not None:
-            yield from _until_unknown(check(Checker(study, record, facts)))
-
-
-def _until_unknown(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings up to the first fact that is not known: the file is gone or damaged, which is told elsewhere."""
-    try:
-        yield from findings
-    except LookupError:
-        return
+            yield from until_unknown(record, check(Checker(study, record, facts)))
 
 
 def _blind(record: StageRecord) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What every check of a manifest starts from: the facts of its inputs and outputs, and ids compared as sets.
 
-A file that is not there or cannot be read, which is told elsewhere, has no facts; asking for them is a `LookupError`,
-which ends the check.
+A file that is not there or cannot be read, which is told elsewhere, has no facts; asking for them is `Unknown`, which
+ends the check.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,10 @@ from wssis.audit.coco_facts import CocoFacts
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding, some
 from wssis.audit.study_files import StageRecord, StudyFiles
+
+
+class Unknown(Exception):
+    """There are no facts of a file."""
 
 
 class Checker:
@@ -27,19 +31,36 @@ class Checker:
         return self.record.path.rpartition("/")[0]
 
     def of(self, name: str) -> Any:
-        """Facts of an input. LookupError where there are none."""
-        return self._facts[str(self.record.input(name))]
+        """Facts of an input.
+
+        Raises:
+            Unknown: there are none.
+        """
+        return self._known(self.record.input(name))
 
     def made(self, name: str) -> Any:
-        """Facts of an output, by its name relative to the manifest. LookupError where there are none."""
-        return self._facts[f"{self.folder}/{name}"]
+        """Facts of an output, by its name relative to the manifest.
+
+        Raises:
+            Unknown: there are none.
+        """
+        return self._known(f"{self.folder}/{name}")
+
+    def _known(self, path: str | None) -> Any:
+        if path not in self._facts:
+            raise Unknown(path)
+        return self._facts[path]
 
     def output(self, suffix: str) -> str:
-        """Path of the output that ends so. LookupError where there is none."""
+        """Path of the output that ends so.
+
+        Raises:
+            Unknown: there is none.
+        """
         for path in self.record.outputs:
             if path.endswith(suffix):
                 return path
-        raise LookupError(suffix)
+        raise Unknown(suffix)
 
     def wrong(self, file: str, what: str) -> Finding:
         """A finding whose remedy is to run this stage again."""
@@ -67,6 +88,17 @@ def without(ids: Iterable[Any], others: Iterable[Any]) -> list[Any]:
     if isinstance(ids, np.ndarray) and isinstance(others, np.ndarray):
         return np.sort(ids[~np.isin(ids, others)]).tolist()
     return sorted(set(ids) - set(others))
+
+
+def until_unknown(record: StageRecord, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of a check up to the first file without facts; a manifest that lacks a setting is a finding, too."""
+    try:
+        yield from findings
+    except Unknown:
+        return
+    except (LookupError, TypeError, ValueError) as error:
+        what = f"its settings, or an artifact of it, cannot be checked ({error!r})"
+        yield Finding(record.path, what, f"run {record.stage} again, or audit with the version that ran")
 
 
 def tally(facts: CocoFacts) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from wssis.audit.checker import Checker
+from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.contents import Facts, metadata_of
 from wssis.audit.finding import Finding, some
 from wssis.audit.study_files import StudyFiles
@@ -20,13 +20,10 @@ def network_findings(study: StudyFiles, facts: Facts) -> Iterator[Finding]:
     for record in study.records.values():
         check = Checker(study, record, facts)
         if record.stage in KINDS:
-            yield from _checkpoints(check, facts)
-            yield from _metrics(check, facts)
+            yield from until_unknown(record, _checkpoints(check, facts))
+            yield from until_unknown(record, _metrics(check, facts))
         elif record.stage in CHECKS:
-            try:
-                yield from CHECKS[record.stage](check, facts)
-            except LookupError:  # A file is gone or damaged, which is told elsewhere.
-                continue
+            yield from until_unknown(record, CHECKS[record.stage](check, facts))
 
 
 def _checkpoints(check: Checker, facts: Facts) -> Iterator[Finding]:
