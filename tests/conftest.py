@@ -34,3 +34,19 @@ def golden() -> Path:
 def shared_data() -> Path:
     """Folder of the real data sets."""
     return _folder("data")
+
+
+@pytest.fixture(scope="session")
+def sound_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sound study, which no test changes; see audit_fixtures."""
+    from audit_fixtures import build_study
+
+    return build_study(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="session")
+def rerun_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same study with other networks: another run at the same relative paths."""
+    from audit_fixtures import build_study
+
+    return build_study(tmp_path_factory.mktemp("rerun"), weights=0.75)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.ledger import COLUMNS, LedgerRow, open_ledger, read_ledger
+from wssis.formats.ledger_stream import ledger_parts
 from wssis.formats.spill import Spill
 from wssis.formats.table import open_table
 
@@ -101,3 +103,30 @@ def test_spill_is_a_mapping(tmp_path: Path) -> None:
 def test_spill_of_nothing(tmp_path: Path) -> None:
     with Spill[str](tmp_path, []) as spill:
         assert not spill.knows(1) and spill.filled().size == 0
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_ledger_parts_are_the_ledger(tmp_path: Path, rows: int) -> None:
+    """Parts of one to all records, with missing values, words that look like missing values, and empty words."""
+    path = tmp_path / "a.csv"
+    with open_ledger(path) as write:
+        for number in range(7):
+            made = number % 2 == 0
+            write(LedgerRow(
+                number, 10 + number, 1, 0.5, 1.25, "NA" if number == 3 else "teacher", number if made else None,
+                "kept" if made else "small", 2 if made else None, 0.25 if made else None, None, None,
+                9 if made else None, made or None, None, None, False, "1 2" if number == 4 else "",
+            ))  # fmt: skip
+    parts = list(ledger_parts(path, rows))
+    assert [len(part) for part in parts] == [min(rows, 7 - first) for first in range(0, 7, rows)]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), read_ledger(path))
+
+
+def test_ledger_parts_refuse_what_is_no_ledger(tmp_path: Path) -> None:
+    for text, words in (("a,b\n1,2\n", "its first line must be"), ("", "not a ledger"), (None, "not found")):
+        if text is None:
+            (tmp_path / "a.csv").unlink()
+        else:
+            (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(InputError, match=words):
+            list(ledger_parts(tmp_path / "a.csv"))

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
+from wssis.audit.commands import audit, export_study, show, trace
 from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
@@ -358,6 +359,10 @@ def import_weights(
 
 app.command()(plan)
 app.command()(status)
+app.command()(audit)
+app.command()(show)
+app.command()(trace)
+app.command()(export_study)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,273 @@
+"""A small sound study, written by the stages and writers of the package; only the networks are not trained."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from wssis.config import stages as settings
+from wssis.config.network import RefineNetSettings, SOLOv2Settings
+from wssis.config.section import Section
+from wssis.config.training import OptimizerSettings, ScheduleSettings
+from wssis.engine.coco_metrics import summarise
+from wssis.engine.pseudo_set import PseudoMask, TrainingSet, rough_mask
+from wssis.formats.atomic import write_json, write_text
+from wssis.formats.checkpoint import save_model
+from wssis.formats.coco import compressed, encode_mask, mask_box, read_coco, write_coco
+from wssis.formats.ledger import LedgerRow, open_ledger
+from wssis.formats.manifest import StageRun, digest_of
+from wssis.formats.points import read_full_points
+from wssis.formats.scores import METRICS, write_score_table, write_scores
+from wssis.formats.split import assign_folds
+from wssis.stages import check_images, crops, generate, points, pseudo, quality, split
+
+STUDY = Path("results/mini")
+DATASET = STUDY / "shapes"
+RUN = DATASET / "50pct/s0/base"
+OTHER_RUN = DATASET / "50pct/s1/base"
+NETWORK = SOLOv2Settings()
+TRAINING: dict[str, Any] = {
+    "schedule": ScheduleSettings(iterations=40, warmup=1, decay="constant", steps=()),
+    "optimizer": OptimizerSettings(batch=2, lr=0.01, threads=1),
+}
+FOLDS = 2
+
+
+def build_study(folder: Path, weights: float = 0.5) -> Path:
+    """Write the study below `folder`, as if it had been run there; returns its folder, results/mini.
+
+    weights: what the made-up networks weigh; another number is another run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        drawn = settings.GenerateSettings(size=64, train_images=10, val_images=4, classes=3, objects=(2, 4))
+        generate.run(drawn, DATASET)
+        sets = {"train": DATASET / "train.json", "val": DATASET / "val.json"}
+        images = DATASET / "images"
+        checked = settings.PrepareSettings()
+        check_images.run(checked, *sets.values(), images / "train", images / "val", DATASET / "images.csv")
+        scores = [_run(run, number, weights) for number, run in enumerate((RUN, OTHER_RUN))]
+        _report([path for paths in scores for path in paths])
+    return folder / STUDY
+
+
+def _run(run: Path, seed: int, weights: float) -> list[Path]:
+    """One run, and the paths of its scores."""
+    half = settings.SplitSettings(full_percent=40, unlabelled_percent=10, seed=seed)
+    split.run(half, DATASET / "train.json", run)
+    drawn = settings.PointsSettings(seed=seed)
+    points.run(drawn, DATASET / "train.json", run / "split.csv", run / "full.json", run)
+    full = {"full": run / "full.json", "images_table": DATASET / "images.csv"}
+    teacher = settings.TeacherSettings(**TRAINING, snapshots=(20, 30), seed=seed)
+    _train("teacher", teacher, full, run / "teacher", weights, {"snapshot1": 20, "snapshot2": 30})
+    for fold in range(FOLDS):
+        one = settings.FoldSettings(**TRAINING, folds=FOLDS, fold=fold, seed=seed)
+        _train("fold", one, full, run / f"folds/{fold}", weights)
+    for side in ("full", "weak"):
+        _propose(run, side, seed)
+        targets = run / "full.json" if side == "full" else None
+        crops.run(
+            settings.CropsSettings(size=32, heatmap_sigma=2.0, heatmap_radius=6), run / f"proposals/{side}.json",
+            run / "full.json", DATASET / "images/train", DATASET / "images.csv", run / f"crops/{side}.zarr", targets,
+            temporary=side == "weak",
+        )  # fmt: skip
+    refiner = settings.RefinerSettings(**TRAINING, seed=seed)
+    _train("refiner", refiner, {"crops": run / "crops/full.zarr"}, run / "refiner", weights)
+    given = {name: run / f"{name}.json" for name in ("full", "weak")} | {"proposals": run / "proposals/weak.json"}
+    pseudo.run(settings.PseudoSettings(masks="rough"), **given, out=run / "pseudo/rough.json")
+    _refined(run, given)
+    found = [_evaluate(run / "teacher")]
+    student = settings.StudentSettings(**TRAINING, seed=seed)
+    for arm in ("supervised", "rough", "wssis"):
+        training_set = run / "full.json" if arm == "supervised" else run / f"pseudo/{arm}.json"
+        inputs = {"training_set": training_set, "images_table": DATASET / "images.csv"}
+        _train("student", student, inputs, run / f"students/{arm}", weights)
+        found.append(_evaluate(run / f"students/{arm}"))
+        if arm != "supervised":
+            out = run / f"quality/{arm}.csv"
+            quality.run(
+                settings.QualitySettings(shown=2), DATASET / "train.json", run / "weak.json", run / "hidden_ids.csv",
+                run / "proposals/weak.json", run / f"pseudo/{arm}.json", out, out.with_suffix(".shown.json"),
+            )  # fmt: skip
+    return found
+
+
+def _train(
+    stage: str,
+    given: Section,
+    inputs: dict[str, Path],
+    out: Path,
+    weights: float,
+    snapshots: dict[str, int] | None = None,
+) -> None:
+    """What a training leaves, without a training."""
+    network: Section = RefineNetSettings() if stage == "refiner" else NETWORK
+    kind = "maskrefinenet" if stage == "refiner" else "solov2"
+    categories = sorted(read_coco(DATASET / "train.json")["categories"], key=lambda one: one["id"])
+    metadata = {"kind": kind, "network": network.model_dump_json(), "categories": json.dumps(categories)}
+    with StageRun(stage, out / "manifest.json", given, inputs) as run:
+        for name, step in ({"model": 40} | (snapshots or {})).items():
+            tensors = {"head.weight": torch.full((2, 3), weights), "head.bias": torch.full((2,), float(step))}
+            save_model(out / f"{name}.safetensors", tensors, {**metadata, "step": str(step)})
+            run.output(out / f"{name}.safetensors")
+        lines = [{"step": step, "dice": 3 / step, "lr": 0.01, "images_per_second": 9.0, "seconds": step / 4.5}
+                 for step in (1, 20, 40)]  # fmt: skip
+        write_text(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        run.output(out / "metrics.jsonl")
+        run.counts.update(_training_counts(stage, given, inputs), steps=40, training_seconds=8.9)
+
+
+def _training_counts(stage: str, given: Any, inputs: dict[str, Path]) -> dict[str, int]:
+    if stage == "refiner":
+        made = json.loads(inputs["crops"].with_name("full.zarr.manifest.json").read_text())["counts"]
+        return {"pairs": made["crops"], "objects": made["objects"]}
+    coco = read_coco(inputs["training_set" if stage == "student" else "full"])
+    images, annotations = coco["images"], coco["annotations"]
+    if stage == "fold":
+        fold = assign_folds([image["id"] for image in images], given.folds, given.seed)
+        images = [image for image in images if fold[image["id"]] != given.fold]
+        annotations = [one for one in annotations if fold[one["image_id"]] != given.fold]
+    found = {"images": len(images), "objects": len(annotations)}
+    return found | ({"unmasked": sum(not a["segmentation"] for a in annotations)} if stage == "student" else {})
+
+
+def _propose(run: Path, side: str, seed: int) -> None:
+    """A square around every point; the first one empty."""
+    given = settings.ProposalsSettings(folds=FOLDS, fold_seed=seed)
+    annotations, out = run / f"{side}.json", run / f"proposals/{side}.json"
+    inputs = {"annotations": annotations, "images_table": DATASET / "images.csv"}
+    if side == "full":
+        inputs |= {f"fold{k}": run / f"folds/{k}/model.safetensors" for k in range(FOLDS)}
+        inputs["full_points"] = run / "full_points.csv"
+    else:
+        inputs["teacher"] = run / "teacher/model.safetensors"
+    with StageRun("proposals", out.with_name(f"{out.name}.manifest.json"), given, inputs) as stage:
+        coco = read_coco(annotations)
+        places = read_full_points(run / "full_points.csv") if side == "full" else {}
+        fold = assign_folds([image["id"] for image in coco["images"]], FOLDS, seed)
+        made, rows = [], []
+        for number, one in enumerate(coco["annotations"], start=1):
+            x, y = places[one["id"]] if side == "full" else one["point"]
+            predictor = f"fold{fold[one['image_id']]}" if side == "full" else "teacher"
+            made.append(_proposal(number, one, x, y, predictor))
+            rows.append(_row(made[-1]))
+        write_coco(out, {"images": coco["images"], "annotations": made, "categories": coco["categories"]})
+        with open_ledger(out.with_suffix(".csv")) as write:
+            for row in rows:
+                write(row)
+        statuses = [row.status for row in rows]
+        predictors = [row.predictor for row in rows]
+        stage.counts.update(
+            images=len(coco["images"]), points=len(rows), records=len(rows),
+            **{f"status_{word}": statuses.count(word) for word in set(statuses)},
+            **{f"predictor_{word}": predictors.count(word) for word in set(predictors)},
+        )  # fmt: skip
+        stage.output(out, out.with_suffix(".csv"))
+
+
+def _proposal(number: int, one: dict[str, Any], x: float, y: float, predictor: str) -> dict[str, Any]:
+    mask = np.zeros((64, 64), bool)
+    if number > 1:
+        mask[max(0, int(y) - 5) : int(y) + 6, max(0, int(x) - 5) : int(x) + 6] = True
+    return {
+        "id": number, "image_id": one["image_id"], "category_id": one["category_id"], "point_id": one["id"],
+        "point": [x, y], "segmentation": encode_mask(mask), "bbox": mask_box(mask), "area": int(mask.sum()),
+        "iscrowd": 0, "score": 0.5, "predictor": predictor, "status": "kept" if number > 1 else "empty",
+    }  # fmt: skip
+
+
+def _row(made: dict[str, Any]) -> LedgerRow:
+    return LedgerRow(
+        image_id=made["image_id"], point_id=made["point_id"], category_id=made["category_id"], x=made["point"][0],
+        y=made["point"][1], predictor=made["predictor"], proposal_id=made["id"], status=made["status"], level=1,
+        score=0.5, maskness=0.8, category_score=0.6, area=made["area"], own_point_inside=made["area"] > 0,
+        foreign_points=0, same_class_points=0, fallback=False, shares_mask_with="",
+    )  # fmt: skip
+
+
+def _refined(run: Path, given: dict[str, Path]) -> None:
+    """pseudo/wssis.json: the rough masks, called refined."""
+    out = run / "pseudo/wssis.json"
+    inputs = given | {"crops": run / "crops/weak.zarr", "refiner": run / "refiner/model.safetensors"}
+    with StageRun("pseudo", out.with_name(f"{out.name}.manifest.json"), settings.PseudoSettings(), inputs) as stage:
+        full, weak, proposals = (read_coco(path) for path in given.values())
+        rough = {one["point_id"]: rough_mask(one, 64, 64) for one in proposals["annotations"]}
+        masks = {key: PseudoMask(one.rle, "refined" if one.rle else "unmasked_both_empty", one.score)
+                 for key, one in rough.items()}  # fmt: skip
+        made = TrainingSet(full, full["annotations"], weak, weak["annotations"], masks)
+        write_coco(out, made.coco())
+        stage.counts.update(made.counts())
+        stage.output(out)
+
+
+def _evaluate(network: Path) -> Path:
+    """Scores of detections that are the truth but for a third of the objects."""
+    inputs = {"model": network / "model.safetensors", "val": DATASET / "val.json"}
+    inputs["images_table"] = DATASET / "images.csv"
+    with StageRun("evaluate", network / "evaluate.manifest.json", settings.EvaluateSettings(), inputs) as stage:
+        val = read_coco(DATASET / "val.json")
+        found = [
+            {"image_id": one["image_id"], "category_id": one["category_id"], "bbox": one["bbox"], "score": 0.9,
+             "segmentation": _text(compressed(one["segmentation"], 64, 64))}
+            for one in val["annotations"] if one["id"] % 3
+        ]  # fmt: skip
+        scores = summarise(val, found, 100)
+        write_json(network / "detections.json", found)
+        write_scores(network / "scores.json", scores)
+        stage.output(network / "detections.json", network / "scores.json")
+        stage.counts |= {key: scores[key] for key in ("images", "objects", "crowd", "detections")}
+        stage.counts |= {key: scores[key] for key in METRICS if scores[key] is not None}
+    return network / "scores.json"
+
+
+def _text(rle: dict[str, Any]) -> dict[str, Any]:
+    counts = rle["counts"]
+    return {"size": list(rle["size"]), "counts": counts.decode() if isinstance(counts, bytes) else counts}
+
+
+def _report(scores: list[Path]) -> None:
+    out = STUDY / "report"
+    inputs = {f"scores {path.parent}": path for path in scores}
+    with StageRun("report", out / "manifest.json", settings.ReportSettings(), inputs) as stage:
+        rows = [_score_row(path) for path in scores]
+        write_score_table(out / "scores.csv", rows)
+        write_text(out / "index.html", "<html>the answer</html>\n")
+        stage.output(out / "index.html", out / "scores.csv")
+        stage.counts |= {"networks": len(scores), "groups": 1}
+
+
+def _score_row(path: Path) -> dict[str, Any]:
+    scores = json.loads(path.read_text())
+    parts = path.relative_to(STUDY).parts
+    place = {"study": "mini", "dataset": parts[0], "mix": parts[1], "seed": parts[2], "variant": parts[3]}
+    metrics = {key: None if scores[key] is None else round(scores[key], 4) for key in METRICS}
+    rest = {"full_percent": 50, "arm": path.parent.name, "points": "centroid", "iterations": 40, "max_detections": 100}
+    return {**place, **metrics, **rest, "label_days_pointwssis": 1.0, "label_days_cheng": 2.0}
+
+
+def reseal(study: Path, *paths: str) -> None:
+    """Give changed files a right digest, in the manifest that lists them and in all that read them: what remains wrong
+    is the content alone.
+    """
+    for path in paths:
+        old = next(
+            digest
+            for manifest in study.rglob("*manifest.json")
+            for name, digest in json.loads(manifest.read_text())["outputs"].items()
+            if manifest.parent / name == study / path
+        )
+        new = digest_of(study / path)
+        for one in study.rglob("*manifest.json"):
+            one.write_text(one.read_text().replace(old, new))
+
+
+def copied(study: Path, folder: Path) -> Path:
+    """A copy of a study to change something in, at the same relative path."""
+    target = folder / STUDY
+    shutil.copytree(study, target)
+    return target

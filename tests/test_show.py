@@ -1,0 +1,168 @@
+"""wssis show: every kind of artifact as text, and those that have a picture as one."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from audit_fixtures import copied
+from PIL import Image
+
+from wssis.audit.artifact import recognised
+from wssis.audit.show import show
+from wssis.audit.show_pictures import write_picture
+from wssis.cli import main
+from wssis.errors import InputError
+from wssis.formats.coco import read_coco, write_coco
+
+RUN = "shapes/50pct/s0/base"
+KINDS = {
+    "shapes/train.json": "coco",
+    "shapes/images.csv": "images_table",
+    f"{RUN}/split.csv": "split",
+    f"{RUN}/weak.json": "coco",
+    f"{RUN}/unlabelled.json": "coco",
+    f"{RUN}/full_points.csv": "points",
+    f"{RUN}/hidden_ids.csv": "hidden_ids",
+    f"{RUN}/proposals/full.json": "coco",
+    f"{RUN}/proposals/weak.csv": "ledger",
+    f"{RUN}/crops/full.zarr": "store",
+    f"{RUN}/pseudo/wssis.json": "coco",
+    f"{RUN}/teacher/model.safetensors": "checkpoint",
+    f"{RUN}/teacher/metrics.jsonl": "metrics",
+    f"{RUN}/teacher/scores.json": "scores",
+    f"{RUN}/teacher/detections.json": "detections",
+    f"{RUN}/quality/rough.csv": "quality",
+    "report/scores.csv": "score_table",
+    "report/manifest.json": "manifest",
+}
+DRAWN = ("coco", "ledger", "store", "metrics", "scores", "detections", "quality", "points", "split")
+
+
+@pytest.mark.parametrize(("path", "kind"), KINDS.items())
+def test_every_artifact_shows_its_origin_and_content(sound_study: Path, path: str, kind: str) -> None:
+    assert recognised(sound_study / path).kind == kind
+    text = show(sound_study / path)
+    assert "made by" in text and "settings" in text and "code " in text
+    assert len(text.splitlines()) > 8
+
+
+def test_counts_are_those_of_the_file(sound_study: Path) -> None:
+    weak = read_coco(sound_study / RUN / "weak.json")
+    text = show(sound_study / RUN / "weak.json")
+    assert f"{len(weak['images'])} images, {len(weak['annotations'])} annotations, 3 categories" in text
+    triangles = [one for one in weak["annotations"] if one["category_id"] == 1]
+    images = len({one["image_id"] for one in triangles})
+    (line,) = [line for line in text.splitlines() if line.startswith("triangle")]
+    assert line.split() == ["triangle", str(len(triangles)), str(images)]
+    assert "without a mask" in text and "with a mask " not in text
+
+
+def test_a_ledger_counts_its_statuses(sound_study: Path) -> None:
+    path = sound_study / RUN / "proposals/weak.csv"
+    with path.open() as stream:
+        statuses = [row["status"] for row in csv.DictReader(stream)]
+    lines = [line.split() for line in show(path).splitlines()]
+    assert ["kept", str(statuses.count("kept")), f"{100 * statuses.count('kept') / len(statuses):.1f}"] in lines
+
+
+def test_a_checkpoint_tells_its_network_and_tensors(sound_study: Path) -> None:
+    text = show(sound_study / RUN / "teacher/model.safetensors")
+    assert "2 tensors (F32), 8 numbers" in text
+    assert "step\n  40" in text and "kind\n  solov2" in text and "backbone.name" in text and "1 triangle" in text
+
+
+def test_metrics_show_the_way_of_the_losses(sound_study: Path) -> None:
+    assert "dice  █▁▁  3.000 -> 0.075" in show(sound_study / RUN / "refiner/metrics.jsonl")
+
+
+def test_a_scores_file_and_a_quality_file(sound_study: Path) -> None:
+    scores = json.loads((sound_study / RUN / "teacher/scores.json").read_text())
+    assert f"{scores['AP']:.1f}" in show(sound_study / RUN / "teacher/scores.json")
+    with (sound_study / RUN / "quality/wssis.csv").open() as stream:
+        ious = [float(row["iou_pseudo"]) for row in csv.DictReader(stream)]
+    assert f"pseudo  {np.mean(ious):.3f}" in show(sound_study / RUN / "quality/wssis.csv")
+
+
+def test_a_temporary_store_says_so(sound_study: Path) -> None:
+    assert "temporary: its outputs may be gone" in show(sound_study / RUN / "crops/weak.zarr")
+
+
+def test_without_a_manifest(sound_study: Path, tmp_path: Path) -> None:
+    (tmp_path / "weak.json").write_bytes((sound_study / RUN / "weak.json").read_bytes())
+    assert "no manifest lists it" in show(tmp_path / "weak.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.txt", "x", "no artifact that can be shown"),
+        ("a.csv", "a,b\n1,2\n", "no artifact that can be shown"),
+        ("a.json", "{", "not readable as JSON"),
+        ("gone.json", None, "not found"),
+    ],
+)
+def test_what_cannot_be_shown(tmp_path: Path, name: str, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=words):
+        show(tmp_path / name)
+
+
+@pytest.mark.parametrize(("path", "kind"), [(path, kind) for path, kind in KINDS.items() if kind in DRAWN])
+def test_pictures(sound_study: Path, tmp_path: Path, path: str, kind: str) -> None:
+    if path.endswith("unlabelled.json"):  # One image, and nothing on it.
+        assert read_coco(sound_study / path)["annotations"] == []
+    write_picture(sound_study / path, tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width > 150 and picture.height > 150
+        assert len(picture.convert("RGB").getcolors(2**24)) > 20
+
+
+def test_masks_and_points_are_drawn_where_they_are(tmp_path: Path) -> None:
+    """One object, a square, and one point, on an image that is not there: grey, the class's colour, the dot."""
+    annotation = {
+        "id": 1, "image_id": 1, "category_id": 2, "segmentation": [[26, 26, 52, 26, 52, 52, 26, 52]],
+        "bbox": [26, 26, 26, 26], "area": 676, "iscrowd": 0, "point": [90.0, 100.0],
+    }  # fmt: skip
+    image = {"id": 1, "file_name": "a.png", "width": 130, "height": 130}
+    coco = {"images": [image], "annotations": [annotation], "categories": [{"id": 2, "name": "two"}]}
+    write_coco(tmp_path / "a.json", coco)
+    write_picture(tmp_path / "a.json", tmp_path / "a.png")
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))[6:, 6:]  # 2 px of the sheet for one
+    assert (pixels[20, 20] == 225).all()
+    assert not (pixels[80, 80] == 225).all() and (pixels[80, 80] == pixels[90, 60]).all()
+    assert (pixels[110, 80] == 225).all()
+    assert not (pixels[201, 181] == 225).all() and (pixels[201, 195] == 225).all()
+
+
+def test_given_images(sound_study: Path, tmp_path: Path) -> None:
+    study = copied(sound_study, tmp_path)
+    (study / "shapes/images").rename(tmp_path / "elsewhere")
+    weak = study / RUN / "weak.json"
+    write_picture(weak, tmp_path / "grey.png")
+    write_picture(weak, tmp_path / "given.png", tmp_path / "elsewhere/train")
+    write_picture(sound_study / RUN / "weak.json", tmp_path / "found.png")
+    grey, given, found = ((tmp_path / f"{name}.png").read_bytes() for name in ("grey", "given", "found"))
+    assert given == found and given != grey
+    with pytest.raises(InputError, match="correct --image-dir"):
+        write_picture(weak, tmp_path / "wrong.png", tmp_path)
+
+
+def test_no_picture(sound_study: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it has no picture"):
+        write_picture(sound_study / RUN / "teacher/model.safetensors", tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"ends in \.png"):
+        write_picture(sound_study / RUN / "weak.json", tmp_path / "a.pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command(sound_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(sound_study / RUN / "split.csv")
+    with pytest.raises(SystemExit):
+        main(["show", path])
+    assert "split: the label kind of every image" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["show", path, "--picture", str(tmp_path / "split.png")])
+    assert (tmp_path / "split.png").stat().st_size > 1000

@@ -1,0 +1,118 @@
+"""The audit of a study, from its manifests to its last point, and its account in words."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from wssis.audit import balance, networks
+from wssis.audit.balance import balance_findings
+from wssis.audit.chains import chain_findings, code_findings, listing_findings
+from wssis.audit.contents import read_contents, reader_of
+from wssis.audit.digests import digest_findings, present_digests
+from wssis.audit.finding import Finding, StudyAudit, some
+from wssis.audit.networks import network_findings
+from wssis.audit.places import HASHED_ALONE
+from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files
+from wssis.audit.values import flat
+from wssis.config.locations import NOT_FILES
+
+LAST = "report/manifest.json"
+SHOWN = 200
+"""Findings that are printed; the rest is counted."""
+
+
+def audit_study(root: Path, workers: int = 0) -> StudyAudit:
+    """Audit one study's folder; with `workers`, that many processes read the contents of a large one."""
+    return audit_files(read_study_files(root), str(root), workers)
+
+
+def audit_files(study: StudyFiles, name: str, workers: int = 0) -> StudyAudit:
+    """Audit what is there of a study: in a folder, or unpacked from an archive."""
+    digests, hashed = present_digests(study)
+    facts, unread = read_contents(study, workers)
+    audit = StudyAudit(name, len(study.records), len(study.producers), len(facts), hashed)
+    audit.findings += study.problems
+    audit.findings += digest_findings(study, digests)
+    audit.findings += chain_findings(study)
+    audit.findings += listing_findings(study)
+    audit.findings += unread
+    audit.findings += balance_findings(study, facts)
+    audit.findings += network_findings(study, facts)
+    audit.findings += code_findings(study)
+    audit.findings += _state_findings(study, digests)
+    audit.unchecked += _unchecked(study, digests)
+    return audit
+
+
+def _state_findings(study: StudyFiles, digests: Iterable[str]) -> Iterator[Finding]:
+    """What is unfinished, and what was temporary: both are legal."""
+    if LAST not in study.records:
+        done = ", ".join(f"{stage} {number}" for stage, number in sorted(_stages(study).items()))
+        what = f"the study is unfinished: no report yet (done: {done or 'nothing'})"
+        yield Finding(LAST, what, "the command that runs the study goes on with it", fault=False)
+    gone = [path for path in study.producers if not study.producers[path].retained and path not in digests]
+    if gone and not study.in_archive:
+        what = f"{len(gone)} temporary artifacts are gone, as their manifests say"
+        yield Finding(gone[0], what, "none needed; the workflow makes them again where it must", fault=False)
+
+
+def _stages(study: StudyFiles) -> Counter[str]:
+    return Counter(record.stage for record in study.records.values())
+
+
+def _unchecked(study: StudyFiles, digests: Iterable[str]) -> Iterator[str]:
+    """What the audit cannot vouch for."""
+    given = sorted({one.recorded for record in study.records.values() for one in record.inputs if one.path is None})
+    if given:
+        yield f"{len(given)} given files from outside of the study, their digests are on record: {some(given, 3)}"
+    weights = {str(word) for record in study.records.values() if (word := _backbone(record)) not in (None, *NOT_FILES)}
+    if weights:
+        yield f"files of backbone weights, of which no digest is on record: {some(sorted(weights), 3)}"
+    unknown = sorted(path for path in digests if reader_of(path) is None and not HASHED_ALONE.fullmatch(path))
+    if unknown:
+        yield f"the content of {len(unknown)} artifacts of a kind that has no check: {some(unknown, 3)}"
+    stages = sorted(set(_stages(study)) - {*balance.CHECKS, *networks.CHECKS, *networks.KINDS, "predict_shown"})
+    if stages:
+        yield f"the counts of stages that have no check: {', '.join(stages)}"
+    away = Counter(study.producers[path].stage for path in set(study.producers) - set(digests))
+    if away:
+        kinds = ", ".join(f"{stage} {number}" for stage, number in sorted(away.items()))
+        yield f"the content of {away.total()} artifacts that are not here ({kinds}); their digests fit the chains"
+
+
+def _backbone(record: StageRecord) -> object:
+    """What a training's settings say of its backbone's weights."""
+    return flat(record.settings).get("network.backbone.weights")
+
+
+def account(audits: Iterable[StudyAudit]) -> str:
+    """The findings of all studies, and a summary of each."""
+    return "\n\n".join("\n".join(_study_lines(audit)) for audit in audits)
+
+
+def _study_lines(audit: StudyAudit) -> Iterator[str]:
+    """One study: its findings by file, then the summary."""
+    yield audit.study
+    for title, findings in (("FAULT", audit.faults), ("note", audit.notes)):
+        file = ""
+        for finding in sorted(findings, key=lambda one: one.file)[:SHOWN]:
+            yield from () if finding.file == file else (f"  {title}  {finding.file}",)
+            file = finding.file
+            yield f"         {finding.what}"
+            yield f"         remedy: {finding.remedy}"
+        if len(findings) > SHOWN:
+            yield f"  {title}  ... and {len(findings) - SHOWN} more"
+    for line in audit.unchecked:
+        yield f"  not checked: {line}"
+    yield (
+        f"  {audit.manifests} manifests, {audit.artifacts} artifacts, {audit.bytes / 1e6:,.1f} MB hashed,"
+        f" {audit.read} read: {len(audit.faults)} faults, {len(audit.notes)} notes"
+    )
+
+
+def print_account(audits: list[StudyAudit]) -> int:
+    """Print the account; the exit status: 1 where there is a fault."""
+    print(account(audits))
+    sys.stdout.flush()
+    return int(any(audit.faults for audit in audits))

@@ -1,0 +1,113 @@
+"""What every check of a manifest starts from: the facts of its inputs and outputs, and ids compared as sets.
+
+A file that is not there or cannot be read, which is told elsewhere, has no facts; asking for them is `Unknown`, which
+ends the check.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from wssis.audit.coco_facts import CocoFacts
+from wssis.audit.contents import Facts
+from wssis.audit.finding import Finding, some
+from wssis.audit.study_files import StageRecord, StudyFiles
+
+
+class Unknown(Exception):
+    """There are no facts of a file."""
+
+
+class Checker:
+    """The checks of one manifest."""
+
+    def __init__(self, study: StudyFiles, record: StageRecord, facts: Facts) -> None:
+        self.study, self.record, self._facts = study, record, facts
+
+    @property
+    def folder(self) -> str:
+        """Folder of the manifest."""
+        return self.record.path.rpartition("/")[0]
+
+    def of(self, name: str) -> Any:
+        """Facts of an input.
+
+        Raises:
+            Unknown: there are none.
+        """
+        return self._known(self.record.input(name))
+
+    def made(self, name: str) -> Any:
+        """Facts of an output, by its name relative to the manifest.
+
+        Raises:
+            Unknown: there are none.
+        """
+        return self._known(f"{self.folder}/{name}")
+
+    def _known(self, path: str | None) -> Any:
+        if path not in self._facts:
+            raise Unknown(path)
+        return self._facts[path]
+
+    def output(self, suffix: str) -> str:
+        """Path of the output that ends so.
+
+        Raises:
+            Unknown: there is none.
+        """
+        for path in self.record.outputs:
+            if path.endswith(suffix):
+                return path
+        raise Unknown(suffix)
+
+    def wrong(self, file: str, what: str) -> Finding:
+        """A finding whose remedy is to run this stage again."""
+        return Finding(file, what, f"run {self.record.stage} again and what follows")
+
+    def counts(self, found: Mapping[str, int]) -> Iterator[Finding]:
+        """Counts of the manifest against what the files hold."""
+        for key, number in found.items():
+            said = self.record.counts.get(key, 0)
+            if said != number:
+                yield self.wrong(self.record.path, f"counts: {key} is {said}, the files have {number}")
+
+    def same(
+        self, file: str, what: str, found: Iterable[Any], expected: Iterable[Any], where: str
+    ) -> Iterator[Finding]:
+        """Two sets of ids that should be one: what is missing in `file`, and what is too many."""
+        if missing := without(expected, found):
+            yield self.wrong(file, f"{len(missing)} {what} of {where} are missing: {some(missing)}")
+        if more := without(found, expected):
+            yield self.wrong(file, f"{len(more)} {what} are not in {where}: {some(more)}")
+
+
+def without(ids: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """The ids that are not among the others, sorted."""
+    if isinstance(ids, np.ndarray) and isinstance(others, np.ndarray):
+        return np.sort(ids[~np.isin(ids, others)]).tolist()
+    return sorted(set(ids) - set(others))
+
+
+def until_unknown(record: StageRecord, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of a check up to the first file without facts; a manifest that lacks a setting is a finding, too."""
+    try:
+        yield from findings
+    except Unknown:
+        return
+    except (LookupError, TypeError, ValueError) as error:
+        what = f"its settings, or an artifact of it, cannot be checked ({error!r})"
+        yield Finding(record.path, what, f"run {record.stage} again, or audit with the version that ran")
+
+
+def tally(facts: CocoFacts) -> tuple[int, int, int]:
+    """Images, objects, crowd regions."""
+    crowd = int(facts.crowd.sum())
+    return len(facts.images), len(facts.id) - crowd, crowd
+
+
+def places_in(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where in `ids`, all different, the wanted ones stand."""
+    order = np.argsort(ids)
+    return order[np.searchsorted(ids, wanted, sorter=order)]

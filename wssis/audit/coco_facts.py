@@ -1,0 +1,198 @@
+"""What an audit needs to know of a COCO file, gathered as a stream: ids, and what is wrong with single annotations.
+
+Legend: A annotations. Nothing else of an annotation stays in memory.
+"""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import index
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wssis.formats.coco_stream import annotations_of, read_frame
+
+Integers = NDArray[np.int64]
+NONE = -1
+KEPT_PROBLEMS = 20
+"""Problems of single annotations that are kept in words; the rest is counted."""
+WEAK_KEYS = {"id", "image_id", "category_id", "point"}
+"""All that an annotation of weak.json may hold: no mask, no box, no area."""
+WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
+COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo")
+"""Whole numbers that are kept of an annotation; height and width are those of its RLE."""
+NOTHING: frozenset[str] = frozenset()
+PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
+PROPOSAL_KEYS = {"point_id", "point", "score", "predictor", "status"}
+
+
+@dataclass
+class CocoFacts:
+    """Facts of one file.
+
+    Attributes:
+        images: id -> (width, height), px.
+        categories: id -> name, in file order.
+        id, image_id, category_id: (A,).
+        crowd, masked, pseudo: bool (A,): iscrowd; has a segmentation; source is "pseudo".
+        point_id: (A,), NONE where there is none.
+        outcomes: how often each outcome occurs.
+        problems: what is wrong with single items, in words; `more` such are not listed.
+    """
+
+    images: dict[int, tuple[int, int]] = field(default_factory=dict)
+    categories: dict[int, str] = field(default_factory=dict)
+    id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    image_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    category_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    point_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    crowd: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    masked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    pseudo: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    outcomes: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    more: int = 0
+
+    def problem(self, text: str) -> None:
+        """Note what is wrong with one item."""
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(text)
+        else:
+            self.more += 1
+
+
+def kind_of(rest: str) -> str | None:
+    """Which COCO file of a study lies at a place below the run or data set; None for another file.
+
+    >>> kind_of("weak.json"), kind_of("pseudo/wssis.json"), kind_of("teacher/scores.json")
+    ('weak', 'pseudo', None)
+    """
+    plain = {"train.json": "truth", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
+    if rest in ("proposals/full.json", "proposals/weak.json"):
+        return "proposals"
+    if rest.startswith("pseudo/") and rest.endswith(".json"):
+        return "pseudo"
+    return "unlabelled" if rest == "unlabelled.json" else plain.get(rest)
+
+
+def coco_facts(path: Path, kind: str) -> CocoFacts:
+    """Facts of a COCO file of a study, read as a stream.
+
+    kind: of `kind_of`; decides what an annotation must and may hold.
+
+    Raises:
+        InputError: it is no COCO file.
+    """
+    facts = CocoFacts()
+    whole, points = array("q"), array("d")
+    _add_frame(facts, read_frame(path), kind)
+    for item in annotations_of(path):
+        try:
+            numbers, point = _numbers(item)
+            whole.extend(numbers)
+            points.extend(point)
+            if "outcome" in item:
+                facts.outcomes[item["outcome"]] += 1
+            if problem := _problem(item, kind):
+                facts.problem(f"annotation {item['id']} {problem}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            facts.problem(f"an annotation is no annotation ({error!r})")
+    columns = dict(zip(COLUMNS, np.array(whole, np.int64).reshape(-1, len(COLUMNS)).T, strict=True))
+    for name in ("id", "image_id", "category_id", "point_id"):
+        setattr(facts, name, columns[name].copy())
+    for name in ("crowd", "masked", "pseudo"):
+        setattr(facts, name, columns[name].astype(bool))
+    for problem in _against_images(facts, columns, np.array(points).reshape(-1, 2)):
+        facts.problem(problem)
+    return facts
+
+
+def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
+    """Images and categories."""
+    try:
+        facts.categories = {item["id"]: item["name"] for item in frame["categories"]}
+        for item in frame["images"]:
+            facts.images[item["id"]] = (item["width"], item["height"])
+            if kind == "weak" and not item.keys() <= WEAK_IMAGE_KEYS:
+                facts.problem(f"image {item['id']} holds {', '.join(sorted(item.keys() - WEAK_IMAGE_KEYS))}, too")
+    except (KeyError, TypeError) as error:
+        facts.problem(f"an image or category is none ({error!r})")
+    if len(facts.images) != len(frame["images"]):
+        facts.problem("an image id occurs more than once")
+
+
+def _numbers(item: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, float]]:
+    """One annotation as the numbers of COLUMNS, and its point (0, 0 where it has none).
+
+    Raises:
+        KeyError, TypeError, ValueError: a number is missing, or is none.
+    """
+    segmentation, point = item.get("segmentation"), item.get("point")
+    height, width = segmentation["size"] if type(segmentation) is dict else (NONE, NONE)
+    x, y = point if point is not None else (0.0, 0.0)
+    numbers = (
+        item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width,
+        item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo",
+    )  # fmt: skip
+    return tuple(map(index, numbers)), (float(x), float(y))
+
+
+def _problem(item: Mapping[str, Any], kind: str) -> str | None:
+    """What is wrong with one annotation by itself."""
+    keys = item.keys()
+    if kind == "weak":
+        if keys == WEAK_KEYS:
+            return None
+        return f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
+    if kind == "unlabelled":
+        return "is on an image that nobody looked at"
+    source = item.get("source")
+    pseudo = kind == "pseudo" and source == "pseudo"
+    needed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else NOTHING
+    if not needed <= keys:
+        return f"lacks {', '.join(sorted(needed - keys))}"
+    if kind == "pseudo" and source not in ("full", "pseudo"):
+        return f"has source {source!r}, neither full nor pseudo"
+    if not item.get("segmentation"):
+        return None if pseudo else "has no segmentation"
+    box = item.get("bbox")
+    if type(box) is not list or len(box) != 4 or not math.isfinite(math.fsum(box)):
+        return f"has bbox {box!r}, not four finite numbers"
+    return None
+
+
+def _against_images(
+    facts: CocoFacts, columns: Mapping[str, Integers], points: NDArray[np.float64]
+) -> Iterator[str]:
+    """Annotations of no image or category, RLEs of another size, points outside their image, ids that occur twice."""
+    known = np.isin(facts.image_id, np.array([*facts.images], np.int64))
+    for place in np.flatnonzero(~known):
+        yield f"annotation {facts.id[place]}: image {facts.image_id[place]} is not in the file"
+    for place in np.flatnonzero(~np.isin(facts.category_id, np.array([*facts.categories], np.int64))):
+        yield f"annotation {facts.id[place]}: category {facts.category_id[place]} is not in the file"
+    ids, times = np.unique(facts.id, return_counts=True)
+    for number in ids[times > 1]:
+        yield f"annotation id {number} occurs more than once"
+    frames = _frames(facts, known)
+    height, width = columns["height"], columns["width"]
+    for place in np.flatnonzero((height != NONE) & ((height != frames[:, 1]) | (width != frames[:, 0])) & known):
+        yield f"annotation {facts.id[place]}: its RLE has another size than its image"
+    x, y = points.T
+    inside = (x >= -0.5) & (y >= -0.5) & (x < frames[:, 0] - 0.5) & (y < frames[:, 1] - 0.5)
+    for place in np.flatnonzero(~inside & known):
+        yield f"annotation {facts.id[place]}: its point ({x[place]:g}, {y[place]:g}) is outside of its image"
+
+
+def _frames(facts: CocoFacts, known: NDArray[np.bool_]) -> Integers:
+    """Width and height (A, 2) of every annotation's image; 1 where the image is unknown."""
+    frames = np.ones((len(facts.id), 2), np.int64)
+    ids = np.array(sorted(facts.images), np.int64)
+    if ids.size:
+        sizes = np.array([facts.images[number] for number in ids.tolist()], np.int64)
+        frames[known] = sizes[np.searchsorted(ids, facts.image_id[known])]
+    return frames

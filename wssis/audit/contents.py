@@ -1,0 +1,173 @@
+"""What every artifact holds, read once: facts by path. Files that cannot be read become findings."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from tqdm import tqdm
+
+from wssis.audit.coco_facts import coco_facts, kind_of
+from wssis.audit.finding import Finding
+from wssis.audit.ledger_facts import ledger_facts
+from wssis.audit.places import place_of
+from wssis.audit.study_files import StudyFiles
+from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
+from wssis.errors import InputError
+from wssis.formats.crop_store import CropStore
+from wssis.formats.images_table import COLUMNS as IMAGE_COLUMNS
+from wssis.formats.json_text import loads
+from wssis.formats.metrics_file import parse_metrics
+from wssis.formats.points import HIDDEN_COLUMNS, read_full_points
+from wssis.formats.scores import read_score_table, read_scores
+from wssis.formats.split import read_split
+from wssis.formats.table import read_table
+
+Facts = dict[str, Any]
+LARGE = 2**26
+"""Bytes of contents from which worker processes are worth their start."""
+
+
+def read_contents(study: StudyFiles, workers: int = 0) -> tuple[Facts, list[Finding]]:
+    """Path of an output -> what is known of its content; and what cannot be read, or breaks its form.
+
+    workers: processes that read the contents of a large study; the result does not depend on it.
+    """
+    sizes = {path: study.sizes.get(path, 0) for path in study.producers if reader_of(path) and study.exists(path)}
+    wanted = sorted(sizes, key=lambda path: (-sizes[path], path))
+    jobs = [(study.full(path), path) for path in wanted]
+    facts: Facts = {}
+    findings: list[Finding] = []
+    if workers and sum(sizes.values()) >= LARGE:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            outcomes = list(tqdm(pool.map(_outcome, jobs), total=len(jobs), desc="contents", disable=None, leave=False))
+    else:
+        outcomes = [_outcome(job) for job in tqdm(jobs, desc="contents", disable=None, leave=False)]
+    for path, (found, problems) in sorted(zip(wanted, outcomes, strict=True), key=lambda one: one[0]):
+        remedy = f"run {study.producers[path].stage} again"
+        facts |= {} if found is None else {path: found}
+        findings += [Finding(path, problem, remedy) for problem in problems]
+    return facts, findings
+
+
+def _outcome(job: tuple[Path, str]) -> tuple[Any, list[str]]:
+    """Facts of a file, None where it cannot be read; and what is wrong with it."""
+    file, path = job
+    reader = reader_of(path)
+    try:
+        found = reader(file) if reader else None
+    except InputError as error:
+        return None, [str(error).removeprefix(f"{file}: ").partition(";")[0]]
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        return None, [f"does not hold what it should ({error!r})"]
+    return found, list(_problems(found))
+
+
+def reader_of(path: str) -> Callable[[Path], Any] | None:
+    """How to read the artifact at a place of a study; None for what an audit only hashes."""
+    rest = place_of(path).rest
+    name = rest.rpartition("/")[2]
+    if kind := kind_of(rest):
+        return lambda file: coco_facts(file, kind)
+    if rest in ("proposals/full.csv", "proposals/weak.csv"):
+        return ledger_facts
+    if rest.startswith("quality/") and name.endswith(".csv"):
+        return read_quality
+    by_name: dict[str, Callable[[Path], Any]] = {
+        "split.csv": read_split,
+        "full_points.csv": read_full_points,
+        "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
+        "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
+        "metrics.jsonl": read_metrics,
+        "scores.json": read_scores,
+        "scores.csv": read_score_table,
+        "detections.json": read_detections,
+    }
+    if name in by_name:
+        return by_name[name]
+    if name.endswith(".safetensors"):
+        return read_header
+    return read_store if name.endswith(".zarr") else None
+
+
+def _problems(facts: Any) -> Iterator[str]:
+    problems = getattr(facts, "problems", None) or (facts.get("problems") if isinstance(facts, Mapping) else None) or []
+    more = getattr(facts, "more", 0)
+    yield from problems[:3]
+    rest = len(problems) - 3 + more
+    if rest > 0:
+        yield f"{rest} more annotations with such faults"
+
+
+def _columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a CSV with a fixed header.
+
+    Raises:
+        InputError: it has another header.
+    """
+    frame = pd.read_csv(path, usecols=lambda name: name not in header or name in wanted, keep_default_na=False)
+    if list(frame) != [name for name in header if name in wanted]:
+        raise InputError(f"{path}: its first line must be {','.join(header)}; run its stage again")
+    return frame
+
+
+def read_quality(path: Path) -> tuple[np.ndarray, Counter[str]]:
+    """Ids (P,) of the weak points of quality/{arm}.csv, and how often each status occurs."""
+    frame = _columns(path, QUALITY_COLUMNS, ("weak_id", "status"))
+    return frame["weak_id"].to_numpy(np.int64), Counter(frame["status"].value_counts().to_dict())
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """A checkpoint's metadata, and name -> shape of its tensors; no tensor is read.
+
+    Raises:
+        SafetensorError: it is not a whole safetensors file.
+    """
+    with safe_open(path, framework="np") as stream:
+        names = list(stream.keys())
+        slices = {name: stream.get_slice(name) for name in names}
+        shapes = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
+        return {"metadata": dict(stream.metadata() or {}), "tensors": shapes}
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Lines of a metrics.jsonl, and what is wrong with them."""
+    lines = parse_metrics(path.read_text(encoding="utf-8"))
+    steps = [line["step"] for line in lines]
+    problems = [] if steps == sorted(set(steps)) else ["its steps do not go up"]
+    for line in lines:
+        odd = [name for name, value in line.items() if not math.isfinite(value)]
+        problems += [f"step {line['step']}: {', '.join(odd)} is not finite"] if odd else []
+    return {"lines": lines, "problems": problems}
+
+
+def read_detections(path: Path) -> dict[str, Any]:
+    """How many detections of COCO's result format there are, and their images, categories; what is wrong with them."""
+    content = loads(path.read_bytes())
+    if not isinstance(content, list):
+        raise InputError(f"{path}: not a list of detections")
+    problems = [f"detection {place} has score {one['score']!r}" for place, one in enumerate(content)
+                if not 0 <= one["score"] <= 1]  # fmt: skip
+    return {
+        "count": len(content), "images": {one["image_id"] for one in content},
+        "categories": {one["category_id"] for one in content}, "problems": problems,
+    }  # fmt: skip
+
+
+def read_store(path: Path) -> dict[str, Any]:
+    """A crop store's table and what it says of itself."""
+    store = CropStore(path, cache_megabytes=0)
+    return {"table": store.table, "layout": store.layout}
+
+
+def metadata_of(facts: Facts, path: str) -> dict[str, Any]:
+    """A checkpoint's metadata, JSON values taken apart."""
+    found = facts[path]["metadata"]
+    return {name: json.loads(text) if text[:1] in "[{" else text for name, text in found.items()}

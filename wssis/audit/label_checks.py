@@ -1,0 +1,92 @@
+"""Whether the data set and the labels of a run add up: images in = images out, one point for every object."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from wssis.audit.checker import Checker, places_in, tally
+from wssis.audit.coco_facts import CocoFacts
+from wssis.audit.finding import Finding, some
+from wssis.formats.split import KINDS
+
+# Different ids are counted by pandas: NumPy 2.4 takes seconds for a million consecutive numbers.
+
+
+def check_prepared(check: Checker) -> Iterator[Finding]:
+    """prepare, generate: counts of train.json and val.json, and their classes."""
+    train, val = check.made("train.json"), check.made("val.json")
+    for name, facts in (("train", train), ("val", val)):
+        images, objects, crowd = tally(facts)
+        yield from check.counts({f"{name}_images": images, f"{name}_objects": objects, f"{name}_crowd": crowd})
+    if train.categories != val.categories:
+        yield check.wrong(check.output("val.json"), "its categories are not those of train.json")
+
+
+def check_images(check: Checker) -> Iterator[Finding]:
+    """check-images: a row of the right size for every image of both subsets."""
+    rows, path = check.made("images.csv"), check.output("images.csv")
+    for subset in ("train", "val"):
+        images = check.of(subset).images
+        found = {int(row[1]): (int(row[3]), int(row[4])) for row in rows if row[0] == subset}
+        yield from check.same(path, f"{subset} images", found, images, f"{subset}.json")
+        odd = [number for number, size in found.items() if images.get(number, size) != size]
+        if odd:
+            yield check.wrong(path, f"images of another size than in {subset}.json: {some(odd)}")
+    yield from check.counts({"images": len(rows)})
+
+
+def check_split(check: Checker) -> Iterator[Finding]:
+    """split: every image of one kind, each file with its kind's images, full.json with all of their masks."""
+    train, kinds, full = check.of("train"), check.made("split.csv"), check.made("full.json")
+    unlabelled = check.made("unlabelled.json")
+    yield from check.same(check.output("split.csv"), "images", kinds, train.images, "train.json")
+    by_kind = {kind: {number for number, one in kinds.items() if one == kind} for kind in KINDS}
+    yield from check.same(check.output("full.json"), "images", full.images, by_kind["full"], "kind full in split.csv")
+    here = check.output("unlabelled.json")
+    yield from check.same(here, "images", unlabelled.images, by_kind["unlabelled"], "kind unlabelled in split.csv")
+    masks = train.id[np.isin(train.image_id, np.array(sorted(by_kind["full"]), np.int64))]
+    yield from check.same(check.output("full.json"), "annotations", full.id, masks, "the full images in train.json")
+    _, objects, crowd = tally(full)
+    yield from check.counts({f"{kind}_images": len(ids) for kind, ids in by_kind.items()})
+    yield from check.counts({"full_objects": objects, "full_crowd": crowd})
+
+
+def check_points(check: Checker) -> Iterator[Finding]:
+    """points: a point for every object of the full and of the weak images."""
+    train, kinds, full = check.of("train"), check.of("split"), check.of("full")
+    weak, hidden, points = check.made("weak.json"), check.made("hidden_ids.csv"), check.made("full_points.csv")
+    pointed = {number for number, kind in kinds.items() if kind == "point"}
+    path = check.output("weak.json")
+    yield from check.same(path, "images", weak.images, pointed, "kind point in split.csv")
+    objects = full.id[~full.crowd]
+    full_points = check.output("full_points.csv")
+    yield from check.same(full_points, "objects", points, objects, "the objects of full.json")
+    on_weak = np.isin(train.image_id, np.array(sorted(pointed), np.int64))
+    yield from _hidden(check, hidden, weak, train, on_weak & ~train.crowd)
+    yield from check.counts({
+        "full_points": len(points), "weak_images": len(weak.images), "weak_points": len(weak.id),
+        "verified_empty": len(weak.images) - len(pd.unique(weak.image_id)),
+        "weak_crowd": int((on_weak & train.crowd).sum()), "full_crowd": int(full.crowd.sum()),
+    })  # fmt: skip
+
+
+def _hidden(
+    check: Checker, pairs: np.ndarray, weak: CocoFacts, train: CocoFacts, objects: np.ndarray
+) -> Iterator[Finding]:
+    """hidden_ids.csv pairs every weak point with one object of its class on its image.
+
+    pairs: (P, 2), ids in weak.json and in train.json; objects: bool, for each annotation of train.json: whether it is
+    an object of a weak image.
+    """
+    path = check.output("hidden_ids.csv")
+    yield from check.same(path, "points", pairs[:, 0], weak.id, "weak.json")
+    yield from check.same(path, "objects", pairs[:, 1], train.id[objects], "the weak images in train.json")
+    if len(pd.unique(pairs[:, 0])) != len(pairs) or len(pd.unique(pairs[:, 1])) != len(pairs):
+        yield check.wrong(path, "a point or an object stands in more than one pair")
+        return
+    known = np.isin(pairs[:, 0], weak.id) & np.isin(pairs[:, 1], train.id)
+    left, right = places_in(weak.id, pairs[known, 0]), places_in(train.id, pairs[known, 1])
+    odd = (weak.image_id[left] != train.image_id[right]) | (weak.category_id[left] != train.category_id[right])
+    if odd.any():
+        yield check.wrong(path, f"points paired with objects of another image or class: {some(pairs[known, 0][odd])}")

@@ -1,0 +1,120 @@
+"""Whether checkpoints, metrics and scores are what their manifests say."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wssis.audit.checker import Checker, until_unknown
+from wssis.audit.contents import Facts, metadata_of
+from wssis.audit.finding import Finding, some
+from wssis.audit.study_files import StudyFiles
+from wssis.formats.scores import METRICS
+
+KINDS = {"teacher": "solov2", "fold": "solov2", "student": "solov2", "refiner": "maskrefinenet"}
+TABLE_ROUNDING = 0.5e-4
+"""Half a unit of the last decimal in scores.csv."""
+
+
+def network_findings(study: StudyFiles, facts: Facts) -> Iterator[Finding]:
+    """What is wrong with the trained networks and their scores, manifest by manifest."""
+    for record in study.records.values():
+        check = Checker(study, record, facts)
+        if record.stage in KINDS:
+            yield from until_unknown(record, _checkpoints(check, facts))
+            yield from until_unknown(record, _metrics(check, facts))
+        elif record.stage in CHECKS:
+            yield from until_unknown(record, CHECKS[record.stage](check, facts))
+
+
+def _checkpoints(check: Checker, facts: Facts) -> Iterator[Finding]:
+    """Kind, network and step of every checkpoint, and that all of a training have the same tensors."""
+    settings = check.record.settings
+    found = {path: metadata_of(facts, path) for path in check.record.outputs
+             if path.endswith(".safetensors") and path in facts}  # fmt: skip
+    for path, metadata in found.items():
+        kind = KINDS[check.record.stage]
+        if metadata.get("kind") != kind:
+            yield check.wrong(path, f"holds a {metadata.get('kind')}, the stage {check.record.stage} makes a {kind}")
+        elif "imported" not in metadata:
+            if metadata["network"] != settings["network"]:
+                yield check.wrong(path, f"its network differs from the settings in {check.record.path}")
+            step = _expected_step(path.rpartition("/")[2], settings)
+            if step is not None and int(metadata["step"]) != step:
+                yield check.wrong(path, f"was saved at step {metadata['step']}; the settings say {step}")
+    if len({str(sorted(facts[path]["tensors"].items())) for path in found}) > 1:
+        yield check.wrong(min(found), "the training's checkpoints do not have the same tensors")
+    yield from _classes(check, facts, found)
+
+
+def _classes(check: Checker, facts: Facts, found: dict[str, dict[str, Any]]) -> Iterator[Finding]:
+    """The classes of a checkpoint are those of the data it was trained on."""
+    given = facts.get(str(check.record.input("full") or check.record.input("training_set")))
+    if given is None:
+        return
+    expected = sorted(given.categories.items())
+    for path, metadata in found.items():
+        if [(one["id"], one["name"]) for one in metadata.get("categories", [])] != expected:
+            yield check.wrong(path, "its categories are not those of the data it was trained on")
+
+
+def _expected_step(name: str, settings: Any) -> int | None:
+    if name == "model.safetensors":
+        return settings["schedule"]["iterations"]
+    snapshots = settings.get("snapshots") or []
+    number = name.removeprefix("snapshot").removesuffix(".safetensors")
+    return snapshots[int(number) - 1] if number.isdigit() and int(number) <= len(snapshots) else None
+
+
+def _metrics(check: Checker, facts: Facts) -> Iterator[Finding]:
+    path = f"{check.folder}/metrics.jsonl"
+    if path not in facts or "imported" in check.record.counts:
+        return
+    lines, said = facts[path]["lines"], check.record.settings["schedule"]["iterations"]
+    last = lines[-1]["step"] if lines else 0
+    if last != said:
+        yield check.wrong(path, f"ends at step {last}; the settings say {said}")
+    yield from check.counts({"steps": said})
+
+
+def _evaluated(check: Checker, facts: Facts) -> Iterator[Finding]:
+    scores, detections, val = check.made("scores.json"), check.made("detections.json"), check.of("val")
+    path, listed = check.output("scores.json"), check.output("detections.json")
+    crowd = int(val.crowd.sum())
+    found = {"images": len(val.images), "objects": len(val.id) - crowd, "crowd": crowd}
+    found["detections"] = detections["count"]
+    for key, number in found.items():
+        if scores.get(key) != number:
+            yield check.wrong(path, f"{key} is {scores.get(key)}, the files have {number}")
+    yield from check.counts(found)
+    for metric in METRICS:
+        said, value = check.record.counts.get(metric), scores[metric]
+        if said != value:
+            yield check.wrong(path, f"{metric} is {value}, its manifest says {said}")
+        if value is not None and not 0 <= value <= 100:
+            yield check.wrong(path, f"{metric} is {value}, not within 0 ... 100")
+    unknown = sorted(detections["images"] - set(val.images))
+    if unknown or detections["categories"] - set(val.categories):
+        yield check.wrong(listed, f"has detections on images or of categories that val.json has not: {some(unknown)}")
+
+
+def _reported(check: Checker, facts: Facts) -> Iterator[Finding]:
+    """scores.csv has one row for every scores.json, with its figures."""
+    path = check.output("scores.csv")
+    rows = {_scores_of(row): row for row in check.made("scores.csv")}
+    read = {one.path for one in check.record.inputs if one.path and one.path.endswith("/scores.json")}
+    yield from check.same(path, "rows", rows, read, "the scores the report was made of")
+    for name, row in rows.items():
+        for metric in METRICS if name in facts else ():
+            value = facts[name][metric]
+            cell = float(row[metric]) if row[metric] else None
+            if (cell is None) != (value is None) or not math.isclose(cell or 0, value or 0, abs_tol=TABLE_ROUNDING):
+                yield check.wrong(path, f"{metric} of {name} is {row[metric] or 'empty'}; that file says {value}")
+
+
+def _scores_of(row: dict[str, str]) -> str:
+    """Path of the scores.json that a row of scores.csv repeats."""
+    network = row["arm"] if row["arm"] == "teacher" else f"students/{row['arm']}"
+    return "/".join([row["dataset"], row["mix"], row["seed"], row["variant"], network, "scores.json"])
+
+
+CHECKS: dict[str, Callable[[Checker, Facts], Iterator[Finding]]] = {"evaluate": _evaluated, "report": _reported}

@@ -1,0 +1,79 @@
+"""Where an artifact lies in a study, and what may lie there."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+MANIFEST_SUFFIX = "manifest.json"
+RUN_DEPTH = 4
+"""Folders of a run below its study: data set, mix, seed, variant."""
+SHARED_VARIANT = "base"
+NO_ARTIFACTS = re.compile(r"\.snakemake_timestamp|events\.out\.tfevents.*|\.DS_Store")
+"""Names of files that no manifest lists: Snakemake's mark, TensorBoard's event files."""
+HASHED_ALONE = re.compile(r"report/.*|[^/]+/images/(train|val)|.*/quality/[^/]+\.(shown|predictions)\.json")
+"""Outputs whose content nothing is computed from: an audit looks at their digests alone."""
+UNFINISHED = re.compile(r"\.tmp-.*")
+"""Names of what a killed run was writing."""
+STAGES = (
+    (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate")),
+    (r"[^/]+/images\.csv\.manifest\.json", ("check_images",)),
+    (r"RUN/split\.manifest\.json", ("split",)),
+    (r"RUN/points\.manifest\.json", ("points",)),
+    (r"RUN/teacher/manifest\.json", ("teacher",)),
+    (r"RUN/folds/\d+/manifest\.json", ("fold",)),
+    (r"RUN/proposals/(full|weak)\.json\.manifest\.json", ("proposals",)),
+    (r"RUN/crops/(full|weak)\.zarr\.manifest\.json", ("crops",)),
+    (r"RUN/refiner/manifest\.json", ("refiner",)),
+    (r"RUN/pseudo/[^/]+\.json\.manifest\.json", ("pseudo", "oracle_mask")),
+    (r"RUN/students/[^/]+/manifest\.json", ("student",)),
+    (r"RUN/(teacher|students/[^/]+)/evaluate\.manifest\.json", ("evaluate",)),
+    (r"RUN/quality/[^/]+\.csv\.manifest\.json", ("quality",)),
+    (r"RUN/quality/[^/]+\.predictions\.json\.manifest\.json", ("predict_shown",)),
+    (r"report/manifest\.json", ("report",)),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Coordinates of an artifact in its study; `rest` is its path below the run, or below the data set."""
+
+    dataset: str
+    run: str | None
+    rest: str
+
+    @property
+    def variant(self) -> str | None:
+        """The run's last folder."""
+        return None if self.run is None else self.run.rpartition("/")[2]
+
+    @property
+    def base(self) -> str | None:
+        """The run with the variant `base`, whose outputs other variants use."""
+        return None if self.run is None else f"{self.run.rpartition('/')[0]}/{SHARED_VARIANT}"
+
+
+def place_of(path: str) -> Place:
+    """The place of a path relative to the study's folder.
+
+    >>> place_of("shapes/10pct/s0/base/teacher/scores.json")
+    Place(dataset='shapes', run='shapes/10pct/s0/base', rest='teacher/scores.json')
+    >>> place_of("shapes/train.json")
+    Place(dataset='shapes', run=None, rest='train.json')
+    """
+    parts = PurePosixPath(path).parts
+    if len(parts) > RUN_DEPTH and re.fullmatch(r"s\d+", parts[2]):
+        return Place(parts[0], "/".join(parts[:RUN_DEPTH]), "/".join(parts[RUN_DEPTH:]))
+    return Place(parts[0], None, "/".join(parts[1:]))
+
+
+def stages_at(manifest: str) -> tuple[str, ...] | None:
+    """Stages whose manifest may lie there; None for a place that is not known here."""
+    for pattern, stages in STAGES:
+        if re.fullmatch(pattern.replace("RUN", "[^/]+/[^/]+/[^/]+/[^/]+"), manifest):
+            return stages
+    return None
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file of that name is a manifest."""
+    return name == MANIFEST_SUFFIX or name.endswith(f".{MANIFEST_SUFFIX}")

@@ -1,0 +1,206 @@
+"""Contact sheets: images with their masks and points, and crops of a store."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_erosion
+
+from wssis.audit.study_files import study_around
+from wssis.errors import InputError
+from wssis.formats.coco import decode_mask
+from wssis.formats.coco_stream import annotations_of, read_frame
+from wssis.formats.crop_store import CropStore
+from wssis.formats.json_text import loads
+
+Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+IMAGES, ACROSS = 12, 4
+CROPS = 12
+SIDE, CROP_SIDE = 260, 150
+"""Longer side of an image, and side of a crop, on the sheet, px."""
+GAP, LINE = 6, 15
+GROUND, INK = (255, 255, 255), (40, 40, 40)
+NO_IMAGE = 225
+"""Grey of an image that is not there."""
+OPACITY = 0.45
+LEAST_SCORE = 0.3
+"""Detections below this score are not drawn."""
+PALETTE = tuple(tuple(int(255 * part) for part in colour[:3]) for colour in colormaps["tab20"].colors)
+POINT_COLOUR, TARGET_COLOUR, ROUGH_COLOUR = (255, 60, 60), (0, 220, 120), (255, 170, 0)
+Cell = tuple[Image.Image, str]
+
+
+def coco_sheet(path: Path, image_dir: Path | None) -> Image.Image:
+    """Some images of a COCO file, from its first to its last, with masks in their class's colour, and points."""
+    frame = read_frame(path)
+    chosen = _chosen(frame["images"])
+    groups: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in chosen}
+    for one in annotations_of(path):
+        if one["image_id"] in groups:
+            groups[one["image_id"]].append(one)
+    folder = _image_folder(path, image_dir)
+    return _grid([_picture(image, groups[image["id"]], folder) for image in chosen], _legend(frame))
+
+
+def detection_sheet(path: Path, image_dir: Path | None) -> Image.Image:
+    """Some validation images with the detections of score .3 and more.
+
+    Raises:
+        InputError: the file is in no study, which has val.json.
+    """
+    try:
+        val = study_around(path) / path.resolve().relative_to(study_around(path)).parts[0] / "val.json"
+        frame = read_frame(val)
+    except InputError as error:
+        raise InputError(f"{path}: drawn on the images of its study's val.json, which is not there ({error})") from None
+    found: dict[int, list[dict[str, Any]]] = {}
+    for one in loads(path.read_bytes()):
+        if one["score"] >= LEAST_SCORE:
+            found.setdefault(one["image_id"], []).append({**one, "id": 0})
+    images = {image["id"]: image for image in frame["images"]}
+    if set(found) - set(images):
+        raise InputError(f"{path}: its images are not those of {val}; only detections.json can be drawn")
+    chosen, folder = _chosen(frame["images"]), _image_folder(val, image_dir)
+    return _grid([_picture(image, found.get(image["id"], []), folder) for image in chosen], _legend(frame))
+
+
+def store_sheet(path: Path, image_dir: Path | None) -> Image.Image:
+    """Some crops of a store, each with its point, its rough mask, and its hidden mask where there is one."""
+    store = CropStore(path, cache_megabytes=0)
+    if not len(store):
+        raise InputError(f"{path}: has no crops; there is nothing to draw")
+    names = [category["name"] for category in store.layout.categories]
+    cells = [_crop(store, place, names) for place in _places(len(store), CROPS)]
+    lines = ["red: the point; orange: the rough mask"] + (["green: the hidden mask"] if store.layout.has_target else [])
+    return _grid(cells, [("; ".join(lines), INK)], across=6)
+
+
+def _crop(store: CropStore, place: int, names: Sequence[str]) -> Cell:
+    pixels = store.record(place)
+    picture = Image.fromarray(pixels["image"]).resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BICUBIC)
+    canvas = np.asarray(picture).copy()
+    for name, colour in (("rough", ROUGH_COLOUR), ("target", TARGET_COLOUR)):
+        if name in pixels:
+            _outline(canvas, _resized(pixels[name] > 0, (CROP_SIDE, CROP_SIDE)), colour)
+    picture = Image.fromarray(canvas)
+    scale = CROP_SIDE / store.layout.size
+    x, y = store.table.point[place]
+    _dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, POINT_COLOUR)
+    return picture, f"{place}: {names[store.table.label[place]]}"
+
+
+def _places(count: int, wanted: int) -> list[int]:
+    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int)).tolist()
+
+
+def _chosen(images: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not images:
+        raise InputError("the file has no images; there is nothing to draw")
+    return [images[place] for place in _places(len(images), IMAGES)]
+
+
+def _legend(frame: Mapping[str, Any]) -> list[tuple[str, Colour]]:
+    return [(one["name"], _colour(one["id"])) for one in frame["categories"][:20]]
+
+
+def _colour(category: int) -> Colour:
+    # Even places of the palette are its strong colours.
+    place = category % len(PALETTE)
+    return PALETTE[(2 * place) % len(PALETTE) + (2 * place) // len(PALETTE)]
+
+
+def _image_folder(path: Path, given: Path | None) -> Path | None:
+    """The folder of the images: as given, or as the study drew them; None where there is none."""
+    if given is not None:
+        return given
+    try:
+        study = study_around(path)
+    except InputError:
+        return None
+    dataset = path.resolve().relative_to(study).parts[0]
+    folder = study / dataset / "images" / ("val" if path.name == "val.json" else "train")
+    return folder if folder.is_dir() else None
+
+
+def _picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], folder: Path | None) -> Cell:
+    scale = SIDE / max(image["width"], image["height"])
+    size = round(image["width"] * scale), round(image["height"] * scale)
+    canvas = np.asarray(_read(image, folder).resize(size, Image.Resampling.BICUBIC)).copy()
+    for one in sorted(annotations, key=lambda one: -(one.get("area") or 0)):
+        if one.get("segmentation"):
+            mask = _resized(decode_mask(one, image["height"], image["width"]), size)
+            colour = _colour(one["category_id"])
+            canvas[mask] = ((1 - OPACITY) * canvas[mask] + OPACITY * np.array(colour)).astype(np.uint8)
+            _outline(canvas, mask, colour)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for one in annotations:
+        if one.get("point"):
+            x, y = one["point"]
+            _dot(draw, (x + 0.5) * scale, (y + 0.5) * scale, _colour(one["category_id"]))
+    unmasked = sum(not one.get("segmentation") for one in annotations)
+    count = f"{len(annotations)} objects" + (f", {unmasked} without mask" if 0 < unmasked < len(annotations) else "")
+    return picture, f"{Path(image['file_name']).name}: {count}"
+
+
+def _read(image: Mapping[str, Any], folder: Path | None) -> Image.Image:
+    if folder is None:
+        return Image.new("RGB", (image["width"], image["height"]), (NO_IMAGE,) * 3)
+    path = folder / image["file_name"]
+    try:
+        with Image.open(path) as opened:
+            return opened.convert("RGB")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error}); correct --image-dir") from None
+
+
+def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    grey = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(grey.resize(size, Image.Resampling.BILINEAR)) > 127
+
+
+def _outline(canvas: Pixels, mask: NDArray[np.bool_], colour: Colour) -> None:
+    """Draw a mask's border into the canvas (H, W, 3)."""
+    canvas[mask & ~binary_erosion(mask, np.ones((3, 3), bool), iterations=2)] = colour
+
+
+def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour) -> None:
+    for radius, fill in ((5, (20, 20, 20)), (4, (255, 255, 255)), (3, colour)):
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
+
+
+def _grid(cells: Sequence[Cell], legend: Sequence[tuple[str, Colour]], across: int = ACROSS) -> Image.Image:
+    """Pictures with captions in rows, and a legend of coloured words below."""
+    width = max(picture.width for picture, _ in cells) + GAP
+    height = max(picture.height for picture, _ in cells) + LINE + GAP
+    rows = -(-len(cells) // across)
+    sheet_width = min(len(cells), across) * width + GAP
+    words = _placed(legend, sheet_width)
+    below = words[-1][1] + LINE + GAP if words else 0
+    sheet = Image.new("RGB", (sheet_width, rows * height + GAP + below), GROUND)
+    draw = ImageDraw.Draw(sheet)
+    for place, (picture, caption) in enumerate(cells):
+        left, top = GAP + place % across * width, GAP + place // across * height
+        sheet.paste(picture, (left, top))
+        draw.text((left, top + picture.height + 1), caption, fill=INK)
+    for (left, top), (text, colour) in zip(words, legend, strict=True):
+        draw.text((left, rows * height + GAP + top), text, fill=colour)
+    return sheet
+
+
+def _placed(legend: Sequence[tuple[str, Colour]], width: int) -> list[tuple[int, int]]:
+    """Left and top of every word of the legend, in lines."""
+    places, left, top = [], GAP, 0
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    for text, _ in legend:
+        length = int(measure.textlength(text)) + 2 * GAP
+        if left > GAP and left + length > width:
+            left, top = GAP, top + LINE
+        places.append((left, top))
+        left += length
+    return places

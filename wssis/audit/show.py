@@ -1,0 +1,60 @@
+"""wssis show: what an artifact is, where it comes from, and what is in it, as text."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from wssis.audit.artifact import Artifact, recognised
+from wssis.audit.digests import short
+from wssis.audit.show_tables import content_of
+from wssis.audit.values import flat, wrapped
+from wssis.formats.manifest import manifest_of, read_manifest
+from wssis.overview.table import duration, size, table
+
+
+def show(path: Path) -> str:
+    """The artifact at a path, in words and tables.
+
+    Raises:
+        InputError: it is none, or damaged.
+    """
+    artifact = recognised(path)
+    lines = [f"{path}", f"{artifact.title}, {size(_bytes(path))}"]
+    manifest = path if artifact.kind == "manifest" else manifest_of(path)
+    if manifest is None:
+        lines += ["", "no manifest lists it: nothing says who made it"]
+    else:
+        lines += ["", *_origin(read_manifest(manifest), path.name)]
+    return "\n".join([*lines, *_content(artifact)])
+
+
+def _content(artifact: Artifact) -> Iterator[str]:
+    for title, text in content_of(artifact):
+        yield ""
+        yield from ([title] if title else [])
+        yield text
+
+
+def _bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+def _origin(manifest: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Stage, settings, inputs and counts."""
+    finished = manifest.get("finished")
+    when = f", finished {datetime.fromisoformat(finished):%Y-%m-%d %H:%M} UTC" if finished else ""
+    yield f"made by {manifest['stage']}, seed {manifest.get('seed')}{when}, took {duration(manifest.get('duration'))}"
+    digest = manifest["outputs"].get(name)
+    yield (f"sha256 {short(digest)}..., " if digest else "") + f"code {short(manifest['code'])}..."
+    yield "settings"
+    yield from (f"  {line}" for line in wrapped(flat(manifest["settings"])))
+    if manifest["inputs"]:
+        yield "inputs"
+        rows = [(f"  {key}", one["path"], f"{short(one['sha256'])}...") for key, one in manifest["inputs"].items()]
+        yield from table(("  name", "path", "sha256"), rows, left=3).splitlines()[1:]
+    if manifest["counts"]:
+        yield "counts"
+        yield from (f"  {line}" for line in wrapped(manifest["counts"]))
+    if manifest.get("retained") is False:
+        yield "temporary: its outputs may be gone"

@@ -1,0 +1,163 @@
+"""wssis show --picture: an artifact as one PNG."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from wssis.audit.artifact import recognised
+from wssis.audit.contents import read_metrics
+from wssis.audit.sheets import coco_sheet, detection_sheet, store_sheet
+from wssis.errors import InputError
+from wssis.formats.atomic import temporary_path
+from wssis.formats.ledger_stream import ledger_parts
+from wssis.formats.metrics_file import losses_of
+from wssis.formats.scores import read_scores
+
+DPI = 130
+COLOURS = ("#0b6b68", "#c8742a", "#7a5ea8", "#5f86b3", "#a3486b", "#587f3a")
+STYLE = {
+    "font.size": 9.5, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "#eceef2", "axes.titlesize": 10, "axes.titlelocation": "left",
+}  # fmt: skip
+
+
+def write_picture(path: Path, out: Path, image_dir: Path | None = None) -> None:
+    """Write the picture of an artifact to `out`, a PNG.
+
+    Args:
+        image_dir: the images of a COCO file; where none is given, those that the study drew, else a grey ground.
+
+    Raises:
+        InputError: the artifact is of a kind without a picture, or damaged; `out` is no PNG.
+    """
+    if out.suffix != ".png":
+        raise InputError(f"{out}: pictures are PNG files; give a name that ends in .png")
+    artifact = recognised(path)
+    draw = FIGURES.get(artifact.kind)
+    sheet = SHEETS.get(artifact.kind)
+    with temporary_path(out) as temporary:
+        if sheet is not None:
+            sheet(path, image_dir).save(temporary)
+        elif draw is not None:
+            with matplotlib.rc_context(STYLE):
+                figure = draw(path)
+                figure.savefig(temporary, dpi=DPI)
+        else:
+            raise InputError(f"{path}: {artifact.title}: it has no picture; leave --picture out to read it as text")
+
+
+def _figure(panels: int, title: str, width: float = 4.4) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(width * panels, 3.4), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure, np.atleast_1d(figure.subplots(1, panels)).tolist()
+
+
+def _name(path: Path) -> str:
+    """The end of a path, from the mix on where it is in a study."""
+    return "/".join(path.resolve().parts[-3:])
+
+
+def _bars(axes: Axes, counts: dict[str, int], title: str) -> None:
+    """Horizontal bars with their numbers."""
+    bars = axes.barh([str(name) for name in counts], list(counts.values()), color=COLOURS[0])
+    axes.bar_label(bars, labels=[f"{number:,}" for number in counts.values()], padding=3)
+    axes.margins(x=0.18)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.set_title(title)
+
+
+def _ledger(path: Path) -> Figure:
+    frame = pd.concat(ledger_parts(path), ignore_index=True)
+    figure, (statuses, levels, scores) = _figure(3, f"{_name(path)}: {len(frame):,} records")
+    _bars(statuses, frame["status"].value_counts().to_dict(), "what became of the points")
+    chosen = frame["level"].value_counts().sort_index()
+    _bars(levels, {f"level {level}": number for level, number in chosen.items()}, "chosen level")
+    for place, name in enumerate(("score", "maskness", "category_score")):
+        values = frame[name].dropna()
+        scores.hist(values, np.linspace(0, 1, 26), histtype="step", color=COLOURS[place], linewidth=1.6, label=name)
+    scores.set_title("scores")
+    scores.set_ylabel("records")
+    scores.legend(frameon=False)
+    return figure
+
+
+def _metrics(path: Path) -> Figure:
+    lines = read_metrics(path)["lines"]
+    if not lines:
+        raise InputError(f"{path}: has no lines, the weights were given; there is nothing to draw")
+    steps = [line["step"] for line in lines]
+    figure, (losses, rates) = _figure(2, f"{_name(path)}: {steps[-1]:,} steps")
+    for place, name in enumerate(losses_of(lines[-1])):
+        losses.plot(steps, [line[name] for line in lines], color=COLOURS[place], label=name)
+    losses.set_title("losses")
+    losses.set_ylim(bottom=0)
+    losses.legend(frameon=False)
+    rates.plot(steps, [line["lr"] for line in lines], color=COLOURS[3])
+    rates.set_title("learning rate")
+    rates.set_ylim(bottom=0)
+    for axes in (losses, rates):
+        axes.set_xlabel("step")
+    return figure
+
+
+def _scores(path: Path) -> Figure:
+    scores = read_scores(path)
+    classes = [one for one in scores["per_class"] if one["AP"] is not None]
+    figure = Figure(figsize=(6.4, 1.4 + 0.3 * max(1, len(classes))), layout="constrained")
+    axes = figure.subplots()
+    figure.suptitle(f"{_name(path)}: AP {scores['AP']:.1f}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    names = [f"{one['name']} ({one['objects']:,})" for one in classes]
+    bars = axes.barh(names, [one["AP"] for one in classes], color=COLOURS[0])
+    axes.bar_label(bars, fmt="%.1f", padding=3)
+    axes.axvline(scores["AP"], color=COLOURS[1], linewidth=1.2)
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    axes.set_title("AP by class (objects); the line is the mean")
+    return figure
+
+
+def _quality(path: Path) -> Figure:
+    frame = pd.read_csv(path)
+    figure, (axes,) = _figure(1, f"{_name(path)}: {len(frame):,} points", 6.4)
+    for place, kind in enumerate(("pseudo", "rough")):
+        values = frame[f"iou_{kind}"]
+        label = f"{kind} masks, mean {values.mean():.3f}"
+        axes.hist(values, np.linspace(0, 1, 26), histtype="step", color=COLOURS[place], linewidth=1.8, label=label)
+    axes.set_xlabel("IoU with the hidden mask")
+    axes.set_ylabel("points")
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def _points(path: Path) -> Figure:
+    frame = pd.read_csv(path)
+    figure, (axes,) = _figure(1, f"{_name(path)}: {len(frame):,} points", 5.4)
+    axes.scatter(frame["x"], frame["y"], s=9, color=COLOURS[0], alpha=0.6, linewidths=0)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    axes.set_title("where in their images, px")
+    return figure
+
+
+def _split(path: Path) -> Figure:
+    figure, (axes,) = _figure(1, _name(path), 5.4)
+    _bars(axes, dict(Counter(pd.read_csv(path)["label_kind"]).most_common()), "images by label kind")
+    return figure
+
+
+FIGURES: dict[str, Callable[[Path], Figure]] = {
+    "ledger": _ledger,
+    "metrics": _metrics,
+    "scores": _scores,
+    "quality": _quality,
+    "points": _points,
+    "split": _split,
+}
+SHEETS = {"coco": coco_sheet, "detections": detection_sheet, "store": store_sheet}

@@ -1,0 +1,227 @@
+"""A study's files as its manifests have them: who made what, from which inputs."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wssis.audit.finding import Finding
+from wssis.audit.places import Place, is_manifest, place_of
+from wssis.errors import InputError
+from wssis.formats.manifest import read_manifest
+
+FIELDS = {
+    "stage": str, "settings": dict, "inputs": dict, "outputs": dict, "code": str, "versions": dict, "counts": dict,
+}  # fmt: skip
+MARKS = ("prepare.manifest.json", "images.csv.manifest.json", "*/s*/*/split.manifest.json")
+"""Files by which a data set's folder in a study is known, each enough."""
+REPORT = "report"
+"""Folder of the report, beside those of the data sets."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a run of a stage.
+
+    recorded: its path as it was then; path: the same file relative to the study's folder, None if it is no file of the
+    study; managed: whether it had a manifest of its own.
+    """
+
+    name: str
+    recorded: str
+    path: str | None
+    sha256: str
+    managed: bool
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One manifest: path relative to the study's folder, inputs and outputs (path -> sha256) likewise."""
+
+    path: str
+    content: Mapping[str, Any]
+    inputs: tuple[Input, ...]
+    outputs: Mapping[str, str]
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage."""
+        return self.content["stage"]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its resolved settings."""
+        return self.content["settings"]
+
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        """What it counted."""
+        return self.content["counts"]
+
+    @property
+    def retained(self) -> bool:
+        """False where its outputs may be gone."""
+        return bool(self.content.get("retained", True))
+
+    @property
+    def place(self) -> Place:
+        """Where it lies."""
+        return place_of(self.path)
+
+    def input(self, name: str) -> str | None:
+        """Path of an input of the study."""
+        return next((one.path for one in self.inputs if one.name == name), None)
+
+
+@dataclass
+class StudyFiles:
+    """One study.
+
+    Attributes:
+        root: its folder.
+        sizes: relative path -> bytes of every file in it.
+        records: relative path -> manifest.
+        producers: relative path of an output -> the manifest that lists it.
+        problems: of the manifests themselves.
+        in_archive: whether the folder holds what an archive of the study holds, and no more.
+    """
+
+    root: Path
+    sizes: dict[str, int]
+    records: dict[str, StageRecord]
+    producers: dict[str, StageRecord]
+    problems: list[Finding] = field(default_factory=list)
+    in_archive: bool = False
+
+    def full(self, path: str) -> Path:
+        """Where a file of the study is."""
+        return self.root / path
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder of the study is there."""
+        return path in self.sizes or self.full(path).exists()
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder is that of a study: whether a data set of one lies in it."""
+    return any(_is_data_set(one) for one in folder.iterdir() if _visible(one))
+
+
+def _is_data_set(folder: Path) -> bool:
+    return any(next(folder.glob(mark), None) is not None for mark in MARKS)
+
+
+def studies_in(folder: Path) -> list[Path]:
+    """The folder itself, if it is a study's, or the studies in it.
+
+    Raises:
+        InputError: there is none.
+    """
+    if folder.is_dir():
+        found = [folder] if is_study(folder) else sorted(one for one in folder.iterdir() if _visible(one))
+        studies = [one for one in found if is_study(one)]
+        if studies:
+            return studies
+    raise InputError(f"{folder}: no study here; give a study's folder (results/NAME), or the folder of all studies")
+
+
+def others_in(folder: Path) -> list[Path]:
+    """Folders beside the studies that are no studies."""
+    return [] if is_study(folder) else sorted(one for one in folder.iterdir() if _visible(one) and not is_study(one))
+
+
+def study_around(path: Path) -> Path:
+    """The folder of the study that a file belongs to.
+
+    Raises:
+        InputError: it is in none.
+    """
+    path = path.resolve()
+    for folder in path.parents:
+        first = path.relative_to(folder).parts[0]
+        if _is_data_set(folder / first) or (first == REPORT and is_study(folder)):
+            return folder
+    raise InputError(f"{path}: is in no study's folder; give a file below results/NAME")
+
+
+def read_study_files(root: Path, in_archive: bool = False) -> StudyFiles:
+    """All files and manifests below a study's folder. Damaged manifests are among its `problems`."""
+    sizes = dict(_sizes(root))
+    contents, problems = {}, []
+    for path in sorted(path for path in sizes if is_manifest(path.rpartition("/")[2])):
+        try:
+            contents[path] = checked_manifest(root / path)
+        except InputError as error:
+            what = str(error).removeprefix(f"{root / path}: ")
+            problems.append(Finding(path, what.partition(";")[0], "run its stage again"))
+    outputs = {path: _outputs(path, content) for path, content in contents.items()}
+    prefix = _recorded_root(contents.values(), {name for names in outputs.values() for name in names})
+    records = {
+        path: StageRecord(path, content, tuple(_inputs(content, prefix)), outputs[path])
+        for path, content in contents.items()
+    }
+    producers: dict[str, StageRecord] = {}
+    for record in records.values():
+        for name in record.outputs:
+            if name in producers:
+                what = f"listed as an output here and in {producers[name].path}"
+                problems.append(Finding(record.path, f"{name}: {what}", "delete the manifest that did not make it"))
+            producers[name] = record
+    return StudyFiles(root, sizes, records, producers, problems, in_archive)
+
+
+def checked_manifest(path: Path) -> dict[str, Any]:
+    """A manifest with all its fields.
+
+    Raises:
+        InputError: it is damaged, or lacks a field.
+    """
+    content = read_manifest(path)
+    missing = [name for name, kind in FIELDS.items() if not isinstance(content.get(name), kind)]
+    broken = [name for name, one in content.get("inputs", {}).items() if not {"path", "sha256"} <= set(one)]
+    if missing or broken:
+        reason = f"lacks {', '.join(missing)}" if missing else f"inputs without path or sha256: {', '.join(broken)}"
+        raise InputError(f"{path}: {reason}; delete it and run its stage again")
+    return content
+
+
+def _visible(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _sizes(root: Path) -> Iterator[tuple[str, int]]:
+    """Relative path and bytes of every file below a folder."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            try:
+                yield path.relative_to(root).as_posix(), path.stat().st_size
+            except FileNotFoundError:  # A running stage has removed or renamed it; or a link that leads nowhere.
+                continue
+
+
+def _outputs(path: str, content: Mapping[str, Any]) -> dict[str, str]:
+    folder = path.rpartition("/")[0]
+    return {f"{folder}/{name}": digest for name, digest in content["outputs"].items()}
+
+
+def _recorded_root(contents: Iterable[Mapping[str, Any]], outputs: set[str]) -> str | None:
+    """Where the study's folder was when its stages ran: what stands before its outputs in most of the input paths."""
+    votes: Counter[str] = Counter()
+    for content in contents:
+        for one in content["inputs"].values():
+            parts = one["path"].split("/")
+            for start in range(1, len(parts)):
+                if "/".join(parts[start:]) in outputs:
+                    votes["/".join(parts[:start])] += 1
+    return votes.most_common(1)[0][0] if votes else None
+
+
+def _inputs(content: Mapping[str, Any], prefix: str | None) -> Iterator[Input]:
+    for name, one in content["inputs"].items():
+        recorded = one["path"]
+        inside = prefix is not None and recorded.startswith(f"{prefix}/")
+        path = recorded[len(prefix) + 1 :] if inside and prefix is not None else None
+        yield Input(name, recorded, path, one["sha256"], "manifest" in one)

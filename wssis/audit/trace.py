@@ -1,0 +1,208 @@
+"""wssis trace: where an artifact comes from, as a tree; and where two artifacts' ways part."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wssis.audit.digests import short
+from wssis.audit.finding import some
+from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files, study_around
+from wssis.audit.values import flat, word
+from wssis.errors import InputError
+
+WORTH_KNOWING = {
+    "prepare": ("zero_area",), "generate": ("size", "train_images", "classes"),
+    "split": ("method", "full_percent", "unlabelled_percent"), "points": ("strategy", "drift"),
+    "teacher": ("network.backbone.name", "schedule.iterations", "checkpoint"),
+    "fold": ("fold", "folds", "schedule.iterations"), "student": ("network.backbone.name", "schedule.iterations"),
+    "proposals": ("filter", "pairs"), "crops": ("size", "scale"), "pseudo": ("masks", "flip"),
+    "refiner": ("network.backbone.name", "schedule.iterations", "checkpoint"),
+    "evaluate": ("max_detections", "inference.nms"), "predict_shown": ("max_detections",), "report": ("bootstrap",),
+}  # fmt: skip
+"""Settings that the tree names, by stage; and the seed, where there is one."""
+SHORT_NAMES = {
+    "network.backbone.name": "backbone", "schedule.iterations": "iterations", "inference.nms": "nms",
+    "full_percent": "full %", "unlabelled_percent": "unlabelled %",
+}  # fmt: skip
+MANY_GIVEN = 3
+"""Given files of one artifact that are listed one by one."""
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """An artifact, or a file given from outside, and what it was made from.
+
+    Attributes:
+        name: as what its reader took it: the name of the input.
+        path: relative to the study's folder, or as recorded, of a given file.
+        sha256: as the reader recorded it; of the artifact asked for, as its manifest says.
+        record: the manifest that lists it; None for a given file, or where it is gone.
+        made_from: its inputs.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    record: StageRecord | None
+    made_from: tuple["Ancestor", ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Digest by the manifest that lists it."""
+        return self.sha256 if self.record is None else self.record.outputs[self.path]
+
+
+def ancestry(path: Path) -> Ancestor:
+    """The artifact at `path` with all it was made from, by the manifests of its study.
+
+    Raises:
+        InputError: it is in no study, or no manifest lists it.
+    """
+    root = study_around(path)
+    study = read_study_files(root)
+    name = path.resolve().relative_to(root).as_posix()
+    record = study.producers.get(name) or study.records.get(name)
+    if record is None:
+        raise InputError(f"{path}: no manifest lists it, so nothing is known of its origin; wssis audit tells more")
+    if name in study.records:  # Of a manifest: of the first output it stands for.
+        name = next(iter(record.outputs))
+    return _ancestor(study, "", name, record.outputs[name], {})
+
+
+def _ancestor(
+    study: StudyFiles, name: str, path: str, sha256: str, known: dict[str, tuple[Ancestor, ...]]
+) -> Ancestor:
+    """known: what artifacts are made from, as far as it has been followed."""
+    record = study.producers.get(path)
+    if record is not None and path not in known:
+        known[path] = ()  # Manifests that lead back to themselves end here.
+        known[path] = tuple(
+            Ancestor(one.name, one.recorded, one.sha256, None)
+            if one.path is None
+            else _ancestor(study, one.name, one.path, one.sha256, known)
+            for one in record.inputs
+        )
+    return Ancestor(name, path, sha256, record, known.get(path, ()))
+
+
+def tree(root: Ancestor) -> str:
+    """The ancestry as indented lines: input, file, stage, digest, settings; what was shown before is not unfolded."""
+    return "\n".join(_lines(root, "", "", set()))
+
+
+def _lines(one: Ancestor, first: str, rest: str, shown: set[str]) -> Iterator[str]:
+    again = one.path in shown and one.record is not None
+    yield first + (f"{_file(one)}  (above)" if again else _described(one))
+    if again:
+        return
+    shown.add(one.path)
+    given = [parent for parent in one.made_from if parent.record is None]
+    parents = [parent for parent in one.made_from if parent.record is not None or len(given) <= MANY_GIVEN]
+    for place, parent in enumerate(parents):
+        last = place == len(parents) - 1
+        yield from _lines(parent, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), shown)
+    if len(given) > MANY_GIVEN:
+        yield f"{rest}└─ {len(given)} given files: {some((parent.name for parent in given), 3)}"
+
+
+def _file(one: Ancestor) -> str:
+    """Input's name, path and digest; and where the digest is not the one that its reader had."""
+    broken = "" if one.said == one.sha256 else f"  BROKEN: its reader had {short(one.sha256)}"
+    return f"{f'{one.name}: ' if one.name else ''}{one.path}  {short(one.said)}{broken}"
+
+
+def _described(one: Ancestor) -> str:
+    if one.record is None:
+        return f"{_file(one)}  given"
+    settings = flat(one.record.settings)
+    keys = [key for key in (*WORTH_KNOWING.get(one.record.stage, ()), "seed") if settings.get(key) is not None]
+    told = ", ".join(f"{SHORT_NAMES.get(key, key)} {word(settings[key])}" for key in keys)
+    return f"{_file(one)}  {one.record.stage}{f' ({told})' if told else ''}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between the ways of two artifacts at one place of the tree.
+
+    at: stage and file; lines: of its own settings, code, packages and given files; inputs: names of inputs that differ.
+    """
+
+    at: str
+    lines: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+def differences(one: Ancestor, other: Ancestor) -> list[Difference]:
+    """What differs, from the data on to the artifact asked for: the first one is where the ways part."""
+    found: list[Difference] = []
+    _compare(one, other, found, set())
+    return found
+
+
+def _compare(one: Ancestor, other: Ancestor, found: list[Difference], seen: set[tuple[str, str]]) -> None:
+    if (one.path, other.path) in seen:
+        return
+    seen.add((one.path, other.path))
+    theirs = {parent.name: parent for parent in other.made_from}
+    for parent in one.made_from:
+        if parent.name in theirs:
+            _compare(parent, theirs[parent.name], found, seen)
+    if one.record is None or other.record is None:
+        if one.sha256 != other.sha256:
+            lines = (f"file: {one.path} | {other.path}", f"sha256: {short(one.sha256)} | {short(other.sha256)}")
+            found.append(Difference(f"given  {one.name}", lines, ()))
+        return
+    if (one.record.path, other.record.path) in seen:  # Another output of the same run was there before.
+        return
+    seen.add((one.record.path, other.record.path))
+    lines = [*_own(one.record, other.record), *_other_inputs(one, other)]
+    mine = {parent.name: parent for parent in one.made_from}
+    inputs = [name for name in mine if name in theirs and mine[name].sha256 != theirs[name].sha256]
+    if one.said != other.said and not lines and not inputs:
+        lines = ["output: differs, though settings, code, packages and inputs are equal: the stage is not repeatable"]
+    if lines:
+        found.append(Difference(f"{one.record.stage}  {one.path}", tuple(lines), tuple(inputs)))
+
+
+def _own(one: StageRecord, other: StageRecord) -> Iterator[str]:
+    """Stage, settings, seed, code and package versions that differ."""
+    if one.stage != other.stage:
+        yield f"stage: {one.stage} | {other.stage}"
+    yield from _keys("settings", flat(one.settings), flat(other.settings))
+    if one.content.get("seed") != other.content.get("seed") and "seed" not in one.settings:
+        yield f"seed: {one.content.get('seed')} | {other.content.get('seed')}"
+    if one.content["code"] != other.content["code"]:
+        yield f"code: {short(one.content['code'])} | {short(other.content['code'])}"
+    yield from _keys("package", one.content["versions"], other.content["versions"])
+
+
+def _keys(what: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+    for key in dict.fromkeys([*one, *other]):
+        mine, theirs = (word(side[key]) if key in side else "(not there)" for side in (one, other))
+        if mine != theirs:
+            yield f"{what} {key}: {mine} | {theirs}"
+
+
+def _other_inputs(one: Ancestor, other: Ancestor) -> Iterator[str]:
+    """Inputs that only one of the two has."""
+    mine, theirs = ({parent.name for parent in side.made_from} for side in (one, other))
+    for names, where in ((mine - theirs, "first"), (theirs - mine, "second")):
+        for name in sorted(names):
+            yield f"input {name}: only the {where} one has it"
+
+
+def compared(one: Ancestor, other: Ancestor) -> str:
+    """What differs between two artifacts' ways, in words."""
+    if one.said == other.said:
+        head = f"equal: both have sha256 {short(one.said)}"
+    else:
+        head = f"they differ: sha256 {short(one.said)} | {short(other.said)}"
+    found = differences(one, other)
+    if not found:
+        return f"{head}\nnothing differs on the way: settings, code, packages and inputs are equal"
+    lines = [head, f"the ways part at: {found[0].at}"]
+    for difference in found:
+        lines += ["", difference.at, *(f"  {line}" for line in difference.lines)]
+        lines += [f"  inputs that differ, too: {', '.join(difference.inputs)}"] if difference.inputs else []
+    return "\n".join(lines)
