@@ -35,11 +35,12 @@ Layer = tuple[NDArray[np.bool_], tuple[int, int, int]]
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture: what it is, its JPEG as a data URI, and alt text."""
+    """One picture: what it is, its JPEG as a data URI, alt text, and its width and height in px."""
 
     title: str
     uri: str
     alt: str
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ def shown_images(
     """
     content = json.loads(shown.read_text(encoding="utf-8"))
     found = None if predictions is None else json.loads(predictions.read_text(encoding="utf-8"))
-    return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in content["images"]]
+    fair = [record for record in content["images"] if record["fair"]]
+    return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in fair]
 
 
 def _shown_image(
     record: Mapping[str, Any], folder: Path, predictions: Sequence[Mapping[str, Any]] | None, pseudo_title: str
 ) -> ShownImage:
-    image, objects = _read(folder / record["file_name"]), record["objects"]
+    image, objects = read_image(folder / record["file_name"]), record["objects"]
     panels = [_points_panel(image, record)]
     kinds = {"rough": "Rough masks"} | ({"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {})
     panels += [_mask_panel(image, record, kind, title) for kind, title in kinds.items()]
@@ -85,7 +87,12 @@ def _shown_image(
     return ShownImage(record["file_name"], record["why"], tuple(panels))
 
 
-def _read(path: Path) -> Image.Image:
+def read_image(path: Path) -> Image.Image:
+    """An image in RGB.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
@@ -148,8 +155,9 @@ def _panel(
 ) -> Panel:
     """Draw masks (half see-through, with an outline) and points on an image, scaled to `SIDE`."""
     scale = SIDE / max(image.size)
-    size = round(image.width * scale), round(image.height * scale)
-    canvas = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32).copy()
+    ground = scaled(image, scale)
+    size = ground.size
+    canvas = np.asarray(ground, dtype=np.float32).copy()
     for mask, colour in layers:
         inside = _resized(mask, size)
         edge = inside & ~binary_erosion(inside, np.ones((3, 3), bool), iterations=2)
@@ -158,9 +166,20 @@ def _panel(
     picture = Image.fromarray(canvas.round().astype(np.uint8))
     for x, y, colour in points:
         _dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour)
+    return Panel(title, jpeg_uri(picture), alt, picture.size)
+
+
+def jpeg_uri(picture: Image.Image) -> str:
+    """The picture as a JPEG in a data URI."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=QUALITY, subsampling=0)
-    return Panel(title, f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}", alt)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+
+
+def scaled(picture: Image.Image, scale: float) -> Image.Image:
+    """The picture with both sides times `scale`."""
+    size = round(picture.width * scale), round(picture.height * scale)
+    return picture if scale == 1 else picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:

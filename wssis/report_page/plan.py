@@ -18,7 +18,7 @@ class PlannedArm(Section):
     title: str
     explanation: str
     pays: tuple[Literal["full", "point"], ...]
-    pseudo: Literal["none", "rough", "refined"] = "none"
+    pseudo: str = Field("none", description="none, rough, refined, or what another arm makes of the weak images.")
 
 
 class PlannedRow(Section):

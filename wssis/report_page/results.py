@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import LabelCounts, LabelKind, count_labels, label_days
+from wssis.engine.label_costs import COST_VIEWS, LabelCounts, LabelKind, count_labels, label_days
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
@@ -29,7 +29,8 @@ class Result:
         manifest: of its training.
         points: strategy and drift of the points, "none" for an arm that pays for none.
         labelled: what the arm's labels are on, by label kind.
-        days: label days by cost model, `pointwssis` and `cheng`.
+        days: label days by cost model, `pointwssis` and `cheng`, as the study's settings say.
+        views: label days by `CostView.key`: both models, categories known or not.
     """
 
     row: PlannedRow
@@ -39,6 +40,7 @@ class Result:
     points: str
     labelled: Mapping[LabelKind, LabelCounts]
     days: Mapping[str, float]
+    views: Mapping[str, float]
 
     @property
     def iterations(self) -> int | None:
@@ -90,8 +92,16 @@ class ArmResult:
     @property
     def days(self) -> dict[str, float]:
         """Mean label days over seeds, by cost model."""
-        models = next(iter(self.seeds.values())).days
-        return {model: mean(result.days[model] for result in self.seeds.values()) for model in models}
+        return _means([result.days for result in self.seeds.values()])
+
+    @property
+    def views(self) -> dict[str, float]:
+        """Mean label days over seeds, by `CostView.key`."""
+        return _means([result.views for result in self.seeds.values()])
+
+
+def _means(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: mean(one[key] for one in mappings) for key in mappings[0]}
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,12 @@ class Group:
     def key(self) -> str:
         """A name fit for an HTML id."""
         return f"{self.dataset}-{self.mix}-{self.variant}".replace(".", "_")
+
+    @property
+    def name(self) -> str:
+        """Words for the group: data set, share of masks, and the variant unless it is the base."""
+        variant = "" if self.variant == "base" else f", {self.variant}"
+        return f"{self.dataset}, {self.full_percent:g} % with masks{variant}"
 
     @property
     def baseline(self) -> ArmResult | None:
@@ -153,6 +169,7 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         points=_points(Path(row.run)) if "point" in arm.pays else "none",
         labelled=labelled,
         days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
+        views={view.key: view.days(labelled, cost) for view in COST_VIEWS},
     )
 
 

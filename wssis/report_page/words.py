@@ -1,8 +1,9 @@
 """Numbers and sentences of the page. A minus sign is a minus sign; what is unknown is a dash, never a zero."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from wssis.report_page.compare import METHOD, Comparison, Interval
+from wssis.report_page.ap_samples import Interval
+from wssis.report_page.compare import METHOD, Comparison
 from wssis.report_page.plan import TEACHER
 from wssis.report_page.results import ORACLE, ArmResult, Group
 
@@ -29,6 +30,15 @@ def signed(value: float | None, decimals: int = 1) -> str:
     if round(value, decimals) == 0:
         return f"{0:.{decimals}f}"
     return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A share in whole percent.
+
+    >>> percent(0.804), percent(None)
+    ('80 %', '–')
+    """
+    return DASH if value is None else f"{100 * value:.0f} %"
 
 
 def interval(bounds: Interval | None, decimals: int = 1, sign: bool = True) -> str:
@@ -68,6 +78,29 @@ def spread(arm: ArmResult, metric: str = "AP") -> str:
     """The standard deviation over seeds, or the words "one seed"."""
     value = arm.spread(metric)
     return "one seed" if value is None else f"±\u202f{value:.1f}"
+
+
+def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> list[str]:
+    """The answer of one data set: of its one mix, or of all its mixes together in a sentence."""
+    if len(groups) == 1:
+        return headline(groups[0], comparisons[groups[0].key])
+    found = [
+        difference
+        for group in groups
+        if group.baseline is not None
+        and (difference := comparisons[group.key].difference(METHOD, group.baseline.arm.name)) is not None
+    ]
+    if not found:
+        return [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
+    shares = [f"{group.full_percent:g}" for group in groups]
+    ahead, clear = sum(d.mean > 0 for d in found), sum(d.clear and d.mean > 0 for d in found)
+    means = [d.mean for d in found]
+    at = "all" if ahead == len(found) else f"{ahead} of"
+    return [
+        f"With masks on {', '.join(shares[:-1])} and {shares[-1]} % of the images, points on the rest are ahead of the"
+        f" masks alone at {at} {len(found)} mixes: by <b>{signed(min(means))} to {signed(max(means))} AP</b>"
+        f" ({clear} beyond what these validation images leave open; {seeds_note(groups[0].seeds)})."
+    ]
 
 
 def headline(group: Group, comparison: Comparison) -> list[str]:
@@ -129,6 +162,8 @@ def not_paid(pays: Sequence[str], name: str) -> str:
     """What an arm's label cost leaves out, besides what no arm pays for."""
     if name == ORACLE:
         return "nothing: it has every mask"
+    if not pays:
+        return "what nobody could buy: it is a bound, not a choice"
     if name == TEACHER or "point" not in pays:
         return "the points: it never sees the other images' objects"
     return "the masks of the point-labelled images"

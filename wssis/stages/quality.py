@@ -32,7 +32,7 @@ def run(
     """Write `out` (one row per weak point), `shown` (the images of the report) and the manifest beside `out`.
 
     Args:
-        settings: how many images to show.
+        settings: how many images to show, and how many more the gallery may.
         train: train.json, with the masks that no other stage may see.
         weak: weak.json of the run.
         hidden_ids: hidden_ids.csv of the run, from weak ids to train ids.
@@ -50,7 +50,7 @@ def run(
         truth = hidden_truth(read_coco(train), points)
         rows = point_qualities(truth, points, read_hidden_ids(hidden_ids), rough, labels)
         write_table(out, COLUMNS, (["" if cell is None else cell for cell in astuple(row)] for row in rows))
-        write_json(shown, shown_record(rows, settings.shown, truth, points, rough, labels))
+        write_json(shown, shown_record(rows, settings.shown, settings.gallery, truth, points, rough, labels))
         stage.output(out, shown)
         stage.counts.update(summarise_quality(rows))
         made = [annotation for annotation in labels["annotations"] if annotation.get("source") == "pseudo"]
