@@ -94,7 +94,7 @@ def advise(curves: Curves, days: float, view: str) -> Advice:
         difference=None if rival is None else (best.mean - rival.mean, percentile_interval(best.draws - rival.draws)),
         wins=_wins(best, rivals),
         seeds_won=sum(all(best.ap[s] >= r.ap[s] for r in rivals) for s in curves.seeds) if rivals else None,
-        refusal=_note(curves, arms, best, days, view),
+        note=_note(curves, arms, best, days, view),
         curve=mixed,
     )
 

@@ -85,7 +85,11 @@ def _picture(curves: Curves, view: CostView) -> Picture:
 def _cost_table(curves: Curves) -> Table:
     fronts = {view.key: _front(curves, view) for view in COST_VIEWS}
     lines = []
-    for place, point in enumerate(curves.points):
+    arms = list(dict.fromkeys(point.arm for point in curves.points))
+    order = sorted(
+        range(len(curves.points)), key=lambda n: (arms.index(curves.points[n].arm), curves.points[n].full_percent)
+    )
+    for place, point in ((n, curves.points[n]) for n in order):
         days = [
             Cell(words.days(point.days[view.key]), tag=ON_FRONT if fronts[view.key][place] else "")
             for view in COST_VIEWS
@@ -129,7 +133,8 @@ def no_curve(curves: Curves) -> str:
 def _advice_cells(advice: Advice) -> tuple[str | Cell, ...]:
     best = advice.best
     assert best is not None
-    holds = words.DASH if advice.wins is None else f"{100 * advice.wins:.0f} %"
+    seeds = f"{advice.seeds_won} of {len(best.ap)} seeds"
+    holds = words.DASH if advice.wins is None else f"{100 * advice.wins:.0f} %, {seeds}"
     return (
         choice_text(best),
         Cell(words.number(best.mean), kind="main"),

@@ -24,11 +24,11 @@ COLOURS = {
     "teacher": "#4a7ab0",
 }
 OTHER_COLOURS = ("#a3486b", "#587f3a", "#46629e", "#8f7a0e", "#b0413e", "#c05aa0", "#7a4a2a")
-MARKERS = "osDv^P"
+MARKERS = "oXDs^P*v<p"
 STYLE = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
-    "font.size": 9,
+    "font.size": 9.5,
     "legend.fontsize": 9,
     "axes.edgecolor": RULE,
     "axes.labelcolor": MUTED,
@@ -43,7 +43,7 @@ STYLE = {
     "xtick.major.size": 0,
     "ytick.major.size": 0,
 }
-WIDTH = 4.5
+WIDTH = 4.3
 """Inches; narrow enough for a phone to show a figure's text at a readable size."""
 LEAST_SPAN = 1.0
 """AP that an axis covers at least, so that noise does not look like a difference."""
@@ -65,7 +65,8 @@ def colour_of(arm: str) -> str:
 
 def marker_of(arm: str) -> str:
     """The arm's marker, so that no figure of several arms is told by colours alone."""
-    return MARKERS[_number(arm) % len(MARKERS)]
+    place = list(COLOURS).index(arm) if arm in COLOURS else _number(arm)
+    return MARKERS[place % len(MARKERS)]
 
 
 def _number(arm: str) -> int:

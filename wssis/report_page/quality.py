@@ -180,7 +180,7 @@ def _size_picture(columns: Sequence[Column], group: Group) -> Picture:
     return Picture(
         figures.parts_figure(dots, f"sizes-{group.key}"),
         f"Mean IoU of pseudo masks with hidden truth. {told}.",
-        f"Mean IoU with the hidden masks, by size of the object, {seeds}. Small: under 32 × 32 px; large: over 96².",
+        f"Mean IoU with hidden masks, by size of the object, {seeds}; small: under 32 × 32 px, large: over 96 × 96.",
     )
 
 

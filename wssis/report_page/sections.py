@@ -14,7 +14,7 @@ from wssis.report_page.results import ArmResult, Group, Result
 from wssis.report_page.tables import Cell, Table, make_table
 
 METRIC_NAMES = {
-    "AP": "AP", "AP50": "AP at IoU .5", "AP75": "AP at .75", "AP_small": "AP small", "AP_medium": "AP medium",
+    "AP": "AP", "AP50": "AP50", "AP75": "AP75", "AP_small": "AP small", "AP_medium": "AP medium",
     "AP_large": "AP large", "bbox_AP": "box AP",
 }  # fmt: skip
 
@@ -24,7 +24,7 @@ def arm_table(group: Group, comparison: Comparison) -> Table:
     several = sum(name.startswith("supervised") for name in group.arms) > 1
     lines = [_arm_line(arm, group, comparison, several) for arm in group.arms.values()]
     first, *others = METRICS
-    head = ("arm", METRIC_NAMES[first], "95 % interval", "spread over seeds", *(METRIC_NAMES[key] for key in others),
+    head = ("arm", METRIC_NAMES[first], "95 % interval", "spread", *(METRIC_NAMES[key] for key in others),
             "iterations", "pays for", "days, PointWSSIS", "days, Cheng et al.")  # fmt: skip
     seeds = words.seeds_note(group.seeds)
     caption = f"Every arm of {group.name}: mask AP (0-100) on validation, {seeds}, and label cost"
