@@ -163,6 +163,9 @@ def _pseudo(run: Path, train_path: Path, train: Mapping, full: Mapping, weak: Ma
     manifest(run / "proposals" / "full.json.manifest.json", "proposals", {}, {
         "images": len(full["images"]), "predictor_snapshot1": number, "predictor_snapshot2": number,
         "status_kept": 2 * number - 1, "status_fallback": 1})  # fmt: skip
+    if any(kind == "refined" for _, kind, _ in arms.values()):
+        manifest(run / "refiner" / "manifest.json", "refiner", {"checkpoint": None}, {})
+        write_text(run / "refiner" / "metrics.jsonl", '{"step": 1, "dice": 0.9}\n{"step": 2, "dice": 0.4}\n')
     for arm, side in ((arm, int(kind == "refined")) for arm, (_, kind, _) in arms.items() if kind != "none"):
         labels = [
             {**p, "id": 1000 + p["id"], "source": "pseudo",

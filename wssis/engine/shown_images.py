@@ -71,14 +71,16 @@ def shown_record(
     gallery: int,
     truth: Mapping[str, Any],
     weak: Mapping[str, Any],
-    proposals: Mapping[str, Any],
-    pseudo: Mapping[str, Any],
+    rough: Mapping[int, Mapping[str, Any]] | None,
+    labels: Mapping[int, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What shown.json holds: the rule, the categories, and per image its points, masks and hidden masks (RLE).
 
     Images with `fair` true were chosen by the rule, `number` of them; `gallery` others by what is worth a look.
+
+    rough: weak id -> proposal, None for an arm without proposals; labels: weak id -> pseudo label.
     """
-    levels = {a["point_id"]: a["status"] for a in proposals["annotations"]}
+    levels = {weak_id: one["status"] for weak_id, one in (rough or {}).items()}
     fair = choose_images(rows, number)
     fallen = {point for point, status in levels.items() if status == "fallback"}
     chosen = fair | choose_gallery(rows, fallen, gallery, fair.keys())
@@ -87,8 +89,8 @@ def shown_record(
         by_image[row.image_id].append(row)
     images = {image["id"]: image for image in weak["images"]}
     masks = {
-        "rough": {a["point_id"]: a.get("segmentation") for a in proposals["annotations"]},
-        "pseudo": {a["point_id"]: a["segmentation"] for a in pseudo["annotations"] if a.get("source") == "pseudo"},
+        "rough": {weak_id: one.get("segmentation") for weak_id, one in (rough or {}).items()},
+        "pseudo": {weak_id: one["segmentation"] for weak_id, one in labels.items()},
         "truth": {a["id"]: a["segmentation"] for a in truth["annotations"]},
     }
     points = {annotation["id"]: annotation["point"] for annotation in weak["annotations"]}

@@ -76,10 +76,11 @@ def collect_curves(groups: Sequence[Group], samples: ApSamples) -> tuple[Curves,
 
 
 def _curves(dataset: str, variant: str, groups: Sequence[Group], samples: ApSamples) -> Curves:
-    """Students that pay for labels; what every group shares, the oracle, comes once."""
+    """Students trained on what can be bought; what every group shares, the oracle, comes once."""
     students = [arm for group in groups for arm in group.students]
     once = {next(iter(arm.seeds.values())).row.scores: arm for arm in students}
-    priced = [arm for arm in once.values() if all(arm.views.values()) and len(arm.values("AP")) == len(arm.seeds)]
+    payable = [arm for arm in once.values() if arm.arm.payable and all(arm.views.values())]
+    priced = [arm for arm in payable if len(arm.values("AP")) == len(arm.seeds)]
     seeds = [seed for seed in groups[0].seeds if all(seed in arm.seeds for arm in priced)]
     points = tuple(_measured(arm, seeds, samples) for arm in priced) if seeds else ()
     return Curves(dataset=dataset, variant=variant, seeds=tuple(seeds), points=points)

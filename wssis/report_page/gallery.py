@@ -19,6 +19,7 @@ from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
 from wssis.report_page.compare import METHOD
 from wssis.report_page.pictures import COLOURS, LEAST_SCORE, jpeg_uri, read_image, scaled
+from wssis.report_page.plan import PlannedRow
 from wssis.report_page.quality import LARGE, SMALL
 from wssis.report_page.results import ArmResult, Group
 
@@ -40,7 +41,7 @@ class Outline:
 
     Attributes:
         kind: class. status: key of `STATUSES`. size: small, medium, large. touching: touching, apart.
-        x, y: its point, in the same coordinates.
+        iou_rough: None for an arm without proposals. x, y: its point, in the same coordinates.
     """
 
     number: int
@@ -49,7 +50,7 @@ class Outline:
     status: str
     size: str
     touching: str
-    iou_rough: float
+    iou_rough: float | None
     iou_pseudo: float
     x: float
     y: float
@@ -113,6 +114,12 @@ def gallery_arm(group: Group) -> ArmResult | None:
     return next((arm for arm in arms if arm.arm.name == METHOD), arms[-1] if arms else None)
 
 
+def shown_files(row: PlannedRow) -> tuple[Path, Path]:
+    """shown.json of a row with a quality file, and its student's predictions on the images in it."""
+    shown = Path(str(row.quality).removesuffix(".csv") + ".shown.json")
+    return shown, row.folder("predict_shown") / "quality" / f"{row.arm}.predictions.json"
+
+
 def gallery_groups(groups: Sequence[Group], image_dirs: Mapping[str, Path], most: int) -> list[GalleryGroup]:
     """The galleries of all groups that have pseudo masks, which share the number of images between them.
 
@@ -137,9 +144,7 @@ def _gallery(group: Group, arm: ArmResult, image_dirs: Mapping[str, Path], most:
     result = next(iter(arm.seeds.values()))
     if group.dataset not in image_dirs:
         raise InputError(f"--image-dir: none for data set {group.dataset}; give {group.dataset}=FOLDER")
-    stem = str(result.row.quality).removesuffix(".csv")
-    shown = json.loads(Path(f"{stem}.shown.json").read_text(encoding="utf-8"))
-    found = json.loads(Path(f"{stem}.predictions.json").read_text(encoding="utf-8"))
+    shown, found = (json.loads(path.read_text(encoding="utf-8")) for path in shown_files(result.row))
     names = {category["id"]: category["name"] for category in shown["categories"]}
     folder = image_dirs[group.dataset]
     images = [_image(record, found, names, folder, group.key) for record in _spread(shown["images"], most)]

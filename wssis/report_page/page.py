@@ -116,7 +116,7 @@ def _arms(story: Story) -> list[dict[str, Any]]:
     there = dict.fromkeys(row.arm for row in story.plan.rows)
     order = [TEACHER, *(arm.name for arm in story.plan.arms)]
     arms = [story.plan.arm(name) for name in order if name in there]
-    return [{"arm": arm, "not_paid": words.not_paid(arm.pays, arm.name)} for arm in arms]
+    return [{"arm": arm, "not_paid": words.not_paid(arm)} for arm in arms]
 
 
 def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dict[str, Any]:
@@ -173,11 +173,8 @@ def _pictures(group: Group, story: Story) -> tuple[str, str, list[ShownImage]] |
     if arm is None or group is not next(g for g in story.groups if g.dataset == group.dataset):
         return None
     result = next(iter(arm.seeds.values()))
-    stem = str(result.row.quality).removesuffix(".csv")
     title = {"refined": "Refined masks", "rough": "Rough masks"}.get(arm.arm.pseudo, f"Masks of {arm.arm.title}")
-    rule, images = shown_images(
-        Path(f"{stem}.shown.json"), story.image_dirs[group.dataset], Path(f"{stem}.predictions.json"), title
-    )
+    rule, images = shown_images(*gallery.shown_files(result.row), story.image_dirs[group.dataset], title)
     return f"{arm.arm.title}, seed {result.row.seed}", rule, images
 
 

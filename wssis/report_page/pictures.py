@@ -53,35 +53,36 @@ class ShownImage:
 
 
 def shown_images(
-    shown: Path, folder: Path, predictions: Path | None, pseudo_title: str
+    shown: Path, predictions: Path, folder: Path, pseudo_title: str
 ) -> tuple[str, list[ShownImage]]:
     """The rule by which images were chosen, and their panels.
 
     Args:
         shown: quality/{arm}.shown.json.
+        predictions: the student's detections on the shown images.
         folder: the training images.
-        predictions: the student's detections on the shown images; without them that panel is left out.
         pseudo_title: what the arm's own masks are called: refined or rough masks.
 
     Raises:
         InputError: an image cannot be read.
     """
     content = json.loads(shown.read_text(encoding="utf-8"))
-    found = None if predictions is None else json.loads(predictions.read_text(encoding="utf-8"))
+    found = json.loads(predictions.read_text(encoding="utf-8"))
     fair = [record for record in content["images"] if record["fair"]]
     return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in fair]
 
 
 def _shown_image(
-    record: Mapping[str, Any], folder: Path, predictions: Sequence[Mapping[str, Any]] | None, pseudo_title: str
+    record: Mapping[str, Any], folder: Path, predictions: Sequence[Mapping[str, Any]], pseudo_title: str
 ) -> ShownImage:
     image, objects = read_image(folder / record["file_name"]), record["objects"]
     panels = [_points_panel(image, record)]
-    kinds = {"rough": "Rough masks"} | ({"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {})
+    guided = any(one["iou_rough"] is not None for one in objects)
+    kinds = {"rough": "Rough masks"} if guided else {}
+    kinds |= {"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {}
     panels += [_mask_panel(image, record, kind, title) for kind, title in kinds.items()]
-    if predictions is not None:
-        own = [p for p in predictions if p["image_id"] == record["id"] and p["score"] >= LEAST_SCORE]
-        panels.append(_prediction_panel(image, record, own))
+    own = [p for p in predictions if p["image_id"] == record["id"] and p["score"] >= LEAST_SCORE]
+    panels.append(_prediction_panel(image, record, own))
     layers = [_layer(one["truth"], place, record) for place, one in enumerate(objects)]
     panels.append(_panel("Hidden truth", image, layers, [], f"{_name(record)}, hidden truth: {len(objects)} objects."))
     return ShownImage(record["file_name"], record["why"], tuple(panels))

@@ -90,7 +90,9 @@ def _columns(group: Group) -> list[Column]:
         return []
     read = {arm.arm.name: tuple(pd.read_csv(path) for path in _files(arm)) for arm in arms}
     made = [arm for arm in arms if arm.arm.pseudo != "rough"]
-    first = next((arm for arm in made if arm.arm.pseudo == "refined"), arms[0])
+    # An arm without points has no rough masks: its column is empty.
+    guided = [arm for arm in arms if read[arm.arm.name][0]["iou_rough"].notna().any()]
+    first = next((arm for arm in guided if arm.arm.pseudo == "refined"), guided[0] if guided else arms[0])
     columns = [Column("rough", "rough", "iou_rough", read[first.arm.name])]
     one = len(made) == 1 and made[0].arm.pseudo == "refined"
     return columns + [
@@ -119,7 +121,7 @@ def _mean_iou(column: Column, part: Part) -> float | None:
 
 
 def _above(column: Column, part: Part) -> float | None:
-    shares = [(table.loc[part(table), column.kind] >= HALF).mean() for table in column.tables]
+    shares = [(table.loc[part(table), column.kind].dropna() >= HALF).mean() for table in column.tables]
     defined = [float(share) for share in shares if share == share]
     return mean(defined) if defined else None
 
@@ -186,9 +188,9 @@ def _size_picture(columns: Sequence[Column], group: Group) -> Picture:
 
 def _iou_picture(rough: Column, made: Column, group: Group) -> Picture:
     """Histograms of rough and other IoU, all seeds together."""
-    ious = [pd.concat([table[c.kind] for table in c.tables]) for c in (rough, made)]
+    ious = [pd.concat([table[c.kind].dropna() for table in c.tables]) for c in (rough, made)]
     means = [f"{values.mean():.2f}" if len(values) else "undefined" for values in ious]
-    alt = f"IoU with the hidden mask of {len(ious[0])} points: on average {means[0]} rough and {means[1]} {made.title}."
+    alt = f"IoU with the hidden mask of {len(ious[1])} points: on average {means[0]} rough and {means[1]} {made.title}."
     caption = f"IoU of pseudo masks ({made.title}) with hidden truth, all seeds. A point without a mask counts as 0."
     svg = figures.iou_figure(list(ious[0]), list(ious[1]), made.title, made.arm, f"iou-{made.arm}-{group.key}")
     return Picture(svg, alt, caption)

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 
 from wssis.errors import InputError
+from wssis.formats.manifest import read_manifest
 from wssis.formats.metrics_file import losses_of, parse_metrics
 from wssis.report_page import figures
 from wssis.report_page.figures import Picture
@@ -18,12 +19,13 @@ def curve_pictures(group: Group) -> list[Picture]:
     firsts = [next(iter(arm.seeds.values())) for arm in group.arms.values()]
     curves = [_of_network(result) for result in firsts if result.iterations is not None]
     refiners = dict.fromkeys(
-        Path(result.row.run) / "refiner" / "metrics.jsonl" for result in firsts if result.arm.pseudo == "refined"
+        result.row.folder("refiner") / "refiner" for result in firsts if result.arm.pseudo == "refined"
     )
     segmentors = max((max(curve.loss) for curve in curves), default=1.0)
     pictures = [_picture(curve, segmentors, group) for curve in curves]
     # The refiner has a loss of another kind, so a height of its own.
-    own = [_curve("refiner", "Refiner", path) for path in refiners if path.exists()]
+    trained = [path for path in refiners if not read_manifest(path / "manifest.json")["settings"].get("checkpoint")]
+    own = [_curve("refiner", "Refiner", path / "metrics.jsonl") for path in trained]
     return pictures + [_picture(curve, max(curve.loss), group) for curve in own]
 
 
@@ -35,7 +37,7 @@ def _picture(curve: figures.Curve, highest: float, group: Group) -> Picture:
 
 
 def _of_network(result: Result) -> figures.Curve:
-    return _curve(result.arm.name, result.arm.title, result.folder / "metrics.jsonl")
+    return _curve(result.arm.name, result.arm.title, result.row.network / "metrics.jsonl")
 
 
 def _curve(name: str, title: str, path: Path) -> figures.Curve:

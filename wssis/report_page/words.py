@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from wssis.report_page.ap_samples import Interval
 from wssis.report_page.compare import METHOD, Comparison
-from wssis.report_page.plan import TEACHER
+from wssis.report_page.plan import TEACHER, PlannedArm
 from wssis.report_page.results import ORACLE, ArmResult, Group
 
 DASH = "–"
@@ -158,12 +158,12 @@ def _cost(group: Group) -> list[str]:
     ]
 
 
-def not_paid(pays: Sequence[str], name: str) -> str:
+def not_paid(arm: PlannedArm) -> str:
     """What an arm's label cost leaves out, besides what no arm pays for."""
-    if name == ORACLE:
+    if arm.name == ORACLE:
         return "nothing: it has every mask"
-    if not pays:
-        return "what nobody could buy: it is a bound, not a choice"
-    if name == TEACHER or "point" not in pays:
+    if not arm.payable:
+        return "the hidden masks: nobody could buy them at this price, so it stands in no figure of cost"
+    if arm.name == TEACHER or "point" not in arm.pays:
         return "the points: it never sees the other images' objects"
     return "the masks of the point-labelled images"

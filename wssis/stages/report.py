@@ -18,7 +18,7 @@ from wssis.report_page.compare import compare_all
 from wssis.report_page.curves import CURVES, StudyCurves, collect_curves, write_curves
 from wssis.report_page.page import Story, render
 from wssis.report_page.plan import Plan, read_plan
-from wssis.report_page.results import SIDES, group_results, load_results
+from wssis.report_page.results import group_results, labels_file, load_results
 from wssis.report_page.tables import FOLDER, write_tables
 
 
@@ -61,7 +61,7 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
     for row in plan.rows:
         place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
         for kind in plan.arm(row.arm).pays:
-            yield f"{kind} {place}", Path(row.run) / SIDES[kind]
+            yield f"{kind} {place}", labels_file(row, kind)
         yield f"scores {place}/{row.arm}", Path(row.scores)
         yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
         if row.quality is not None:
