@@ -1,5 +1,6 @@
-"""report: the answer, on one page."""
+"""report: the answer, on one page, with a gallery and all tables beside it."""
 
+# `report(...)` marks what `snakemake --report` shows of a finished study. The marks are no trigger: they rerun nothing.
 
 def report_inputs(wildcards):
     """Input: everything the page is made of; train.json is not."""
@@ -31,8 +32,16 @@ rule report:
     input:
         report_inputs,
     output:
-        page=f"{RESULTS}/report/index.html",
-        scores=f"{RESULTS}/report/scores.csv",
+        page=report(f"{RESULTS}/report/index.html", category="The answer", caption="captions/page.rst"),
+        gallery=report(f"{RESULTS}/report/gallery.html", category="The answer", caption="captions/gallery.rst"),
+        scores=report(f"{RESULTS}/report/scores.csv", category="Tables", caption="captions/scores.rst"),
+        curves=f"{RESULTS}/report/curves.json",
+        tables=report(
+            directory(f"{RESULTS}/report/tables"),
+            patterns=["{table}.csv"],
+            category="Tables",
+            caption="captions/table.rst",
+        ),
         manifest=f"{RESULTS}/report/manifest.json",
     params:
         settings=settings_of("report"),
