@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from wssis.cli import app
 from wssis.errors import InputError
 from wssis.report_page.budget import advise, pareto
 from wssis.report_page.budget_text import budget_text
@@ -133,3 +135,14 @@ def test_curves_come_back_from_disk(tmp_path: Path) -> None:
         read_curves(tmp_path / "curves.json")
     with pytest.raises(InputError, match="it has toy base"):
         budget_text(curves, 1, dataset="cars")
+
+
+def test_command_line(tmp_path: Path) -> None:
+    curves = StudyCurves(study="a", categories_known=False, curves=(TWO,))
+    write_curves(tmp_path / "report" / "curves.json", curves)
+    done = CliRunner().invoke(app, ["budget", str(tmp_path), "--days", "32", "--cost-model", "pointwssis"])
+    assert done.exit_code == 0, done.output
+    assert "Wssis: masks on 20 % (40 images), points on the rest, between 10pct and 40pct" in done.output
+    assert "30.5 AP" in done.output and "before Supervised: masks on 32 %" in done.output
+    assert "best in 100 % of the resamples and in 2 of 2 seeds" in done.output
+    assert "Cheng" not in done.output

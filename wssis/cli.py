@@ -17,7 +17,7 @@ from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.errors import InputError
-from wssis.overview.commands import plan, status
+from wssis.overview.commands import budget, plan, status
 
 app = typer.Typer(
     name="wssis",
@@ -358,6 +358,7 @@ def import_weights(
 
 app.command()(plan)
 app.command()(status)
+app.command()(budget)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

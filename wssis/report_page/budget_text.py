@@ -49,6 +49,8 @@ def _advice_lines(advice: Advice, seeds: Sequence[str]) -> list[str]:
         choice_text(best),
         f"{words.number(best.mean)} AP {words.interval(best.interval, sign=False)} for {words.days(best.days)} days",
     ]
+    if best.between is not None:
+        lines[-1] += ", on the straight line between two measured mixes"
     if advice.rival is not None and advice.difference is not None:
         mean, bounds = advice.difference
         clear = bounds is not None and bounds[0] > 0

@@ -120,13 +120,12 @@ def _planning(curves: Curves, view: CostView) -> Planning:
 
 
 def no_curve(curves: Curves) -> str:
-    """Why a study without a curve gives no plan, and what it did measure."""
+    """Why a study without a curve gives no plan."""
     mixes = sorted({point.full_percent for point in curves.points if point.full_percent < 100})
     told = " and ".join(f"{percent:g} %" for percent in mixes) or "no share under 100 %"
     return (
         f"One mix: no curve. Each arm was measured with masks on {told} of the images, so which share of masks suits a"
-        " budget cannot be told from this study; more entries in run.mixes would tell. The Pareto front above holds for"
-        " what was measured, and for nothing between."
+        " budget cannot be told from this study; more entries in run.mixes would tell."
     )
 
 

@@ -43,7 +43,7 @@ def stage_table(records: Sequence[StageRecord]) -> Table:
     """Runs and durations per stage, all seeds; the costliest first."""
     durations: dict[str, list[float]] = {}
     for record in records:
-        durations.setdefault(record.content["stage"], []).append(record.content["duration"])
+        durations.setdefault(record.content["stage"], []).append(_seconds(record.content))
     total = sum(map(sum, durations.values()))
     lines = [
         (stage, str(len(own)), duration(sum(own)), f"{100 * sum(own) / total:.0f} %" if total else "–",
@@ -53,6 +53,11 @@ def stage_table(records: Sequence[StageRecord]) -> Table:
     lines.append(("all", str(sum(map(len, durations.values()))), duration(total), "100 %" if total else "–", "", ""))
     head = ("stage", "jobs", "time of all jobs", "share", "median job", "longest job")
     return make_table("stages", "What the study took: wall-clock time of its jobs, stage by stage", head, lines)
+
+
+def _seconds(content: Mapping[str, Any]) -> float:
+    """How long a job took; of a training that was resumed, all its parts."""
+    return max(content["duration"], float(content["counts"].get("training_seconds", 0)))
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def _settings_of(path: Path, content: Mapping[str, Any]) -> StageSettings:
         path=path.as_posix(),
         stage=content["stage"],
         code=content["code"][:CODE_DIGITS],
-        duration=duration(content["duration"]),
+        duration=duration(_seconds(content)),
         settings=json.dumps(content["settings"], indent=1, ensure_ascii=False),
         counts=", ".join(f"{key} {value}" for key, value in content["counts"].items()),
     )
