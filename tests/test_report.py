@@ -177,6 +177,38 @@ def test_gallery_fetches_nothing_and_is_bounded(study: MadeUp, page: str, tmp_pa
     assert sum(tag == "image" for tag, _ in Tags((tmp_path / "gallery.html").read_text()).tags) == 3
 
 
+def test_a_variant_stands_beside_base_and_takes_from_it_what_it_did_not_make(study: MadeUp, tmp_path: Path) -> None:
+    base = [row for row in study.plan["rows"] if row["arm"] == "wssis"]
+    rough = {row["seed"]: row for row in study.plan["rows"] if row["arm"] == "rough"}
+    parts = ("split", "points", "proposals/weak", "proposals/full", "refiner", "pseudo", "predict_shown", "network")
+    other = [
+        {**row, "variant": "drift", "run": str(tmp_path / row["seed"]), "scores": rough[row["seed"]]["scores"],
+         "homes": dict.fromkeys(parts, row["run"])}
+        for row in base
+    ]  # fmt: skip
+    plan = {**study.plan, "rows": study.plan["rows"] + other}
+    text = MadeUp(plan, study.results, study.images, tmp_path / "report").report()
+    assert "What the variants change" in text and 'id="toy-20pct-drift"' in text
+    with (tmp_path / "report/tables/variants-toy.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    means = {
+        arm: np.mean([json.loads(Path(r["scores"]).read_text())["AP"] for r in study.plan["rows"] if r["arm"] == arm])
+        for arm in ("rough", "wssis")
+    }
+    assert (row["variant"], row["arm"]) == ("drift", "WSSIS")
+    assert float(row["difference"]) == pytest.approx(means["rough"] - means["wssis"], abs=0.051)
+
+
+def test_what_nobody_can_buy_stands_in_no_plan(study: MadeUp, tmp_path: Path) -> None:
+    arms = [arm | {"pseudo": "hidden"} if arm["name"] == "rough" else arm for arm in study.plan["arms"]]
+    rows = [row | {"quality": None} if row["arm"] == "rough" else row for row in study.plan["rows"]]
+    text = MadeUp(study.plan | {"arms": arms, "rows": rows}, study.results, study.images, tmp_path).report()
+    assert "nobody could buy them" in text
+    assert {p.arm for p in read_curves(tmp_path / CURVES).curves[0].points} == {
+        "supervised", "supervised-short", "wssis", "oracle",
+    }  # fmt: skip
+
+
 def test_class_and_quality_tables_lead_to_their_instances(study: MadeUp, page: str) -> None:
     assert "gallery.html#group=toy-20pct-base&amp;class=ring" in page
     assert "gallery.html#group=toy-20pct-base&amp;status=unmasked" in page

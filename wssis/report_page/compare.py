@@ -111,12 +111,19 @@ def _pairs(group: Group) -> list[tuple[ArmResult, ArmResult]]:
     return pairs
 
 
-def difference(arm: ArmResult, other: ArmResult, samples: Samples) -> Difference | None:
-    """The paired difference of two arms; None where no seed has both, or an AP is undefined."""
+def difference(
+    arm: ArmResult, other: ArmResult, samples: Samples, others: Samples | None = None
+) -> Difference | None:
+    """The paired difference of two arms; None where no seed has both, or an AP is undefined.
+
+    Args:
+        samples: of both arms, or of `arm` alone where `others` has those of `other`: one arm in two variants.
+    """
+    others = samples if others is None else others
     seeds = [seed for seed in arm.seeds if seed in other.seeds]
     if not seeds:
         return None
-    paired = np.stack([samples[arm.arm.name, seed] - samples[other.arm.name, seed] for seed in seeds])
+    paired = np.stack([samples[arm.arm.name, seed] - others[other.arm.name, seed] for seed in seeds])
     if np.isnan(paired[:, 0]).any():
         return None
     return Difference(

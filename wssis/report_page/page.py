@@ -11,6 +11,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from wssis.config.stages import ReportSettings
 from wssis.formats.manifest import read_manifest
 from wssis.report_page import gallery, sections, words
+from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Comparison
 from wssis.report_page.costs import CostSection, cost_section
 from wssis.report_page.curves import Curves
@@ -24,6 +25,7 @@ from wssis.report_page.results import ORACLE, Group
 from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
 from wssis.report_page.tables import Table, make_table
 from wssis.report_page.training import curve_pictures
+from wssis.report_page.variants import variant_table
 
 INDEX_TEMPLATE = "page.html.j2"
 GALLERY_TEMPLATE = "gallery.html.j2"
@@ -54,7 +56,7 @@ class Story:
     """What there is to tell: groups with their comparisons and curves, and where the study's files are.
 
     Attributes:
-        comparisons: by the key of each group. results: folder of the study.
+        comparisons: by the key of each group. samples: AP of every network. results: folder of the study.
         image_dirs: training images by data set, for the pictures.
     """
 
@@ -63,6 +65,7 @@ class Story:
     groups: Sequence[Group]
     comparisons: Mapping[str, Comparison]
     curves: Sequence[Curves]
+    samples: ApSamples
     results: Path
     image_dirs: Mapping[str, Path]
     tables: list[Table] = field(default_factory=list)
@@ -191,6 +194,7 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "answer": words.answer(base, story.comparisons),
         "picture": mix_picture(base, story.comparisons) if several else sections.ap_picture(base[0], first),
         "mixes": story.keep(mix_table(base)) if several else None,
+        "variants": story.keep(variant_table(own, story.samples)),
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),

@@ -42,7 +42,7 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
         samples = sample_networks(networks, results, settings.bootstrap)
         curves = collect_curves(groups, samples)
         comparisons = compare_all(groups, samples)
-        pages = render(Story(settings, study, groups, comparisons, curves, results, image_dirs))
+        pages = render(Story(settings, study, groups, comparisons, curves, samples, results, image_dirs))
         write_score_table(out / "scores.csv", [network.table_row(study.study) for network in networks])
         known = settings.cost.categories_known
         write_curves(out / CURVES, StudyCurves(study=study.study, categories_known=known, curves=curves))
