@@ -121,7 +121,7 @@ def ap_figure(rows: Sequence[Span], name: str) -> str:
             end = max([row.mean, *row.values, *(row.interval or ())])
             axes.annotate(f"{row.mean:.1f}", (end, height), (7, 0), textcoords="offset points", va="center")
         most = max(max([row.mean, *row.values, *(row.interval or ())]) for row in rows)
-        axes.set_xlim(0, max(LEAST_SPAN, 1.14 * most))
+        axes.set_xlim(0, max(LEAST_SPAN, 1.2 * most))
         axes.set_xlabel("mask AP on validation")
     return svg[0]
 
