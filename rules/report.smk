@@ -24,6 +24,7 @@ def about_pseudo_masks(row):
     names.append(f"pseudo/{row.arm}.json.manifest.json")
     if get_arm(row.arm).pseudo == "refined":
         names += ["proposals/full.json.manifest.json", "crops/weak.zarr.manifest.json", "refiner/manifest.json"]
+        names.append("refiner/metrics.jsonl")
     beside = [f"{stem}.shown.json", f"{stem}.predictions.json"]
     return [row.quality, f"{row.quality}.manifest.json", *beside, *(f"{row.run}/{name}" for name in names)]
 

@@ -20,7 +20,9 @@ from wssis.report_page.budget_text import budget_text
 from wssis.report_page.compare import compare_group
 from wssis.report_page.curves import CURVES, StudyCurves, read_curves
 from wssis.report_page.plan import read_plan
+from wssis.report_page.published import published_table
 from wssis.report_page.results import group_results, load_results
+from wssis.report_page.tables import Cell, csv_text, latex_text, make_table, write_tables
 
 
 @pytest.fixture(scope="module")
@@ -268,3 +270,30 @@ def test_missing_images_and_objects_are_counted() -> None:
     assert _missing([total, Line("full", 4, 10, 1), Line("points", 6, 20, 1)]) == 0
     assert _missing([total, Line("full", 4, 10, 1), Line("points", 5, 18, 1)]) == 3
     assert _missing([total, Line("full", 4, 10, 1), Line("nobody looked at", 6)]) == 0
+
+
+def test_published_results_stand_beside_ours_on_coco_alone(study: MadeUp, tmp_path: Path) -> None:
+    plan = read_plan(json.dumps(study.plan))
+    groups = group_results(plan, load_results(plan, ReportSettings().cost))
+    assert published_table("toy", groups, study.results / "toy" / "val.json") is None
+    names = {1: "person", 18: "dog", 90: "toothbrush"}
+    coco = [{"id": number, "name": names.get(number, f"class {number}")} for number in (*range(1, 80), 90)]
+    write_json(tmp_path / "val.json", {"images": [], "annotations": [], "categories": coco})
+    table = published_table("toy", groups, tmp_path / "val.json")
+    lines = {line[0].text: [cell.text for cell in line[1:]] for line in table.lines}
+    assert lines["10 %"][1:] == ["35.8", "30.1", "35.0", "34.6"]
+    ours = np.mean(groups[0].arms["wssis"].values("AP"))
+    assert lines["20 %"][:2] == [f"{ours:.1f}", "37.1"]
+    assert lines["100 %"][1] == "39.7" and "CVPR 2023" in table.caption
+
+
+def test_tables_escape_what_latex_and_csv_take_for_their_own() -> None:
+    lines = [("10 % & more", Cell("−1.5", tag="●")), ("2\u202f000", "–")]
+    table = make_table("odd", "50 % of R&D_1", ("a_b", "x"), lines)
+    assert csv_text(table).splitlines() == ["a_b,x,x: mark", "10 % & more,-1.5,●", "2000,,"]
+    latex = latex_text(table)
+    assert r"10 \% \& more & $-$1.5 $\bullet$ \\" in latex and r"a\_b & x" in latex and r"50 \% of R\&D\_1" in latex
+    with pytest.raises(ValueError, match="another number of cells"):
+        make_table("odd", "", ("a",), [("1", "2")])
+    with pytest.raises(ValueError, match="one name"):
+        write_tables(Path("unused"), [table, table])

@@ -10,6 +10,7 @@ from wssis.formats.atomic import write_text
 
 FOLDER = "tables"
 PLAIN = str.maketrans({"−": "-", "\u202f": "", "\u00a0": " "})
+SIGNS = {"−": "$-$", "\u202f": r"\,", "±": r"$\pm$", "≥": r"$\geq$", "●": r"$\bullet$", "–": "--"}
 DASH = "–"
 
 
@@ -82,19 +83,30 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
 
 
 def csv_text(table: Table) -> str:
-    """Cells as the page shows them, with ASCII minus signs, no separators in numbers, and nothing for a dash."""
-    lines = [["" if c.text == DASH else c.text.translate(PLAIN) for c in line] for line in table.lines]
-    return pd.DataFrame(lines, columns=list(table.head)).to_csv(index=False, lineterminator="\n")
+    """Cells as the page shows them, with ASCII minus signs, no separators in numbers, and nothing for a dash.
+
+    Tags have columns of their own, after those of the page.
+    """
+    tagged = [place for place in range(len(table.head)) if any(line[place].tag for line in table.lines)]
+    head = [*table.head, *(f"{table.head[place]}: mark" for place in tagged)]
+    lines = [
+        [*("" if c.text == DASH else c.text.translate(PLAIN) for c in line), *(line[place].tag for place in tagged)]
+        for line in table.lines
+    ]
+    return pd.DataFrame(lines, columns=head).to_csv(index=False, lineterminator="\n")
 
 
 def latex_text(table: Table) -> str:
     r"""A LaTeX table with caption and label; it needs \usepackage{booktabs}."""
-    frame = pd.DataFrame([[cell.text for cell in line] for line in table.lines], columns=list(table.head))
+    lines = [[f"{cell.text} {cell.tag}".strip() for cell in line] for line in table.lines]
+    frame = pd.DataFrame(lines, columns=list(table.head))
     style = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     layout = "".join("l" if place == 0 or place in table.text else "r" for place in range(len(table.head)))
     label, caption = f"tab:{table.name}", _escaped(table.caption)
     latex = style.to_latex(hrules=True, column_format=layout, caption=caption, label=label, position_float="centering")
-    return latex.replace("−", "$-$").replace("\u202f", r"\,").replace("±", r"$\pm$").replace("≥", r"$\geq$")
+    for sign, command in SIGNS.items():
+        latex = latex.replace(sign, command)
+    return latex
 
 
 def _escaped(text: str) -> str:
