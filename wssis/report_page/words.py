@@ -69,6 +69,15 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
+def images(number: float) -> str:
+    """How many images.
+
+    >>> images(1.2), images(1200)
+    ('1 image', '1\u202f200 images')
+    """
+    return f"{count(number)} image{'' if round(number) == 1 else 's'}"
+
+
 def seeds_note(seeds: Sequence[str]) -> str:
     """How many seeds a figure rests on."""
     return "one seed" if len(seeds) == 1 else f"mean of {len(seeds)} seeds"
@@ -130,7 +139,7 @@ def _first(group: Group, comparison: Comparison) -> str:
     mean = round(sum(objects) / len(objects))
     points = f"the {count(mean)}" if len(set(objects)) == 1 else f"about {count(mean)}"
     start = (
-        f"Masks on {count(full.images)} images and points on {points} objects of"
+        f"Masks on {images(full.images)} and points on {points} objects of"
         f" {count(weak.images)} more give <b>{number(arm.mean('AP'))} AP</b>"
     )
     if group.baseline is None:
