@@ -8,6 +8,8 @@ from chromium import Browser, chromium
 from report_fixtures import MORE_ARMS, MadeUp, make_study, toy_set
 
 PHONE = 360
+SHEET = 688
+"""Width of A4 between margins of 14 mm at 96 px per inch."""
 SLOWEST_PAINT = 1000
 """Milliseconds to the first paint of the largest report."""
 SPILLED = """Array.from(document.querySelectorAll("body *"))
@@ -142,6 +144,18 @@ def test_text_has_contrast(browser: Browser, study: MadeUp) -> None:
             })()"""
         )
         assert min(ratios) >= 4.5, page
+
+
+def test_prints_on_a_sheet_without_controls(browser: Browser, study: MadeUp) -> None:
+    browser.resize(SHEET, 1000)
+    browser.command("Emulation.setEmulatedMedia", media="print")
+    try:
+        for page, hidden in (("index.html", "nav"), ("gallery.html", "#controls")):
+            browser.open(study.out / page)
+            assert browser.value(f"getComputedStyle(document.querySelector('{hidden}')).display") == "none"
+            assert browser.value("document.documentElement.scrollWidth") <= SHEET, page
+    finally:
+        browser.command("Emulation.setEmulatedMedia", media="")
 
 
 @pytest.mark.slow
