@@ -3,10 +3,12 @@
 import csv
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from report_fixtures import SKILL, MadeUp, make_study, toy_set
 
@@ -199,6 +201,29 @@ def test_a_variant_stands_beside_base_and_takes_from_it_what_it_did_not_make(stu
     }
     assert (row["variant"], row["arm"]) == ("drift", "WSSIS")
     assert float(row["difference"]) == pytest.approx(means["rough"] - means["wssis"], abs=0.051)
+
+
+def test_an_arm_without_points_has_no_rough_masks(study: MadeUp, tmp_path: Path) -> None:
+    rows = [dict(row) for row in study.plan["rows"] if row["arm"] in ("supervised", "wssis") and row["seed"] == "s0"]
+    source = Path(rows[1]["quality"])
+    for path in source.parent.glob("wssis.*"):
+        shutil.copy(path, tmp_path / path.name)
+    table = pd.read_csv(source)
+    table.assign(iou_rough=None).to_csv(tmp_path / source.name, index=False)
+    shown = json.loads((tmp_path / "wssis.shown.json").read_text())
+    for image in shown["images"]:
+        image["objects"] = [one | {"iou_rough": None, "rough": None, "proposal": None} for one in image["objects"]]
+    write_json(tmp_path / "wssis.shown.json", shown)
+    rows[1] |= {"quality": str(tmp_path / source.name)}
+    arms = [arm | {"pseudo": "confident"} if arm["name"] == "wssis" else arm for arm in study.plan["arms"]]
+    made = MadeUp(study.plan | {"arms": arms, "rows": rows}, study.results, study.images, tmp_path / "report")
+    text = made.report()
+    assert "Rough masks" not in text and "Masks of WSSIS" in text
+    with (tmp_path / "report/tables/masks-toy-20pct-base.csv").open() as stream:
+        line = next(csv.DictReader(stream))
+    assert line["mean IoU, rough"] == line["IoU ≥ .5, rough"] == ""
+    assert float(line["mean IoU, WSSIS"]) == pytest.approx(table["iou_pseudo"].mean(), abs=0.001)
+    assert "→" not in re.search(r"<figcaption>.*?</figcaption>", (made.out / "gallery.html").read_text(), re.DOTALL)[0]
 
 
 def test_what_nobody_can_buy_stands_in_no_plan(study: MadeUp, tmp_path: Path) -> None:
