@@ -1,5 +1,6 @@
-"""report: the answer, on one page."""
+"""report: the answer, on one page, with a gallery and all tables beside it."""
 
+# `report(...)` marks what `snakemake --report` shows of a finished study. The marks are no trigger: they rerun nothing.
 
 def report_inputs(wildcards):
     """Input: everything the page is made of; train.json is not."""
@@ -23,6 +24,7 @@ def about_pseudo_masks(row):
     names.append(f"pseudo/{row.arm}.json.manifest.json")
     if get_arm(row.arm).pseudo == "refined":
         names += ["proposals/full.json.manifest.json", "crops/weak.zarr.manifest.json", "refiner/manifest.json"]
+        names.append("refiner/metrics.jsonl")
     beside = [f"{stem}.shown.json", f"{stem}.predictions.json"]
     return [row.quality, f"{row.quality}.manifest.json", *beside, *(f"{row.run}/{name}" for name in names)]
 
@@ -31,8 +33,16 @@ rule report:
     input:
         report_inputs,
     output:
-        page=f"{RESULTS}/report/index.html",
-        scores=f"{RESULTS}/report/scores.csv",
+        page=report(f"{RESULTS}/report/index.html", category="The answer", caption="captions/page.rst"),
+        gallery=report(f"{RESULTS}/report/gallery.html", category="The answer", caption="captions/gallery.rst"),
+        scores=report(f"{RESULTS}/report/scores.csv", category="Tables", caption="captions/scores.rst"),
+        curves=f"{RESULTS}/report/curves.json",
+        tables=report(
+            directory(f"{RESULTS}/report/tables"),
+            patterns=["{table}.csv"],
+            category="Tables",
+            caption="captions/table.rst",
+        ),
         manifest=f"{RESULTS}/report/manifest.json",
     params:
         settings=settings_of("report"),

@@ -33,7 +33,7 @@ folders = {{
     "train-refiner": training,
     "train-student": training,
     "evaluate": ["detections.json", "scores.json", "evaluate.manifest.json"],
-    "report": ["index.html", "scores.csv", "manifest.json"],
+    "report": ["index.html", "gallery.html", "scores.csv", "curves.json", "tables/arms.csv", "manifest.json"],
 }}
 if command == "crops":
     out.mkdir(parents=True)

@@ -9,7 +9,7 @@ import pytest
 
 from wssis.config.stages import QualitySettings
 from wssis.engine.pseudo_quality import PointQuality, precision_recall, touching_objects
-from wssis.engine.shown_images import choose_images
+from wssis.engine.shown_images import choose_gallery, choose_images
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
 from wssis.formats.coco import encode_mask
@@ -75,9 +75,10 @@ def run_folder(tmp_path: Path) -> Path:
     write_json(tmp_path / "weak.json", weak)
     write_hidden_ids(tmp_path / "hidden_ids.csv", {1: 13, 2: 12, 3: 11})
     proposals = [
-        {**p, "id": 70 + p["id"], "point_id": p["id"], "segmentation": encode_mask(rough[p["id"]]), "score": 0.5}
+        {**p, "id": 70 + p["id"], "point_id": p["id"], "segmentation": encode_mask(rough[p["id"]]), "score": 0.5,
+         "status": "fallback" if p["id"] == 3 else "kept"}
         for p in points
-    ]
+    ]  # fmt: skip
     write_json(tmp_path / "proposals.json", {**weak, "annotations": proposals})
     labels = [
         {**p, "id": 90 + p["id"], "point_id": p["id"], "segmentation": final[p["id"]], "score": 0.5, "source": "pseudo"}
@@ -119,6 +120,29 @@ def test_shown_images_hold_all_masks(run_folder: Path) -> None:
     assert objects[2]["pseudo"] is None and objects[2]["truth"] == encode_mask(NEXT)
     assert objects[3]["rough"] == encode_mask(LEFT | NEXT)
     assert objects[1]["point"] == [1, 0]
+    assert [objects[n]["status"] for n in (1, 2, 3)] == ["masked", "unmasked", "masked"]
+    assert [objects[n]["proposal"] for n in (1, 2, 3)] == ["kept", "kept", "fallback"]
+    assert all(image["fair"] for image in shown["images"])
+
+
+def test_gallery_adds_images_to_the_fair_ones(run_folder: Path) -> None:
+    _run(run_folder, shown=0)
+    images = json.loads((run_folder / "q.shown.json").read_text())["images"]
+    assert [image["id"] for image in images] == [1, 2]
+    assert images[0]["why"] == "a point without a mask" and not any(image["fair"] for image in images)
+
+
+def test_gallery_looks_at_bare_points_then_fallen_then_worst_and_best() -> None:
+    rows = [
+        PointQuality(n, n, n, 1, 9, 0, "unmasked" if n < 3 else "masked", 1.0, 0.0, 0 if n < 3 else n / 100)
+        for n in range(100)
+    ]
+    chosen = choose_gallery(rows, {40, 41, 42, 43, 44}, 9, without={3, 41})
+    assert list(chosen) == [0, 1, 2, 40, 42, 43, 99, 4, 98]
+    assert chosen[0] == "a point without a mask" and chosen[42].startswith("a point that fell back")
+    assert chosen[99].endswith("IoU 0.99")
+    assert len(choose_gallery(rows, set(), 9, without=set())) == 9
+    assert choose_gallery(rows, {40}, 0, without=set()) == {}
 
 
 def test_a_point_without_hidden_mask_is_named(run_folder: Path) -> None:

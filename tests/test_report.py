@@ -3,221 +3,28 @@
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from PIL import Image
-from scipy.ndimage import binary_erosion
+from report_fixtures import SKILL, MadeUp, make_study, toy_set
 
-from wssis.config.stages import QualitySettings, ReportSettings
-from wssis.engine.coco_metrics import summarise
+from wssis.config.stages import ReportSettings
 from wssis.errors import InputError
-from wssis.formats.atomic import write_json, write_text
-from wssis.formats.coco import decode_mask, encode_mask, mask_box
-from wssis.formats.points import write_hidden_ids
-from wssis.formats.scores import SCORE_COLUMNS, read_score_table, write_scores
+from wssis.formats.atomic import write_json
+from wssis.formats.scores import SCORE_COLUMNS, read_score_table
 from wssis.report_page.accounts import Line, _missing
+from wssis.report_page.ap_samples import sample_networks
+from wssis.report_page.budget_text import budget_text
 from wssis.report_page.compare import compare_group
+from wssis.report_page.curves import CURVES, StudyCurves, read_curves
 from wssis.report_page.plan import read_plan
+from wssis.report_page.published import published_table
 from wssis.report_page.results import group_results, load_results
-from wssis.stages import quality, report
-
-ARMS = {
-    "supervised": ("Supervised", "none", ["full"]),
-    "supervised-short": ("Supervised, short", "none", ["full"]),
-    "rough": ("Rough", "rough", ["full", "point"]),
-    "wssis": ("WSSIS", "refined", ["full", "point"]),
-    "oracle": ("Oracle", "none", ["full"]),
-}
-SKILL = {"teacher": 0.5, "supervised": 0.5, "supervised-short": 0.45, "rough": 0.6, "wssis": 0.75, "oracle": 0.9}
-CATEGORIES = [{"id": 3, "name": "ring"}, {"id": 5, "name": "star"}, {"id": 9, "name": "never seen"}]
-
-
-@dataclass(frozen=True)
-class MadeUp:
-    """A study on disk: its plan, where its files are, and where its images are."""
-
-    plan: dict
-    results: Path
-    images: Path
-    out: Path
-
-    def report(self, resamples: int = 50) -> str:
-        """Write the report and return the page."""
-        report.run(
-            ReportSettings(bootstrap=resamples), json.dumps(self.plan), self.results, {"toy": self.images}, self.out
-        )
-        return (self.out / "index.html").read_text()
-
-
-def toy_set(folder: Path, subset: str, number: int) -> dict:
-    """Grey images of 48 x 64 px with up to three discs; every fifth is empty."""
-    rng = np.random.default_rng(len(subset))
-    rows, columns = np.mgrid[:48, :64]
-    images, annotations = [], []
-    for image_id in range(1, number + 1):
-        pixels = rng.integers(60, 120, (48, 64, 3), dtype=np.uint8)
-        for _ in range(0 if image_id % 5 == 0 else rng.integers(1, 4)):
-            radius, x, y = rng.integers(5, 12), rng.integers(12, 52), rng.integers(12, 36)
-            mask = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
-            pixels[mask] = (220, 180, 90)
-            annotations.append(_annotation(len(annotations) + 1, image_id, int(rng.choice([3, 5])), mask))
-        name = f"{subset}/{image_id}.png"
-        (folder / subset).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(folder / name)
-        images.append({"id": image_id, "file_name": name, "height": 48, "width": 64})
-    return {"images": images, "annotations": annotations, "categories": CATEGORIES}
-
-
-def _annotation(number: int, image_id: int, category_id: int, mask: np.ndarray) -> dict:
-    return {"id": number, "image_id": image_id, "category_id": category_id, "segmentation": encode_mask(mask),
-            "bbox": mask_box(mask), "area": int(mask.sum()), "iscrowd": 0}  # fmt: skip
-
-
-def detections_of(coco: Mapping, skill: float, rng: np.random.Generator) -> list[dict]:
-    """Shifted copies of the truth, the fewer and the further the lower the skill, and some false alarms."""
-    sizes = {image["id"]: (image["height"], image["width"]) for image in coco["images"]}
-    found = []
-    for truth in coco["annotations"]:
-        reach = round(6 * (1 - skill))
-        mask = np.roll(decode_mask(truth, *sizes[truth["image_id"]]), rng.integers(-reach, reach + 1, 2), (0, 1))
-        kind = truth["category_id"] if rng.random() < skill else 5
-        found.append((truth["image_id"], kind, mask, skill * rng.random()))
-    return [
-        {"image_id": image_id, "category_id": kind, "score": round(float(score), 4),
-         "segmentation": encode_mask(mask), "bbox": mask_box(mask)}
-        for image_id, kind, mask, score in found if mask.any()
-    ]  # fmt: skip
-
-
-def manifest(path: Path, stage: str, settings: Mapping, counts: Mapping) -> None:
-    """A manifest with what the report reads of one."""
-    write_json(
-        path,
-        {"stage": stage, "settings": settings, "seed": None, "inputs": {}, "outputs": {}, "code": "c0de" * 16,
-         "versions": {"python": "3.11"}, "counts": counts, "duration": 1.5, "finished": "2024-01-01T00:00:00+00:00"},
-    )  # fmt: skip
-
-
-def _network(folder: Path, val: Mapping, arm: str, seed: int, counts: Mapping) -> None:
-    """A trained and evaluated network."""
-    rng = np.random.default_rng([seed, sum(map(ord, arm))])
-    detections = detections_of(val, SKILL[arm], rng)
-    write_json(folder / "detections.json", detections)
-    write_scores(folder / "scores.json", summarise(val, detections, 100))
-    settings = {"schedule": {"iterations": 300}, "network": {"backbone": {"weights": "none"}}}
-    manifest(folder / "manifest.json", "student", settings, counts)
-    lines = [{"step": step, "dice": 3 / step, "focal": 1 / step, "lr": 0.01, "seconds": step} for step in range(1, 90)]
-    write_text(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
-
-
-def _split(run: Path, train: Mapping, full_images: int) -> tuple[dict, dict]:
-    """full.json, weak.json and what points and split leave beside them."""
-    weak_images = train["images"][full_images:]
-    ids = {image["id"] for image in weak_images}
-    full = {**train, "images": train["images"][:full_images]}
-    full["annotations"] = [a for a in train["annotations"] if a["image_id"] not in ids]
-    hidden = [a for a in train["annotations"] if a["image_id"] in ids]
-    points = []
-    for number, truth in enumerate(hidden, start=1):
-        x, y, width, height = truth["bbox"]
-        point = [x + width / 2, y + height / 2]
-        points.append({"id": number, **{key: truth[key] for key in ("image_id", "category_id")}, "point": point})
-    weak = {"images": weak_images, "annotations": points, "categories": train["categories"]}
-    write_json(run / "full.json", full)
-    write_json(run / "weak.json", weak)
-    write_hidden_ids(run / "hidden_ids.csv", dict(enumerate((a["id"] for a in hidden), start=1)))
-    manifest(run / "split.manifest.json", "split", {}, {
-        "full_images": full_images, "point_images": len(weak_images), "full_objects": len(full["annotations"]),
-        "full_crowd": 0})  # fmt: skip
-    empty = len(ids - {a["image_id"] for a in hidden})
-    manifest(run / "points.manifest.json", "points", {"strategy": "centroid", "drift": 0.0}, {
-        "weak_images": len(weak_images), "weak_points": len(points), "weak_crowd": 0, "verified_empty": empty,
-        "full_points": len(full["annotations"]), "full_crowd": 0})  # fmt: skip
-    return full, weak
-
-
-def _pseudo(run: Path, train_path: Path, train: Mapping, full: Mapping, weak: Mapping) -> None:
-    """Proposals (eroded truth, every seventh empty), pseudo sets (refined: the truth), quality, predictions."""
-    truth = {a["id"]: a for a in train["annotations"]}
-    hidden = dict(csv.reader((run / "hidden_ids.csv").read_text().splitlines()[1:]))
-    sizes = {image["id"]: (image["height"], image["width"]) for image in weak["images"]}
-    masks = {}
-    for point in weak["annotations"]:
-        mask = decode_mask(truth[int(hidden[str(point["id"])])], *sizes[point["image_id"]])
-        masks[point["id"]] = (binary_erosion(mask, iterations=2) if point["id"] % 7 else np.zeros_like(mask), mask)
-    rough = [
-        {**p, "point_id": p["id"], "score": 0.5, "segmentation": encode_mask(masks[p["id"]][0])}
-        for p in weak["annotations"]
-    ]
-    write_json(run / "proposals" / "weak.json", {**weak, "annotations": rough})
-    empty = sum(point["id"] % 7 == 0 for point in weak["annotations"])
-    total, number = len(weak["annotations"]), len(full["annotations"])
-    manifest(run / "proposals" / "weak.json.manifest.json", "proposals", {}, {
-        "images": len(weak["images"]), "predictor_teacher": total, "status_kept": total - empty,
-        "status_empty": empty})  # fmt: skip
-    manifest(run / "proposals" / "full.json.manifest.json", "proposals", {}, {
-        "images": len(full["images"]), "predictor_snapshot1": number, "predictor_snapshot2": number,
-        "status_kept": 2 * number - 1, "status_fallback": 1})  # fmt: skip
-    for arm, side in (("rough", 0), ("wssis", 1)):
-        labels = [
-            {**p, "id": 1000 + p["id"], "source": "pseudo",
-             "segmentation": encode_mask(masks[p["point_id"]][side]) if p["point_id"] % 7 else None}
-            for p in rough
-        ]  # fmt: skip
-        path = run / "pseudo" / f"{arm}.json"
-        write_json(path, {**train, "annotations": [{**a, "source": "full"} for a in full["annotations"]] + labels})
-        manifest(path.with_name(f"{arm}.json.manifest.json"), "pseudo", {}, {
-            "full_images": len(full["images"]), "full_annotations": number, "weak_images": len(weak["images"]),
-            "pseudo_masks": total - empty, "unmasked": empty})  # fmt: skip
-        shown = run / "quality" / f"{arm}.shown.json"
-        quality.run(
-            QualitySettings(shown=3), train_path, run / "weak.json", run / "hidden_ids.csv",
-            run / "proposals" / "weak.json", path, run / "quality" / f"{arm}.csv", shown,
-        )  # fmt: skip
-        ids = {image["id"] for image in json.loads(shown.read_text())["images"]}
-        some = {**train, "annotations": [a for a in train["annotations"] if a["image_id"] in ids]}
-        write_json(run / "quality" / f"{arm}.predictions.json", detections_of(some, 0.8, np.random.default_rng(0)))
-
-
-def make_study(
-    root: Path, train: dict, val: dict, images: Path, full_images: Mapping[str, int], seeds: Sequence[int]
-) -> MadeUp:
-    """Write a whole study of all arms: mixes by name with their number of full images."""
-    results = root / "results" / "made-up"
-    place = results / "toy"
-    write_json(place / "train.json", train)
-    write_json(place / "val.json", val)
-    manifest(place / "prepare.manifest.json", "prepare", {}, {
-        "train_images": len(train["images"]), "train_objects": len(train["annotations"]),
-        "val_images": len(val["images"]), "val_objects": len(val["annotations"])})  # fmt: skip
-    manifest(place / "images.csv.manifest.json", "check_images", {}, {"train_images_in_val": 0})
-    rows = []
-    for mix, number in {**full_images, "100pct": len(train["images"])}.items():
-        for seed in seeds:
-            run = place / mix / f"s{seed}" / "base"
-            full, weak = _split(run, train, number)
-            names = ["oracle"] if mix == "100pct" else ["teacher", *(arm for arm in ARMS if arm != "oracle")]
-            if mix != "100pct":
-                _pseudo(run, place / "train.json", train, full, weak)
-            for arm in names:
-                folder = run / "teacher" if arm == "teacher" else run / "students" / arm
-                counts = {"images": len(train["images"]), "objects": len(train["annotations"])}
-                _network(folder, val, arm, seed, counts)
-                table = str(run / "quality" / f"{arm}.csv") if arm in ("rough", "wssis") else None
-                rows.append({
-                    "dataset": "toy", "mix": mix, "full_percent": float(mix.removesuffix("pct")), "seed": f"s{seed}",
-                    "variant": "base", "arm": arm, "run": str(run), "scores": str(folder / "scores.json"),
-                    "quality": table})  # fmt: skip
-    arms = [
-        {"name": name, "title": title, "explanation": f"What {name} is.", "pays": pays, "pseudo": pseudo}
-        for name, (title, pseudo, pays) in ARMS.items()
-    ]
-    return MadeUp({"study": "made-up", "arms": arms, "rows": rows}, results, images, results / "report")
+from wssis.report_page.tables import Cell, csv_text, latex_text, make_table, write_tables
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +44,7 @@ def page(study: MadeUp) -> str:
 class Tags(HTMLParser):
     """Collects the tags of a page, and checks that they close in order."""
 
-    VOID = ("meta", "img", "br", "link", "input", "hr", "path", "use")
+    VOID = ("meta", "img", "br", "link", "input", "hr", "path", "use", "image", "circle")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -259,12 +66,15 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_page_is_whole_and_fetches_nothing(page: str) -> None:
+def test_page_is_whole_and_fetches_nothing(study: MadeUp, page: str) -> None:
     parsed = Tags(page)
     assert parsed.open == []
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in parsed.tags}
-    sources = [attrs[key] for _, attrs in parsed.tags for key in ("src", "href", "xlink:href") if key in attrs]
-    assert all(source.startswith(("data:", "#")) for source in sources)
+    assert not {"script", "iframe"} & {tag for tag, _ in parsed.tags}
+    fetched = [attrs[key] for tag, attrs in parsed.tags for key in ("src", "href", "xlink:href")
+               if key in attrs and tag != "a"]  # fmt: skip
+    assert fetched and all(source.startswith(("data:", "#")) for source in fetched)
+    led_to = {attrs["href"].partition("#")[0] for tag, attrs in parsed.tags if tag == "a"}
+    assert all(not link or (study.out / link).is_file() for link in led_to) and "gallery.html" in led_to
     assert "url(http" not in page and "@import" not in page
 
 
@@ -309,7 +119,7 @@ def test_answer_follows_from_the_scores(study: MadeUp, page: str) -> None:
 def test_page_states_what_it_must(page: str) -> None:
     for words in ("idealised", "bias against our own method", "hidden truth", "Not paid for", "row of its own"):
         assert words in page
-    assert page.count("adds up") == 10 and "unaccounted for</td>" not in page
+    assert page.count('class="fine">adds up') == 10 and "unaccounted for</td>" not in page
 
 
 def test_one_seed_says_so(study: MadeUp, tmp_path: Path) -> None:
@@ -328,19 +138,123 @@ def test_two_mixes_share_the_oracle(tmp_path: Path) -> None:
     groups = group_results(plan, load_results(plan, ReportSettings().cost))
     assert [group.mix for group in groups] == ["20pct", "50pct"]
     assert all("oracle" in group.arms for group in groups)
-    assert "mask AP over the share of masked images" in text
+    assert "points on the rest are ahead of the masks alone at all 2 mixes" in text
+    assert "mask AP over the share of images with masks" in text and 'id="table-mixes-toy-base"' in text
+    assert "The best mix for a budget" in text and "One mix: no curve" not in text
+    curves = read_curves(made.out / CURVES)
+    assert "between 20pct and 50pct" in budget_text(curves, _middle(curves), "pointwssis")
+
+
+def _middle(curves: StudyCurves) -> float:
+    """A budget between the two mixes of wssis, above that of the next dearest arm."""
+    days = sorted(point.days["pointwssis"] for point in curves.curves[0].points if point.arm == "wssis")
+    return (days[0] + days[1]) / 2
+
+
+def test_one_mix_gets_no_plan(study: MadeUp, page: str) -> None:
+    assert "One mix: no curve" in page and "The best mix for a budget" not in page
+    text = budget_text(read_curves(study.out / CURVES), 10.0)
+    assert text.count("One mix: no curve") == 2 and "Oracle: masks on 100 %" in text
+
+
+def test_every_table_is_there_as_csv_and_latex(study: MadeUp, page: str) -> None:
+    names = re.findall(r'id="table-([^"]+)"', page)
+    assert len(names) == len(set(names)) > 8
+    files = {f"{name}.{suffix}" for name in names for suffix in ("csv", "tex")}
+    assert {path.name for path in (study.out / "tables").iterdir()} == files
+    with (study.out / "tables" / "arms-toy-20pct-base.csv").open() as stream:
+        rows = {row["arm"]: row for row in csv.DictReader(stream)}
+    ap = np.mean([float(r["AP"]) for r in read_score_table(study.out / "scores.csv") if r["arm"] == "wssis"])
+    assert float(rows["WSSIS"]["AP"]) == pytest.approx(ap, abs=0.051)
+    latex = (study.out / "tables" / "differences-toy-20pct-base.tex").read_text()
+    assert latex.count(r"\\") == 1 + latex.count("WSSIS") + latex.count("Rough $-$ Sup") + 2 and r"\toprule" in latex
+
+
+def test_gallery_fetches_nothing_and_is_bounded(study: MadeUp, page: str, tmp_path: Path) -> None:
+    text = (study.out / "gallery.html").read_text()
+    tags = Tags(text).tags
+    sources = [attrs["href"] for tag, attrs in tags if tag in ("image", "link")]
+    assert sources and all(source.startswith("data:") for source in sources)
+    assert {attrs["href"] for tag, attrs in tags if tag == "a"} == {"index.html", "#images"}
+    few = MadeUp(study.plan, study.results, study.images, tmp_path)
+    few.report(resamples=0, gallery=3)
+    assert sum(tag == "image" for tag, _ in Tags((tmp_path / "gallery.html").read_text()).tags) == 3
+
+
+def test_a_variant_stands_beside_base_and_takes_from_it_what_it_did_not_make(study: MadeUp, tmp_path: Path) -> None:
+    base = [row for row in study.plan["rows"] if row["arm"] == "wssis"]
+    rough = {row["seed"]: row for row in study.plan["rows"] if row["arm"] == "rough"}
+    parts = ("split", "points", "proposals/weak", "proposals/full", "refiner", "pseudo", "predict_shown", "network")
+    other = [
+        {**row, "variant": "drift", "run": str(tmp_path / row["seed"]), "scores": rough[row["seed"]]["scores"],
+         "homes": dict.fromkeys(parts, row["run"])}
+        for row in base
+    ]  # fmt: skip
+    plan = {**study.plan, "rows": study.plan["rows"] + other}
+    text = MadeUp(plan, study.results, study.images, tmp_path / "report").report()
+    assert "What the variants change" in text and 'id="toy-20pct-drift"' in text
+    with (tmp_path / "report/tables/variants-toy.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    means = {
+        arm: np.mean([json.loads(Path(r["scores"]).read_text())["AP"] for r in study.plan["rows"] if r["arm"] == arm])
+        for arm in ("rough", "wssis")
+    }
+    assert (row["variant"], row["arm"]) == ("drift", "WSSIS")
+    assert float(row["difference"]) == pytest.approx(means["rough"] - means["wssis"], abs=0.051)
+
+
+def test_an_arm_without_points_has_no_rough_masks(study: MadeUp, tmp_path: Path) -> None:
+    rows = [dict(row) for row in study.plan["rows"] if row["arm"] in ("supervised", "wssis") and row["seed"] == "s0"]
+    source = Path(rows[1]["quality"])
+    for path in source.parent.glob("wssis.*"):
+        shutil.copy(path, tmp_path / path.name)
+    table = pd.read_csv(source)
+    table.assign(iou_rough=None).to_csv(tmp_path / source.name, index=False)
+    shown = json.loads((tmp_path / "wssis.shown.json").read_text())
+    for image in shown["images"]:
+        image["objects"] = [one | {"iou_rough": None, "rough": None, "proposal": None} for one in image["objects"]]
+    write_json(tmp_path / "wssis.shown.json", shown)
+    rows[1] |= {"quality": str(tmp_path / source.name)}
+    arms = [arm | {"pseudo": "confident"} if arm["name"] == "wssis" else arm for arm in study.plan["arms"]]
+    made = MadeUp(study.plan | {"arms": arms, "rows": rows}, study.results, study.images, tmp_path / "report")
+    text = made.report()
+    assert "Rough masks" not in text and "Masks of WSSIS" in text
+    with (tmp_path / "report/tables/masks-toy-20pct-base.csv").open() as stream:
+        line = next(csv.DictReader(stream))
+    assert line["mean IoU, rough"] == line["IoU ≥ .5, rough"] == ""
+    assert float(line["mean IoU, WSSIS"]) == pytest.approx(table["iou_pseudo"].mean(), abs=0.001)
+    assert "→" not in re.search(r"<figcaption>.*?</figcaption>", (made.out / "gallery.html").read_text(), re.DOTALL)[0]
+
+
+def test_what_nobody_can_buy_stands_in_no_plan(study: MadeUp, tmp_path: Path) -> None:
+    arms = [arm | {"pseudo": "hidden"} if arm["name"] == "rough" else arm for arm in study.plan["arms"]]
+    rows = [row | {"quality": None} if row["arm"] == "rough" else row for row in study.plan["rows"]]
+    text = MadeUp(study.plan | {"arms": arms, "rows": rows}, study.results, study.images, tmp_path).report()
+    assert "nobody could buy them" in text
+    assert {p.arm for p in read_curves(tmp_path / CURVES).curves[0].points} == {
+        "supervised", "supervised-short", "wssis", "oracle",
+    }  # fmt: skip
+
+
+def test_class_and_quality_tables_lead_to_their_instances(study: MadeUp, page: str) -> None:
+    assert "gallery.html#group=toy-20pct-base&amp;class=ring" in page
+    assert "gallery.html#group=toy-20pct-base&amp;status=unmasked" in page
+    assert "class=never+seen" not in page
 
 
 def test_comparison_is_paired_and_honest(study: MadeUp) -> None:
     plan = read_plan(json.dumps(study.plan))
     (group,) = group_results(plan, load_results(plan, ReportSettings().cost))
-    comparison = compare_group(group, study.results, resamples=40)
+    networks = [result for arm in group.arms.values() for result in arm.seeds.values()]
+    comparison = compare_group(group, sample_networks(networks, study.results, resamples=40))
     ap = {name: np.mean(arm.values("AP")) for name, arm in group.arms.items()}
     base = group.baseline.arm.name
     assert ap[base] == max(ap["supervised"], ap["supervised-short"])
     own = comparison.difference("wssis", base)
     assert own.mean == pytest.approx(ap["wssis"] - ap[base])
     assert own.interval[0] < own.mean < own.interval[1]
+    low, high = comparison.intervals["wssis"]
+    assert low < ap["wssis"] < high
     assert list(own.per_seed) == ["s0", "s1"] and own.spread is not None
     assert comparison.difference("wssis", "rough") is not None
     gap = comparison.gaps["wssis"]
@@ -381,3 +295,30 @@ def test_missing_images_and_objects_are_counted() -> None:
     assert _missing([total, Line("full", 4, 10, 1), Line("points", 6, 20, 1)]) == 0
     assert _missing([total, Line("full", 4, 10, 1), Line("points", 5, 18, 1)]) == 3
     assert _missing([total, Line("full", 4, 10, 1), Line("nobody looked at", 6)]) == 0
+
+
+def test_published_results_stand_beside_ours_on_coco_alone(study: MadeUp, tmp_path: Path) -> None:
+    plan = read_plan(json.dumps(study.plan))
+    groups = group_results(plan, load_results(plan, ReportSettings().cost))
+    assert published_table("toy", groups, study.results / "toy" / "val.json") is None
+    names = {1: "person", 18: "dog", 90: "toothbrush"}
+    coco = [{"id": number, "name": names.get(number, f"class {number}")} for number in (*range(1, 80), 90)]
+    write_json(tmp_path / "val.json", {"images": [], "annotations": [], "categories": coco})
+    table = published_table("toy", groups, tmp_path / "val.json")
+    lines = {line[0].text: [cell.text for cell in line[1:]] for line in table.lines}
+    assert lines["10 %"][1:] == ["35.8", "30.1", "35.0", "34.6"]
+    ours = np.mean(groups[0].arms["wssis"].values("AP"))
+    assert lines["20 %"][:2] == [f"{ours:.1f}", "37.1"]
+    assert lines["100 %"][1] == "39.7" and "CVPR 2023" in table.caption
+
+
+def test_tables_escape_what_latex_and_csv_take_for_their_own() -> None:
+    lines = [("10 % & more", Cell("−1.5", tag="●")), ("2\u202f000", "–")]
+    table = make_table("odd", "50 % of R&D_1", ("a_b", "x"), lines)
+    assert csv_text(table).splitlines() == ["a_b,x,x: mark", "10 % & more,-1.5,●", "2000,,"]
+    latex = latex_text(table)
+    assert r"10 \% \& more & $-$1.5 $\bullet$ \\" in latex and r"a\_b & x" in latex and r"50 \% of R\&D\_1" in latex
+    with pytest.raises(ValueError, match="another number of cells"):
+        make_table("odd", "", ("a",), [("1", "2")])
+    with pytest.raises(ValueError, match="one name"):
+        write_tables(Path("unused"), [table, table])

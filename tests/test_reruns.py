@@ -73,6 +73,21 @@ def test_detection_setting_retrains_nothing(clone: Clone) -> None:
     assert clone.planned() == {"evaluate": 5, "predict_shown": 2, "report": 1}
 
 
+def test_the_report_reruns_alone(clone: Clone) -> None:
+    clone.study["report"] = {"gallery": 7, "title": "Another"}
+    assert clone.planned() == {"report": 1}
+    clone.study["report"] = {}
+    clone.append("wssis/report_page/budget.py", "\n\ndef another() -> int:\n    return 1\n")
+    clone.append("wssis/report_page/gallery.js", "\n// Another line.\n")
+    clone.append("rules/captions/page.rst", "Another line.\n")
+    assert clone.planned() == {"report": 1}
+
+
+def test_gallery_images_rerun_no_training(clone: Clone) -> None:
+    clone.study["quality"] = {"gallery": 7}
+    assert clone.planned() == {"pseudo_quality": 2, "predict_shown": 2, "report": 1}
+
+
 def test_new_arm_module(clone: Clone) -> None:
     source = (clone.folder / "wssis/arms/rough.py").read_text()
     assert 'name="rough"' in source

@@ -172,3 +172,14 @@ def test_profiles_share_no_key() -> None:
 
 def test_slurm_profile_is_found_from_a_clone() -> None:
     assert (REPOSITORY / "slurm" / "config.yaml").is_file()
+
+
+def test_report_of_the_workflow_holds_the_pages_and_tables(clone: Clone) -> None:
+    clone.build()
+    before = {path: path.stat().st_mtime_ns for path in (clone.folder / "results").rglob("*") if path.is_file()}
+    done = clone.snakemake("--report", "study.html")
+    assert done.returncode == 0, done.stderr
+    text = (clone.folder / "study.html").read_text()
+    for told in ("index.html", "gallery.html", "scores.csv", "arms.csv", "The answer", "label days by two models"):
+        assert told in text, told
+    assert {path: path.stat().st_mtime_ns for path in before} == before and clone.planned() == {}

@@ -18,7 +18,7 @@ from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.errors import InputError
-from wssis.overview.commands import plan, status
+from wssis.overview.commands import budget, plan, status
 
 app = typer.Typer(
     name="wssis",
@@ -363,6 +363,7 @@ app.command()(audit)
 app.command()(show)
 app.command()(trace)
 app.command()(export_study)
+app.command()(budget)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

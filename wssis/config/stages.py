@@ -273,7 +273,10 @@ class EvaluateSettings(EvaluateSection):
 class QualitySettings(Section):
     """Pseudo masks against hidden truth; nothing trains on the outcome."""
 
-    shown: int = Field(6, ge=0, description="Weak images shown in the report.")
+    shown: int = Field(6, ge=0, description="Weak images shown in the report, chosen by a fair rule.")
+    gallery: int = Field(
+        60, ge=0, description="Further weak images for the gallery: points without a mask, fallen back, worst, best."
+    )
 
 
 class CostSettings(Section):
@@ -296,4 +299,5 @@ class ReportSettings(Section):
 
     title: str = Field("What do a few masks plus points buy?", description="Heading of the page.")
     bootstrap: int = Field(1000, ge=0, description="Paired bootstrap resamples of the validation images.")
+    gallery: int = Field(120, ge=0, description="Most images in the gallery, all mixes together; bounds its size.")
     cost: CostSettings = CostSettings()

@@ -5,7 +5,7 @@ Stages are kept apart: naming the categories, spotting the objects, localising t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from wssis.config.stages import CostSettings
 
@@ -81,6 +81,27 @@ def label_days(labelled: Mapping[LabelKind, LabelCounts], model: CostModel, sett
     """Days of a whole mix: the sum over its label kinds."""
     seconds = (label_seconds(counts, kind, model, settings).total for kind, counts in labelled.items())
     return sum(seconds) / SECONDS_PER_DAY
+
+
+@dataclass(frozen=True)
+class CostView:
+    """One way to count label cost: a model, and whether the annotators are told each image's categories."""
+
+    model: CostModel
+    categories_known: bool
+
+    @property
+    def key(self) -> str:
+        """A name for files: pointwssis, pointwssis_known, cheng, cheng_known."""
+        return f"{self.model}_known" if self.categories_known else self.model
+
+    def days(self, labelled: Mapping[LabelKind, LabelCounts], settings: CostSettings) -> float:
+        """Days of a whole mix, counted this way."""
+        told = settings.model_copy(update={"categories_known": self.categories_known})
+        return label_days(labelled, self.model, told)
+
+
+COST_VIEWS = tuple(CostView(model, known) for known in (False, True) for model in get_args(CostModel))
 
 
 def _pointwssis(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> StageSeconds:

@@ -1,6 +1,7 @@
 """Commands that look at a study as a whole; like all commands they import what is heavy when they run."""
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,13 @@ import typer
 
 ConfigFiles = Annotated[list[Path] | None, typer.Option(help="Study files, laid over config.yaml as Snakemake does.")]
 DefaultConfig = Annotated[Path, typer.Option(help="config.yaml of the workflow.")]
+
+
+class CostModelName(StrEnum):
+    """The cost models, as the command line spells them."""
+
+    POINTWSSIS = "pointwssis"
+    CHENG = "cheng"
 
 
 def plan(
@@ -37,3 +45,26 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
     now = time.time()
     states = list(progress.saved_states(Path("results/.state"), now))
     print(progress.status(progress.trainings(study, jobs_of(study), now), states))
+
+
+def budget(
+    study: Annotated[Path, typer.Argument(help="Folder of a study whose report is written: results/STUDY.")],
+    days: Annotated[float, typer.Option(min=0, help="Budget for labels, days of 24 hours as in the papers.")],
+    cost_model: Annotated[CostModelName | None, typer.Option(help="One cost model; both if left out.")] = None,
+    categories_known: Annotated[
+        bool | None,
+        typer.Option(
+            "--categories-known/--categories-unknown",
+            help="Whether annotators are told each image's categories; as the study says if left out.",
+        ),
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="One data set; all if left out.")] = None,
+    variant: Annotated[str, typer.Option(help="Variant of the study.")] = "base",
+) -> None:
+    """Which mix of masks and points is best for a budget, by the study's own curve."""
+    from wssis.report_page.budget_text import budget_text
+    from wssis.report_page.curves import CURVES, read_curves
+
+    curves = read_curves(study / "report" / CURVES)
+    model = None if cost_model is None else cost_model.value
+    print(budget_text(curves, days, model, categories_known, dataset, variant))

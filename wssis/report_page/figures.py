@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,22 +12,24 @@ from matplotlib.figure import Figure
 
 INK, MUTED, RULE = "#1f2733", "#667080", "#d8dce3"
 COLOURS = {
-    "oracle": "#39424f",
+    "oracle": "#2b313b",
     "oracle-mask": "#6d5a3f",
     "wssis": "#0b6b68",
     "wssis-2": "#0a4f63",
-    "wssis-long": "#3f9490",
-    "rough": "#c8742a",
+    "wssis-long": "#3a8f8a",
     "semi": "#7a5ea8",
-    "supervised": "#8b93a1",
-    "supervised-short": "#b3b9c4",
-    "teacher": "#5f86b3",
+    "rough": "#c0661a",
+    "supervised": "#5d6675",
+    "supervised-short": "#8a8f9c",
+    "teacher": "#4a7ab0",
 }
-OTHER_COLOURS = ("#a3486b", "#587f3a", "#9a8412", "#46629e")
+OTHER_COLOURS = ("#a3486b", "#587f3a", "#46629e", "#8f7a0e", "#b0413e", "#c05aa0", "#7a4a2a")
+MARKERS = "oXDs^P*v<p"
 STYLE = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
+    "legend.fontsize": 9,
     "axes.edgecolor": RULE,
     "axes.labelcolor": MUTED,
     "axes.spines.top": False,
@@ -41,7 +43,8 @@ STYLE = {
     "xtick.major.size": 0,
     "ytick.major.size": 0,
 }
-WIDTH = 5.6
+WIDTH = 4.3
+"""Inches; narrow enough for a phone to show a figure's text at a readable size."""
 LEAST_SPAN = 1.0
 """AP that an axis covers at least, so that noise does not look like a difference."""
 
@@ -56,8 +59,18 @@ class Picture:
 
 
 def colour_of(arm: str) -> str:
-    """The arm's colour, the same in every figure; unknown arms take one of a few by their name."""
-    return COLOURS.get(arm, OTHER_COLOURS[sum(map(ord, arm)) % len(OTHER_COLOURS)])
+    """The arm's colour, the same in every figure; arms without one of their own take one by their name."""
+    return COLOURS.get(arm, OTHER_COLOURS[_number(arm) % len(OTHER_COLOURS)])
+
+
+def marker_of(arm: str) -> str:
+    """The arm's marker, so that no figure of several arms is told by colours alone."""
+    place = list(COLOURS).index(arm) if arm in COLOURS else _number(arm)
+    return MARKERS[place % len(MARKERS)]
+
+
+def _number(arm: str) -> int:
+    return sum(place * ord(letter) for place, letter in enumerate(arm, start=1))
 
 
 @contextmanager
@@ -88,120 +101,8 @@ def _inline(svg: str, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Dots:
-    """One arm's line in a figure: its seeds' values and their mean."""
-
-    arm: str
-    title: str
-    values: Sequence[float]
-    mean: float
-
-
-def ap_figure(rows: Sequence[Dots], name: str) -> str:
-    """AP per arm: a dot per seed, a bar at the mean, its value beside it; the first row on top."""
-    with drawing(WIDTH, 0.55 + 0.36 * len(rows), name) as (figure, svg):
-        axes = figure.add_subplot()
-        for height, row in enumerate(reversed(rows)):
-            colour = colour_of(row.arm)
-            axes.plot([0, row.mean], [height, height], color=colour, linewidth=1.2, alpha=0.35, zorder=1)
-            axes.plot(row.values, [height] * len(row.values), "o", color=colour, markersize=5, alpha=0.55, zorder=2)
-            axes.plot([row.mean], [height], "|", color=colour, markersize=15, markeredgewidth=2.4, zorder=3)
-            end = max([row.mean, *row.values])
-            axes.annotate(f"{row.mean:.1f}", (end, height), (9, 0), textcoords="offset points", va="center")
-        axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)], color=INK)
-        axes.set_xlim(0, max(LEAST_SPAN, 1.12 * max(max([row.mean, *row.values]) for row in rows)))
-        axes.set_ylim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel("mask AP on validation")
-        axes.grid(axis="y", visible=False)
-        axes.spines["left"].set_visible(False)
-    return svg[0]
-
-
-@dataclass(frozen=True)
-class CostPoint:
-    """An arm in the plane of label cost and AP; `group` joins points of one arm over mixes."""
-
-    arm: str
-    title: str
-    days: float
-    ap: float
-    spread: float | None
-
-
-def cost_figure(points: Sequence[CostPoint], name: str, model: str) -> str:
-    """AP against label days on a logarithmic axis; mixes of one arm are joined, the last is named."""
-    with drawing(WIDTH, 3.1, name) as (figure, svg):
-        axes = figure.add_subplot()
-        named: list[tuple[float, float, str, str]] = []
-        for arm in dict.fromkeys(point.arm for point in points):
-            own = sorted((p for p in points if p.arm == arm), key=lambda p: p.days)
-            colour = colour_of(arm)
-            spread = [p.spread or 0 for p in own]
-            days, ap = [p.days for p in own], [p.ap for p in own]
-            axes.errorbar(days, ap, yerr=spread, color=colour, marker="o", markersize=6, linewidth=1.4, elinewidth=1)
-            named.append((days[-1], ap[-1], own[-1].title, colour))
-        _log_days(axes, [p.days for p in points])
-        _label_points(axes, named)
-        axes.set_xlabel(f"label cost, days of work ({model})")
-        axes.set_ylabel("mask AP")
-    return svg[0]
-
-
-def _log_days(axes: Axes, days: Sequence[float]) -> None:
-    """A logarithmic axis with plain numbers, and room for names on both sides."""
-    axes.set_xscale("log")
-    low, high = min(days), max(days)
-    axes.set_xlim(low / 1.7, high * 1.7)
-    steps = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5)]
-    inside = [step for step in steps if low / 1.7 <= step <= high * 1.7]
-    axes.set_xticks(inside, [f"{step:g}" for step in inside])
-    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-
-
-def _label_points(axes: Axes, named: Sequence[tuple[float, float, str, str]]) -> None:
-    """Names to the right of points, or to the left where another point is near on the right."""
-    axes.margins(y=0.15)
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, max(high, low + LEAST_SPAN))
-    low, high = axes.get_ylim()
-    step = (high - low) * 0.075
-    for days, ap, title, colour in named:
-        near = [other for other in named if 1 < other[0] / days < 2 and abs(other[1] - ap) < step]
-        same = [other for other in named if abs(other[0] / days - 1) < 1e-6 and 0 <= ap - other[1] < step]
-        place, side = (-8, "right") if near else (8, "left")
-        lift = 11 * sum(other[2] < title for other in same)
-        axes.annotate(
-            title, (days, ap), (place, lift), textcoords="offset points", va="center", ha=side, color=colour, fontsize=9
-        )
-
-
-def mix_figure(
-    lines: Mapping[str, Sequence[tuple[float, float, float | None]]], titles: Mapping[str, str], name: str
-) -> str:
-    """AP against the percentage of masked images: per arm (percent, mean AP, spread); a single point is a level."""
-    with drawing(WIDTH, 3.1, name) as (figure, svg):
-        axes = figure.add_subplot()
-        for arm, points in lines.items():
-            colour = colour_of(arm)
-            percent, ap, spread = zip(*points, strict=True)
-            if percent == (100.0,):
-                axes.axhline(ap[0], color=colour, linewidth=1.2, linestyle=(0, (4, 3)), label=titles[arm])
-                continue
-            errors = [value or 0 for value in spread]
-            axes.errorbar(percent, ap, yerr=errors, color=colour, marker="o", markersize=5, label=titles[arm])
-        axes.set_xscale("log")
-        ticks = sorted({point[0] for points in lines.values() for point in points if point[0] < 100})
-        axes.set_xticks(ticks, [f"{tick:g} %" for tick in ticks])
-        axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-        axes.set_xlabel("images with masks")
-        axes.set_ylabel("mask AP")
-        figure.legend(loc="outside right upper", frameon=False, fontsize=9, labelcolor="linecolor")
-    return svg[0]
-
-
-@dataclass(frozen=True)
 class Span:
-    """A paired difference: mean, 95 % interval, and the seeds' own differences."""
+    """An AP or a difference of two: mean, 95 % interval, and the seeds' own values."""
 
     arm: str
     title: str
@@ -210,40 +111,80 @@ class Span:
     values: Sequence[float]
 
 
+def ap_figure(rows: Sequence[Span], name: str) -> str:
+    """AP per arm: mean, its value, its interval and the seeds; the first row on top."""
+    with drawing(WIDTH, 0.6 + 0.34 * len(rows), name) as (figure, svg):
+        axes = figure.add_subplot()
+        _spans(axes, rows)
+        for height, row in enumerate(reversed(rows)):
+            axes.plot([0, row.mean], [height, height], color=colour_of(row.arm), linewidth=1, alpha=0.3, zorder=1)
+            end = max([row.mean, *row.values, *(row.interval or ())])
+            axes.annotate(f"{row.mean:.1f}", (end, height), (7, 0), textcoords="offset points", va="center")
+        most = max(max([row.mean, *row.values, *(row.interval or ())]) for row in rows)
+        axes.set_xlim(0, max(LEAST_SPAN, 1.2 * most))
+        axes.set_xlabel("mask AP on validation")
+    return svg[0]
+
+
 def difference_figure(spans: Sequence[Span], name: str) -> str:
     """Paired differences of AP with their intervals, around zero."""
-    with drawing(WIDTH, 0.55 + 0.36 * len(spans), name) as (figure, svg):
+    with drawing(WIDTH, 0.6 + 0.34 * len(spans), name) as (figure, svg):
         axes = figure.add_subplot()
         axes.axvline(0, color=MUTED, linewidth=1)
-        for height, span in enumerate(reversed(spans)):
-            colour = colour_of(span.arm)
-            if span.interval is not None:
-                axes.plot(span.interval, [height, height], color=colour, linewidth=2.2, solid_capstyle="butt")
-            if len(span.values) > 1:
-                axes.plot(span.values, [height] * len(span.values), "o", color=colour, markersize=4, alpha=0.4)
-            axes.plot([span.mean], [height], "D", color=colour, markersize=5.5)
-        axes.set_yticks(range(len(spans)), [span.title for span in reversed(spans)], color=INK)
-        axes.set_ylim(-0.6, len(spans) - 0.4)
+        _spans(axes, spans)
         axes.margins(x=0.08)
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, -LEAST_SPAN), max(high, LEAST_SPAN))
         axes.set_xlabel("difference of mask AP")
-        axes.grid(axis="y", visible=False)
-        axes.spines["left"].set_visible(False)
     return svg[0]
 
 
-def iou_figure(rough: Sequence[float], pseudo: Sequence[float], title: str, name: str) -> str:
+def _spans(axes: Axes, spans: Sequence[Span]) -> None:
+    """One row each, the first on top: interval, seeds, mean, and the title as the tick's label."""
+    for height, span in enumerate(reversed(spans)):
+        colour = colour_of(span.arm)
+        if span.interval is not None:
+            axes.plot(span.interval, [height, height], color=colour, linewidth=2.2, solid_capstyle="butt")
+        if len(span.values) > 1:
+            axes.plot(span.values, [height] * len(span.values), "o", color=colour, markersize=4, alpha=0.45)
+        axes.plot([span.mean], [height], "D", color=colour, markersize=5.5)
+    axes.set_yticks(range(len(spans)), [span.title for span in reversed(spans)], color=INK)
+    axes.set_ylim(-0.6, len(spans) - 0.4)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+
+
+def parts_figure(parts: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], name: str) -> str:
+    """Mean IoU of parts of the points: per part a row, in it a marker per kind of masks (arm, title, value)."""
+    with drawing(WIDTH, 0.85 + 0.3 * len(parts), name) as (figure, svg):
+        axes = figure.add_subplot()
+        titles: dict[str, str] = {}
+        for height, (_, values) in enumerate(reversed(parts)):
+            axes.plot([value for _, _, value in values], [height] * len(values), color=RULE, linewidth=2, zorder=1)
+            for arm, title, value in values:
+                label = None if arm in titles else title
+                titles[arm] = title
+                axes.plot([value], [height], marker_of(arm), color=colour_of(arm), markersize=6, label=label, zorder=2)
+        axes.set_yticks(range(len(parts)), [what for what, _ in reversed(parts)], color=INK)
+        axes.set_ylim(-0.6, len(parts) - 0.4)
+        axes.set_xlabel("mean IoU with the hidden mask")
+        axes.grid(axis="y", visible=False)
+        axes.spines["left"].set_visible(False)
+        figure.legend(loc="outside upper right", ncols=3, frameon=False, labelcolor=INK)
+    return svg[0]
+
+
+def iou_figure(rough: Sequence[float], pseudo: Sequence[float], title: str, arm: str, name: str) -> str:
     """How many pseudo masks reach each IoU with the hidden truth, before and after refinement."""
-    with drawing(WIDTH, 2.5, name) as (figure, svg):
+    with drawing(WIDTH, 2.6, name) as (figure, svg):
         axes = figure.add_subplot()
         bins = [step / 20 for step in range(21)]
-        axes.hist(rough, bins, color=COLOURS["rough"], alpha=0.3, label="rough")
-        axes.hist(pseudo, bins, histtype="step", linewidth=2, color=COLOURS["wssis"], label=title)
+        axes.hist(rough, bins, color=COLOURS["rough"], alpha=0.35, label="rough")
+        axes.hist(pseudo, bins, histtype="step", linewidth=2, color=colour_of(arm), label=title)
         axes.set_xlim(0, 1)
         axes.set_xlabel("IoU with the hidden mask")
         axes.set_ylabel("points")
-        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, labelcolor=INK)
     return svg[0]
 
 
@@ -257,16 +198,12 @@ class Curve:
     loss: Sequence[float]
 
 
-def curves_figure(curves: Sequence[Curve], name: str) -> str:
-    """Small multiples of training losses, one panel per network, with common axes per row."""
-    columns = min(3, len(curves))
-    rows = -(-len(curves) // columns)
-    with drawing(2 * WIDTH * columns / 3, 1.6 * rows, name) as (figure, svg):
-        for place, curve in enumerate(curves):
-            axes = figure.add_subplot(rows, columns, place + 1)
-            axes.plot(curve.steps, curve.loss, color=colour_of(curve.arm), linewidth=1.3)
-            axes.set_title(curve.title, fontsize=9, loc="left", color=INK)
-            axes.tick_params(labelsize=8)
-            axes.set_ylim(bottom=0)
-            axes.locator_params(nbins=4)
+def curve_figure(curve: Curve, highest: float, name: str) -> str:
+    """One training's loss, from 0 to a height that all panels share."""
+    with drawing(WIDTH / 2, 1.5, name) as (figure, svg):
+        axes = figure.add_subplot()
+        axes.plot(curve.steps, curve.loss, color=colour_of(curve.arm), linewidth=1.4)
+        axes.set_title(curve.title, fontsize=9, loc="left", color=INK)
+        axes.set_ylim(0, 1.05 * highest)
+        axes.locator_params(nbins=4)
     return svg[0]

@@ -1,8 +1,7 @@
-"""The page as one self-contained HTML file: nothing in it is fetched, every figure is inside."""
+"""The page and the gallery, self-contained HTML files that fetch nothing, and the tables that lie beside them."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,25 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from wssis.config.stages import ReportSettings
 from wssis.formats.manifest import read_manifest
-from wssis.formats.scores import METRICS
-from wssis.report_page import figures, sections, words
+from wssis.report_page import gallery, sections, words
+from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Comparison
-from wssis.report_page.figures import CostPoint, Picture
+from wssis.report_page.costs import CostSection, cost_section
+from wssis.report_page.curves import Curves
+from wssis.report_page.gallery import GalleryGroup, gallery_groups
+from wssis.report_page.mixes import mix_picture, mix_table
+from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import TEACHER, Plan
+from wssis.report_page.published import published_table
+from wssis.report_page.quality import mask_quality
 from wssis.report_page.results import ORACLE, Group
+from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
+from wssis.report_page.tables import Table, make_table
+from wssis.report_page.training import curve_pictures
+from wssis.report_page.variants import variant_table
 
-TEMPLATE = "page.html.j2"
-COST_MODELS = {"pointwssis": "PointWSSIS", "cheng": "Cheng et al."}
-CODE_DIGITS = 12
+INDEX_TEMPLATE = "page.html.j2"
+GALLERY_TEMPLATE = "gallery.html.j2"
 
 
 class PackageLoader(BaseLoader):
@@ -34,66 +42,116 @@ class PackageLoader(BaseLoader):
         return source.read_text(encoding="utf-8"), None, None
 
 
-def render(
-    settings: ReportSettings,
-    plan: Plan,
-    groups: Sequence[Group],
-    comparisons: Mapping[str, Comparison],
-    results: Path,
-    image_dirs: Mapping[str, Path],
-) -> str:
-    """The whole page.
+@dataclass(frozen=True)
+class Rendered:
+    """Everything there is to write: two pages, and the tables that the first one shows."""
 
-    Args:
-        settings: title, bootstrap, costs.
-        plan: the study.
-        groups, comparisons: what there is to tell; comparisons by the key of each group.
-        results: folder of the study.
+    index: str
+    gallery: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What there is to tell: groups with their comparisons and curves, and where the study's files are.
+
+    Attributes:
+        comparisons: by the key of each group. samples: AP of every network. results: folder of the study.
         image_dirs: training images by data set, for the pictures.
     """
+
+    settings: ReportSettings
+    plan: Plan
+    groups: Sequence[Group]
+    comparisons: Mapping[str, Comparison]
+    curves: Sequence[Curves]
+    samples: ApSamples
+    results: Path
+    image_dirs: Mapping[str, Path]
+    tables: list[Table] = field(default_factory=list)
+
+    def keep(self, table: Table | None) -> Table | None:
+        """Note a table that is shown, so that it is written as a file, too."""
+        if table is not None:
+            self.tables.append(table)
+        return table
+
+
+def render(story: Story) -> Rendered:
+    """Both pages."""
     environment = Environment(
         loader=PackageLoader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    manifests = study_manifests(plan, results)
-    return environment.get_template(TEMPLATE).render(
+    settings, plan, groups = story.settings, story.plan, story.groups
+    galleries = gallery_groups(groups, story.image_dirs, settings.gallery)
+    manifests = study_manifests(plan, story.results)
+    names = list(dict.fromkeys(group.dataset for group in groups))
+    index = environment.get_template(INDEX_TEMPLATE).render(
         title=settings.title,
         study=plan.study,
         settings=settings,
-        metrics=METRICS,
-        groups=[_group(group, comparisons[group.key], plan, results, image_dirs) for group in groups],
-        datasets=[_dataset(name, groups, results) for name in dict.fromkeys(group.dataset for group in groups)],
+        datasets=[_dataset(name, story) for name in names],
+        groups=[_group(group, story, galleries) for group in groups],
+        arms=_arms(story),
+        costs=[(curves, _cost(curves, story)) for curves in story.curves],
+        cost_stages=story.keep(_cost_stages(settings)),
+        gallery=galleries,
         networks=len(plan.rows),
-        manifests=[_settings_of(path, content) for path, content in manifests.items()],
-        versions=_versions(manifests.values()),
-        cost_stages=_cost_stages(settings),
+        stages=story.keep(stage_table(manifests)),
+        manifests=stage_settings(manifests),
+        versions=versions(manifests),
+        tables=story.tables,
     )
+    shown = environment.get_template(GALLERY_TEMPLATE).render(
+        study=plan.study,
+        groups=galleries,
+        images=[image for one in galleries for image in one.images],
+        classes=sorted({name for one in galleries for name in one.classes}),
+        layers=gallery.LAYERS,
+        statuses=gallery.STATUSES,
+        scores=LEAST_SCORE,
+    )
+    return Rendered(index, shown, tuple(story.tables))
 
 
-def _group(
-    group: Group, comparison: Comparison, plan: Plan, results: Path, image_dirs: Mapping[str, Path]
-) -> dict[str, Any]:
+def _arms(story: Story) -> list[dict[str, Any]]:
+    """Every arm of the plan in words, the teacher first where there is one."""
+    there = dict.fromkeys(row.arm for row in story.plan.rows)
+    order = [TEACHER, *(arm.name for arm in story.plan.arms)]
+    arms = [story.plan.arm(name) for name in order if name in there]
+    return [{"arm": arm, "not_paid": words.not_paid(arm)} for arm in arms]
+
+
+def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dict[str, Any]:
+    comparison = story.comparisons[group.key]
+    own = next((one for one in galleries if one.key == group.key), None)
+    link = (lambda query: None) if own is None else own.link
+    quality = mask_quality(group, link)
+    if quality is not None:
+        story.keep(quality.table)
+        story.keep(quality.labels)
+    shown = {name: address for name in (own.classes if own else ()) if (address := link({"class": name}))}
     return {
         "key": group.key,
-        "name": group_name(group),
-        "dataset": group.dataset,
+        "name": group.name,
         "answer": words.headline(group, comparison),
-        "seeds": words.seeds_note(group.seeds),
-        "one_seed": len(group.seeds) == 1,
         "baseline": group.baseline,
         "supervised": [name for name in group.arms if name.startswith("supervised")],
-        "oracle": ORACLE in group.arms,
         "teacher": TEACHER in group.arms,
-        "table": sections.arm_table(group),
-        "ap": sections.ap_picture(group),
-        "differences": sections.difference_table(group, comparison),
+        "table": story.keep(sections.arm_table(group, comparison)),
+        "ap": sections.ap_picture(group, comparison),
+        "differences": story.keep(sections.difference_table(group, comparison)),
         "difference_picture": sections.difference_picture(group, comparison),
-        "gaps": sections.gap_table(group, comparison),
-        "accounts": sections.accounts_of(group, plan, results),
-        "quality": sections.mask_quality(group),
-        "pictures": sections.group_pictures(group, image_dirs),
-        "curves": sections.curves_picture(group),
-        "by_seed": None if len(group.seeds) == 1 else sections.seed_table(group, comparison),
-        "classes": sections.class_table(group),
+        "gaps": story.keep(sections.gap_table(group, comparison)),
+        "accounts": sections.accounts_of(group, story.plan, story.results),
+        "quality": quality,
+        "pictures": _pictures(group, story),
+        "gallery": None if own is None or not own.images else link({}),
+        "unmasked": link({"status": "unmasked"}),
+        "fallback": link({"status": "fallback"}),
+        "curves": curve_pictures(group),
+        "by_seed": story.keep(sections.seed_table(group, comparison)),
+        "classes": story.keep(sections.class_table(group, shown)),
         "strategies": sorted({r.points for arm in group.arms.values() for r in arm.seeds.values()} - {"none"}),
         "imported": [arm.arm.title for arm in group.arms.values() if _imported(arm)],
         "pretrained": sorted({_weights(arm) for arm in group.arms.values()} - {"none"}),
@@ -109,118 +167,55 @@ def _weights(arm: Any) -> str:
     return next(iter(arm.seeds.values())).manifest["settings"]["network"]["backbone"]["weights"]
 
 
-def group_name(group: Group) -> str:
-    """Words for a group: data set, share of masks, and the variant unless it is the base."""
-    variant = "" if group.variant == "base" else f", {group.variant}"
-    return f"{group.dataset}, {group.full_percent:g} % with masks{variant}"
+def _pictures(group: Group, story: Story) -> tuple[str, str, list[ShownImage]] | None:
+    """Whose masks are shown, the rule by which images were chosen, and the images; None where no arm has any.
+
+    One group per data set is enough: the others have their gallery.
+    """
+    arm = gallery.gallery_arm(group)
+    if arm is None or group is not next(g for g in story.groups if g.dataset == group.dataset):
+        return None
+    result = next(iter(arm.seeds.values()))
+    title = {"refined": "Refined masks", "rough": "Rough masks"}.get(arm.arm.pseudo, f"Masks of {arm.arm.title}")
+    rule, images = shown_images(*gallery.shown_files(result.row), story.image_dirs[group.dataset], title)
+    return f"{arm.arm.title}, seed {result.row.seed}", rule, images
 
 
-def _dataset(name: str, groups: Sequence[Group], results: Path) -> dict[str, Any]:
-    own = [group for group in groups if group.dataset == name and group.variant == "base"]
-    images = read_manifest(results / name / "images.csv.manifest.json")["counts"]
-    prepared = read_manifest(results / name / "prepare.manifest.json")["counts"]
+def _dataset(name: str, story: Story) -> dict[str, Any]:
+    """What is told of a data set as a whole: the answer and its figure, AP over the mixes, published results."""
+    own = [group for group in story.groups if group.dataset == name]
+    base = [group for group in own if group.variant == "base"] or own
+    several = len({group.mix for group in base}) > 1
+    images = read_manifest(story.results / name / "images.csv.manifest.json")["counts"]
+    prepared = read_manifest(story.results / name / "prepare.manifest.json")["counts"]
+    first = story.comparisons[base[0].key]
     return {
         "name": name,
+        "answer": words.answer(base, story.comparisons),
+        "picture": mix_picture(base, story.comparisons) if several else sections.ap_picture(base[0], first),
+        "mixes": story.keep(mix_table(base)) if several else None,
+        "variants": story.keep(variant_table(own, story.samples)),
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
-        "costs": [_cost_picture(name, own, model) for model in COST_MODELS],
-        "mixes": _mix_picture(name, own) if len(own) > 1 else None,
+        "published": story.keep(published_table(name, base, story.results / name / "val.json")),
+        "oracle": any(ORACLE in group.arms for group in own),
     }
 
 
-def _cost_picture(dataset: str, groups: Sequence[Group], model: str) -> Picture:
-    """AP of the students against label cost, all mixes of a data set; the oracle once."""
-    points = {}
-    for group in groups:
-        for arm in group.students:
-            ap = arm.mean("AP")
-            if ap is not None and arm.days[model] > 0:
-                key = (arm.arm.name, None if arm.arm.name == ORACLE else group.mix)
-                points[key] = CostPoint(arm.arm.name, arm.arm.title, arm.days[model], ap, arm.spread("AP"))
-    told = "; ".join(f"{p.title} {p.ap:.1f} AP for {words.days(p.days)} days" for p in points.values())
-    svg = figures.cost_figure(list(points.values()), f"cost-{model}-{dataset}", COST_MODELS[model]) if points else ""
-    return Picture(
-        svg,
-        f"Mask AP against label cost by {COST_MODELS[model]}: {told}.",
-        f"Mask AP against label cost, by {COST_MODELS[model]}; logarithmic.",
-    )
+def _cost(curves: Curves, story: Story) -> CostSection | None:
+    section = cost_section(curves, story.settings.cost)
+    if section is not None:
+        story.keep(section.table)
+        for planning in section.planning:
+            story.keep(planning.table)
+    return section
 
 
-def _mix_picture(dataset: str, groups: Sequence[Group]) -> Picture:
-    """AP of each arm over the mixes."""
-    lines: dict[str, dict[float, tuple[float, float, float | None]]] = {}
-    titles = {}
-    for group in groups:
-        for name, arm in group.arms.items():
-            if (ap := arm.mean("AP")) is not None:
-                percent = 100.0 if name == ORACLE else group.full_percent
-                lines.setdefault(name, {})[percent] = (percent, ap, arm.spread("AP"))
-                titles[name] = arm.arm.title
-    told = "; ".join(
-        f"{titles[name]} " + ", ".join(f"{p:g} %: {ap:.1f}" for p, ap, _ in points.values())
-        for name, points in lines.items()
-    )
-    svg = figures.mix_figure({name: list(points.values()) for name, points in lines.items()}, titles, f"mix-{dataset}")
-    return Picture(
-        svg, f"Mask AP over the share of masked images. {told}.", f"{dataset}: mask AP over the share of masked images."
-    )
-
-
-def study_manifests(plan: Plan, results: Path) -> dict[Path, dict[str, Any]]:
-    """Every manifest of the first seed of each data set, mix and variant, and of the data sets, in order of path."""
-    folders: dict[tuple[str, str, str], Path] = {}
-    for row in plan.rows:
-        folders.setdefault((row.dataset, row.mix, row.variant), Path(row.run))
-    found = [path for folder in folders.values() for path in sorted(folder.rglob("*manifest.json"))]
-    names = dict.fromkeys(row.dataset for row in plan.rows)
-    found = [path for name in names for path in sorted((results / name).glob("*manifest.json"))] + found
-    return {path: read_manifest(path) for path in found}
-
-
-@dataclass(frozen=True)
-class StageSettings:
-    """What the page shows of one manifest."""
-
-    path: str
-    stage: str
-    code: str
-    duration: str
-    settings: str
-    counts: str
-
-
-def _settings_of(path: Path, content: Mapping[str, Any]) -> StageSettings:
-    return StageSettings(
-        path=path.as_posix(),
-        stage=content["stage"],
-        code=content["code"][:CODE_DIGITS],
-        duration=_duration(content["duration"]),
-        settings=json.dumps(content["settings"], indent=1, ensure_ascii=False),
-        counts=", ".join(f"{key} {value}" for key, value in content["counts"].items()),
-    )
-
-
-def _duration(seconds: float) -> str:
-    """Seconds in the unit a person would choose."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _versions(manifests: Any) -> dict[str, str]:
-    """Package -> every version that wrote something in this study."""
-    found: dict[str, set[str]] = {}
-    for content in manifests:
-        for name, version in content["versions"].items():
-            found.setdefault(name, set()).add(version)
-    return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
-
-
-def _cost_stages(settings: ReportSettings) -> list[tuple[str, str, str, str]]:
-    """The two cost models, stage by stage, for the table of seconds: stage, what, PointWSSIS, Cheng et al."""
+def _cost_stages(settings: ReportSettings) -> Table:
+    """The two cost models, stage by stage."""
     cost = settings.cost
     known = "dropped: the categories are known" if cost.categories_known else ""
-    return [
+    lines = [
         ("category", "naming what is in the image", known or f"{cost.absent_class:g} s per absent class",
          known or f"{cost.cheng_category:g} s per object, and once per image without objects"),
         ("spotting", "finding each object", "within the label", f"{cost.cheng_spotting:g} s per object"),
@@ -229,3 +224,5 @@ def _cost_stages(settings: ReportSettings) -> list[tuple[str, str, str, str]]:
          f"{cost.point_first:g} s for the first of a class in an image, {cost.point_more:g} s for each further",
          f"{cost.cheng_point:g} s per object"),
     ]  # fmt: skip
+    head = ("stage", "what it is", "PointWSSIS (Kim et al. 2023)", "Cheng et al. 2022")
+    return make_table("cost-models", "Seconds of each labelling stage by the two cost models", head, lines, (1, 2, 3))

@@ -35,11 +35,12 @@ Layer = tuple[NDArray[np.bool_], tuple[int, int, int]]
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture: what it is, its JPEG as a data URI, and alt text."""
+    """One picture: what it is, its JPEG as a data URI, alt text, and its width and height in px."""
 
     title: str
     uri: str
     alt: str
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -52,40 +53,47 @@ class ShownImage:
 
 
 def shown_images(
-    shown: Path, folder: Path, predictions: Path | None, pseudo_title: str
+    shown: Path, predictions: Path, folder: Path, pseudo_title: str
 ) -> tuple[str, list[ShownImage]]:
     """The rule by which images were chosen, and their panels.
 
     Args:
         shown: quality/{arm}.shown.json.
+        predictions: the student's detections on the shown images.
         folder: the training images.
-        predictions: the student's detections on the shown images; without them that panel is left out.
         pseudo_title: what the arm's own masks are called: refined or rough masks.
 
     Raises:
         InputError: an image cannot be read.
     """
     content = json.loads(shown.read_text(encoding="utf-8"))
-    found = None if predictions is None else json.loads(predictions.read_text(encoding="utf-8"))
-    return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in content["images"]]
+    found = json.loads(predictions.read_text(encoding="utf-8"))
+    fair = [record for record in content["images"] if record["fair"]]
+    return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in fair]
 
 
 def _shown_image(
-    record: Mapping[str, Any], folder: Path, predictions: Sequence[Mapping[str, Any]] | None, pseudo_title: str
+    record: Mapping[str, Any], folder: Path, predictions: Sequence[Mapping[str, Any]], pseudo_title: str
 ) -> ShownImage:
-    image, objects = _read(folder / record["file_name"]), record["objects"]
+    image, objects = read_image(folder / record["file_name"]), record["objects"]
     panels = [_points_panel(image, record)]
-    kinds = {"rough": "Rough masks"} | ({"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {})
+    guided = any(one["iou_rough"] is not None for one in objects)
+    kinds = {"rough": "Rough masks"} if guided else {}
+    kinds |= {"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {}
     panels += [_mask_panel(image, record, kind, title) for kind, title in kinds.items()]
-    if predictions is not None:
-        own = [p for p in predictions if p["image_id"] == record["id"] and p["score"] >= LEAST_SCORE]
-        panels.append(_prediction_panel(image, record, own))
+    own = [p for p in predictions if p["image_id"] == record["id"] and p["score"] >= LEAST_SCORE]
+    panels.append(_prediction_panel(image, record, own))
     layers = [_layer(one["truth"], place, record) for place, one in enumerate(objects)]
     panels.append(_panel("Hidden truth", image, layers, [], f"{_name(record)}, hidden truth: {len(objects)} objects."))
     return ShownImage(record["file_name"], record["why"], tuple(panels))
 
 
-def _read(path: Path) -> Image.Image:
+def read_image(path: Path) -> Image.Image:
+    """An image in RGB.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
@@ -148,8 +156,9 @@ def _panel(
 ) -> Panel:
     """Draw masks (half see-through, with an outline) and points on an image, scaled to `SIDE`."""
     scale = SIDE / max(image.size)
-    size = round(image.width * scale), round(image.height * scale)
-    canvas = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32).copy()
+    ground = scaled(image, scale)
+    size = ground.size
+    canvas = np.asarray(ground, dtype=np.float32).copy()
     for mask, colour in layers:
         inside = _resized(mask, size)
         edge = inside & ~binary_erosion(inside, np.ones((3, 3), bool), iterations=2)
@@ -158,9 +167,20 @@ def _panel(
     picture = Image.fromarray(canvas.round().astype(np.uint8))
     for x, y, colour in points:
         _dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour)
+    return Panel(title, jpeg_uri(picture), alt, picture.size)
+
+
+def jpeg_uri(picture: Image.Image) -> str:
+    """The picture as a JPEG in a data URI."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=QUALITY, subsampling=0)
-    return Panel(title, f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}", alt)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+
+
+def scaled(picture: Image.Image, scale: float) -> Image.Image:
+    """The picture with both sides times `scale`."""
+    size = round(picture.width * scale), round(picture.height * scale)
+    return picture if scale == 1 else picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:

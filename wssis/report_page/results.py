@@ -7,15 +7,15 @@ from statistics import mean, stdev
 from typing import Any
 
 from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import LabelCounts, LabelKind, count_labels, label_days
+from wssis.engine.label_costs import COST_VIEWS, LabelCounts, LabelKind, count_labels, label_days
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
-from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
+from wssis.report_page.plan import BASE, TEACHER, Plan, PlannedArm, PlannedRow
 
 ORACLE = "oracle"
 BASELINES = ("supervised", "supervised-short")
-SIDES = {"full": "full.json", "point": "weak.json"}
+SIDES = {"full": ("split", "full.json"), "point": ("points", "weak.json")}
 DECIMALS = 4
 
 
@@ -29,7 +29,8 @@ class Result:
         manifest: of its training.
         points: strategy and drift of the points, "none" for an arm that pays for none.
         labelled: what the arm's labels are on, by label kind.
-        days: label days by cost model, `pointwssis` and `cheng`.
+        days: label days by cost model, `pointwssis` and `cheng`, as the study's settings say.
+        views: label days by `CostView.key`: both models, categories known or not.
     """
 
     row: PlannedRow
@@ -39,6 +40,7 @@ class Result:
     points: str
     labelled: Mapping[LabelKind, LabelCounts]
     days: Mapping[str, float]
+    views: Mapping[str, float]
 
     @property
     def iterations(self) -> int | None:
@@ -90,8 +92,16 @@ class ArmResult:
     @property
     def days(self) -> dict[str, float]:
         """Mean label days over seeds, by cost model."""
-        models = next(iter(self.seeds.values())).days
-        return {model: mean(result.days[model] for result in self.seeds.values()) for model in models}
+        return _means([result.days for result in self.seeds.values()])
+
+    @property
+    def views(self) -> dict[str, float]:
+        """Mean label days over seeds, by `CostView.key`."""
+        return _means([result.views for result in self.seeds.values()])
+
+
+def _means(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: mean(one[key] for one in mappings) for key in mappings[0]}
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,12 @@ class Group:
     def key(self) -> str:
         """A name fit for an HTML id."""
         return f"{self.dataset}-{self.mix}-{self.variant}".replace(".", "_")
+
+    @property
+    def name(self) -> str:
+        """Words for the group: data set, share of masks, and the variant unless it is the base."""
+        variant = "" if self.variant == "base" else f", {self.variant}"
+        return f"{self.dataset}, {self.full_percent:g} % with masks{variant}"
 
     @property
     def baseline(self) -> ArmResult | None:
@@ -137,11 +153,18 @@ def load_results(plan: Plan, cost: CostSettings) -> list[Result]:
     results = []
     for row in plan.rows:
         arm = plan.arm(row.arm)
-        for path in (Path(row.run) / SIDES[kind] for kind in arm.pays):
+        paths = {kind: labels_file(row, kind) for kind in arm.pays}
+        for path in paths.values():
             if path not in counts:
                 counts[path] = count_labels(read_coco(path))
-        results.append(_load(row, arm, {kind: counts[Path(row.run) / SIDES[kind]] for kind in arm.pays}, cost))
+        results.append(_load(row, arm, {kind: counts[path] for kind, path in paths.items()}, cost))
     return results
+
+
+def labels_file(row: PlannedRow, kind: LabelKind) -> Path:
+    """Where the labels of a kind are: full.json or weak.json."""
+    part, name = SIDES[kind]
+    return row.folder(part) / name
 
 
 def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCounts], cost: CostSettings) -> Result:
@@ -149,10 +172,11 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         row=row,
         arm=arm,
         scores=read_scores(Path(row.scores)),
-        manifest=read_manifest(Path(row.scores).with_name("manifest.json")),
-        points=_points(Path(row.run)) if "point" in arm.pays else "none",
+        manifest=read_manifest(row.network / "manifest.json"),
+        points=_points(row.folder("points")) if "point" in arm.pays else "none",
         labelled=labelled,
         days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
+        views={view.key: view.days(labelled, cost) for view in COST_VIEWS},
     )
 
 
@@ -163,7 +187,10 @@ def _points(run: Path) -> str:
 
 
 def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
-    """Group by data set, mix and variant; a group of the oracle alone is made only if there is no other."""
+    """Group by data set, mix and variant; a group of the oracle alone is made only if there is no other.
+
+    A variant is held against base's networks where it has none of its own.
+    """
     order = [TEACHER, *(arm.name for arm in plan.arms)]
     keys = list(dict.fromkeys((r.row.dataset, r.row.full_percent, r.row.mix, r.row.variant) for r in results))
     oracles = [r for r in results if r.row.arm == ORACLE]
@@ -174,6 +201,9 @@ def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
         if all(r.row.arm == ORACLE for r in own) and others:
             continue
         own += [r for r in oracles if r.row.dataset == dataset and r not in own and _same_variant(r, variant, oracles)]
+        present = {r.row.arm for r in own}
+        base = [r for r in results if (r.row.dataset, r.row.mix, r.row.variant) == (dataset, mix, BASE)]
+        own += [r for r in base if r.row.arm not in present]
         arms = {name: _arm(name, own, plan) for name in order if any(r.row.arm == name for r in own)}
         groups.append(Group(dataset, mix, percent, variant, arms))
     return groups

@@ -1,92 +1,76 @@
-"""The parts of the page that every group (data set x mix x variant) has: tables, figures, masks, pictures, curves."""
+"""The parts of the page that every group (data set x mix x variant) has: AP, differences, gaps, accounts."""
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import mean
 
-from wssis.errors import InputError
-from wssis.formats.manifest import read_manifest
-from wssis.formats.metrics_file import losses_of, parse_metrics
 from wssis.formats.scores import METRICS
 from wssis.report_page import figures, words
 from wssis.report_page.accounts import Step, account
-from wssis.report_page.compare import METHOD, Comparison
+from wssis.report_page.compare import Comparison
 from wssis.report_page.figures import Picture
-from wssis.report_page.pictures import ShownImage, shown_images
-from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
+from wssis.report_page.plan import Plan, PlannedArm, PlannedRow
 from wssis.report_page.results import ArmResult, Group, Result
+from wssis.report_page.tables import Cell, Table, make_table
 
-CURVE_POINTS = 60
-QUALITY_ROWS = {
-    "mean_iou": "mean IoU, all points",
-    "above_half": "points with IoU of .5 and more, %",
-    "mean_iou_touching": "mean IoU, objects that touch one of their class",
-    "above_half_touching": "the same with IoU of .5 and more, %",
-    "precision_50": "precision of the masks as labels at IoU .5, %",
-    "recall_50": "recall of the objects at IoU .5, %",
-}
+METRIC_NAMES = {
+    "AP": "AP", "AP50": "AP50", "AP75": "AP75", "AP_small": "AP small", "AP_medium": "AP medium",
+    "AP_large": "AP large", "bbox_AP": "box AP",
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TableRow:
-    """An arm's line in the table of results; all cells are text."""
-
-    name: str
-    title: str
-    explanation: str
-    colour: str
-    metrics: tuple[str, ...]
-    spread: str
-    iterations: str
-    days: tuple[str, str]
-    pays: str
-    not_paid: str
-    baseline: bool
-    teacher: bool
-
-
-def arm_table(group: Group) -> list[TableRow]:
+def arm_table(group: Group, comparison: Comparison) -> Table:
     """The arms in the plan's order, the teacher first."""
-    return [_table_row(arm, group) for arm in group.arms.values()]
+    several = sum(name.startswith("supervised") for name in group.arms) > 1
+    lines = [_arm_line(arm, group, comparison, several) for arm in group.arms.values()]
+    first, *others = METRICS
+    head = ("arm", METRIC_NAMES[first], "95 % interval", "spread", *(METRIC_NAMES[key] for key in others),
+            "iterations", "pays for", "days, PointWSSIS", "days, Cheng et al.")  # fmt: skip
+    seeds = words.seeds_note(group.seeds)
+    caption = f"Every arm of {group.name}: mask AP (0-100) on validation, {seeds}, and label cost"
+    return make_table(f"arms-{group.key}", caption, head, lines, text=(head.index("pays for"),))
 
 
-def _table_row(arm: ArmResult, group: Group) -> TableRow:
-    name, results = arm.arm.name, list(arm.seeds.values())
-    iterations = {result.iterations for result in results}
-    return TableRow(
-        name=name,
-        title=arm.arm.title,
-        explanation=arm.arm.explanation,
-        colour=figures.colour_of(name),
-        metrics=tuple(words.number(arm.mean(metric)) for metric in METRICS),
-        spread=words.spread(arm),
-        iterations=" / ".join("imported" if n is None else words.count(n) for n in sorted(iterations, key=str)),
-        days=(words.days(arm.days["pointwssis"]), words.days(arm.days["cheng"])),
-        pays=_pays(arm),
-        not_paid=words.not_paid(arm.arm.pays, name),
-        baseline=group.baseline is not None and group.baseline.arm.name == name,
-        teacher=name == TEACHER,
+def _arm_line(arm: ArmResult, group: Group, comparison: Comparison, several: bool) -> tuple[str | Cell, ...]:
+    name = arm.arm.name
+    baseline = several and group.baseline is not None and group.baseline.arm.name == name
+    first, *others = (words.number(arm.mean(metric)) for metric in METRICS)
+    iterations = {result.iterations for result in arm.seeds.values()}
+    return (
+        Cell(arm.arm.title, colour=figures.colour_of(name), tag="baseline" if baseline else ""),
+        Cell(first, kind="main"),
+        words.interval(comparison.intervals[name], sign=False) or words.DASH,
+        Cell(words.spread(arm), kind="quiet"),
+        *others,
+        " / ".join("imported" if n is None else words.count(n) for n in sorted(iterations, key=str)),
+        _pays(arm),
+        *(words.days(arm.days[model]) for model in ("pointwssis", "cheng")),
     )
 
 
 def _pays(arm: ArmResult) -> str:
     """Label kinds that an arm buys, with the strategy of its points."""
     strategies = " / ".join(sorted({result.points for result in arm.seeds.values()}))
-    return ", ".join({"full": "masks", "point": f"points ({strategies})"}[kind] for kind in arm.arm.pays)
+    kinds = {"full": "masks", "point": f"points ({strategies})"}
+    return ", ".join(kinds[kind] for kind in arm.arm.pays) or "not payable"
 
 
-def ap_picture(group: Group) -> Picture:
-    """AP of the arms against each other."""
+def ap_picture(group: Group, comparison: Comparison) -> Picture | None:
+    """AP of the arms against each other; None where no arm has any."""
     arms = [arm for arm in group.arms.values() if arm.values("AP")]
-    rows = [figures.Dots(arm.arm.name, arm.arm.title, arm.values("AP"), mean(arm.values("AP"))) for arm in arms]
-    told = "; ".join(f"{row.title} {row.mean:.1f}" for row in rows)
-    one = len(group.seeds) == 1
-    caption = "One dot: there is one seed." if one else "A dot per seed; the bar is their mean."
-    svg = figures.ap_figure(rows, f"ap-{group.key}") if rows else ""
-    return Picture(svg, f"Mask AP on validation by arm: {told}.", f"Mask AP on validation. {caption}")
+    if not arms:
+        return None
+    rows = [
+        figures.Span(
+            arm.arm.name, arm.arm.title, mean(arm.values("AP")), comparison.intervals[arm.arm.name], arm.values("AP")
+        )
+        for arm in arms
+    ]  # fmt: skip
+    told = "; ".join(f"{row.title} {row.mean:.1f} {words.interval(row.interval, sign=False)}".strip() for row in rows)
+    dots = "" if len(group.seeds) == 1 else " Dots: single seeds."
+    seeds = words.seeds_note(group.seeds)
+    caption = f"{group.name}: mask AP (◆) with 95 % intervals over validation images, {seeds}.{dots}"
+    return Picture(figures.ap_figure(rows, f"ap-{group.key}"), f"Mask AP on validation by arm: {told}.", caption)
 
 
 def difference_picture(group: Group, comparison: Comparison) -> Picture | None:
@@ -105,126 +89,33 @@ def difference_picture(group: Group, comparison: Comparison) -> Picture | None:
     return Picture(figures.difference_figure(spans, f"diff-{group.key}"), f"Differences of mask AP: {told}.", caption)
 
 
-@dataclass(frozen=True)
-class DifferenceRow:
-    """A line of the table of differences."""
-
-    title: str
-    mean: str
-    interval: str
-    spread: str
-
-
-def difference_table(group: Group, comparison: Comparison) -> list[DifferenceRow]:
+def difference_table(group: Group, comparison: Comparison) -> Table | None:
     """Every paired difference in figures."""
     titles = {name: arm.arm.title for name, arm in group.arms.items()}
-    return [
-        DifferenceRow(
-            title=f"{titles[d.arm]} − {titles[d.other]}",
-            mean=words.signed(d.mean),
-            interval=words.interval(d.interval) or "no resamples",
-            spread="one seed" if d.spread is None else f"±\u202f{d.spread:.1f}",
+    lines = [
+        (
+            f"{titles[d.arm]} − {titles[d.other]}",
+            Cell(words.signed(d.mean), kind="main"),
+            words.interval(d.interval) or "no resamples",
+            Cell("one seed" if d.spread is None else f"±\u202f{d.spread:.1f}", kind="quiet"),
         )
         for d in comparison.differences
     ]
+    head = ("difference of AP", "mean", "95 % interval", "spread over seeds")
+    return make_table(f"differences-{group.key}", f"Paired differences of {group.name}", head, lines) if lines else None
 
 
-@dataclass(frozen=True)
-class GapRow:
-    """A line of the table of gaps closed."""
-
-    title: str
-    percent: str
-    interval: str
-
-
-def gap_table(group: Group, comparison: Comparison) -> list[GapRow]:
+def gap_table(group: Group, comparison: Comparison) -> Table | None:
     """Gap closed per arm; the word "undefined" where oracle and baseline are too close."""
-    rows = []
+    lines = []
     for name, gap in comparison.gaps.items():
         percent = "undefined" if gap.percent is None else f"{words.number(gap.percent, 0)} %"
         unknown = "" if gap.percent is None else "no interval: the gap is too small in too many resamples"
-        rows.append(GapRow(group.arms[name].arm.title, percent, words.interval(gap.interval, 0, sign=False) or unknown))
-    return rows
-
-
-@dataclass(frozen=True)
-class MaskQuality:
-    """Pseudo masks against hidden truth: head, lines of as many cells as the head has, and a figure per refined arm."""
-
-    head: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-    pictures: tuple[Picture, ...]
-
-
-def mask_quality(group: Group) -> MaskQuality | None:
-    """The rough masks beside every refined arm's, means over seeds; None where no arm has quality files."""
-    measured = {name: _tables(arm) for name, arm in group.arms.items() if _tables(arm)}
-    if not measured:
-        return None
-    counts = {name: [_counts(table) for table in tables] for name, tables in measured.items()}
-    refined = [name for name in measured if group.arms[name].arm.pseudo == "refined"]
-    columns = [("rough", (refined or list(measured))[0]), *(("pseudo", name) for name in refined)]
-    titles = {name: f"refined, {group.arms[name].arm.title}" if len(refined) > 1 else "refined" for name in refined}
-    lines = []
-    for key, what in QUALITY_ROWS.items():
-        stem, touching, _ = key.partition("_touching")
-        values = [_mean_of(counts[name], f"{stem}_{kind}{touching}") for kind, name in columns]
-        lines.append((what, *(_quality_text(value, percent="%" in what) for value in values)))
-    pictures = [_iou_picture(measured[name], titles[name], f"{name}-{group.key}") for name in refined]
-    return MaskQuality(("against hidden truth", "rough", *titles.values()), tuple(lines), tuple(pictures))
-
-
-def _tables(arm: ArmResult) -> list[Path]:
-    return [Path(result.row.quality) for result in arm.seeds.values() if result.row.quality is not None]
-
-
-def _counts(table: Path) -> Mapping[str, float]:
-    return read_manifest(table.with_name(f"{table.name}.manifest.json"))["counts"]
-
-
-def _iou_picture(tables: Sequence[Path], title: str, name: str) -> Picture:
-    """Histograms of rough and refined IoU, all seeds together."""
-    ious = [_ious(table) for table in tables]
-    rough, pseudo = ([value for one in ious for value in one[side]] for side in (0, 1))
-    means = [f"{mean(values):.2f}" if values else "undefined" for values in (rough, pseudo)]
-    alt = f"IoU with the hidden mask of {len(rough)} points: on average {means[0]} rough and {means[1]} {title}."
-    caption = "IoU of pseudo masks with the hidden truth, all seeds. A point without a mask counts as 0."
-    return Picture(figures.iou_figure(rough, pseudo, title, f"iou-{name}"), alt, caption)
-
-
-def _mean_of(counts: Sequence[Mapping[str, float]], key: str) -> float | None:
-    values = [one[key] for one in counts if key in one]
-    return mean(values) if values else None
-
-
-def _quality_text(value: float | None, percent: bool) -> str:
-    if value is None:
-        return words.DASH
-    return f"{100 * value:.0f}" if percent else f"{value:.3f}".removeprefix("0")
-
-
-def _ious(table: Path) -> tuple[list[float], list[float]]:
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [float(row["iou_rough"]) for row in rows], [float(row["iou_pseudo"]) for row in rows]
-
-
-def group_pictures(group: Group, image_dirs: Mapping[str, Path]) -> tuple[str, str, list[ShownImage]] | None:
-    """Whose masks are shown, the rule by which images were chosen, and the images; None where no arm has any."""
-    arms = [arm for arm in group.arms.values() if next(iter(arm.seeds.values())).row.quality is not None]
-    if not arms:
-        return None
-    arm = next((one for one in arms if one.arm.name == METHOD), arms[-1])
-    result = next(iter(arm.seeds.values()))
-    if group.dataset not in image_dirs:
-        raise InputError(f"--image-dir: none for data set {group.dataset}; give {group.dataset}=FOLDER")
-    stem = str(result.row.quality).removesuffix(".csv")
-    title = "Refined masks" if arm.arm.pseudo == "refined" else "Rough masks"
-    rule, images = shown_images(
-        Path(f"{stem}.shown.json"), image_dirs[group.dataset], Path(f"{stem}.predictions.json"), title
-    )
-    return f"{arm.arm.title}, seed {result.row.seed}", rule, images
+        bounds = words.interval(gap.interval, 0, sign=False) or unknown
+        lines.append((group.arms[name].arm.title, Cell(percent, kind="main"), bounds))
+    head = ("gap closed by", "of the gap", "95 % interval")
+    caption = f"Gap between baseline and oracle of {group.name}, and how much of it is closed"
+    return make_table(f"gap-{group.key}", caption, head, lines) if lines else None
 
 
 def accounts_of(group: Group, plan: Plan, results: Path) -> dict[str, list[Step]]:
@@ -237,36 +128,11 @@ def accounts_of(group: Group, plan: Plan, results: Path) -> dict[str, list[Step]
     return {seed: account(own, results / group.dataset) for seed, own in by_seed.items()}
 
 
-def curves_picture(group: Group) -> Picture | None:
-    """Training losses of the first seed's networks; None where all weights are imported."""
-    firsts = [next(iter(arm.seeds.values())) for arm in group.arms.values()]
-    curves = [_curve(result) for result in firsts if result.iterations is not None]
-    if not curves:
-        return None
-    told = "; ".join(f"{curve.title} from {curve.loss[0]:.2f} to {curve.loss[-1]:.2f}" for curve in curves)
-    svg = figures.curves_figure(curves, f"curves-{group.key}")
-    return Picture(
-        svg, f"Training loss: {told}.", "Training loss over steps, first seed; each on its own training set."
-    )
-
-
-def _curve(result: Result) -> figures.Curve:
-    path = result.folder / "metrics.jsonl"
-    try:
-        lines = parse_metrics(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; train this network again") from None
-    step = max(1, -(-len(lines) // CURVE_POINTS))
-    edges = [*range(0, len(lines), step), len(lines)]
-    parts = [lines[start:end] for start, end in pairwise(edges)]
-    steps = [mean(line["step"] for line in part) for part in parts]
-    losses = [mean(sum(losses_of(line).values()) for line in part) for part in parts]
-    return figures.Curve(result.arm.name, result.arm.title, steps, losses)
-
-
-def seed_table(group: Group, comparison: Comparison) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Per-seed AP of every arm, and per-seed differences: the head, and one line each."""
+def seed_table(group: Group, comparison: Comparison) -> Table | None:
+    """Per-seed AP of every arm, and per-seed differences; None for one seed."""
     seeds = list(dict.fromkeys(seed for arm in group.arms.values() for seed in arm.seeds))
+    if len(seeds) == 1:
+        return None
     titles = {name: arm.arm.title for name, arm in group.arms.items()}
     lines = [
         (arm.arm.title, *(words.number(arm.seeds[s].scores["AP"]) if s in arm.seeds else words.DASH for s in seeds))
@@ -276,19 +142,25 @@ def seed_table(group: Group, comparison: Comparison) -> tuple[list[str], list[tu
         (f"{titles[d.arm]} − {titles[d.other]}", *(words.signed(d.per_seed.get(seed)) for seed in seeds))
         for d in comparison.differences
     ]
-    return ["mask AP", *seeds], lines
+    return make_table(f"seeds-{group.key}", f"Mask AP of {group.name}, seed by seed", ("mask AP", *seeds), lines)
 
 
-def class_table(group: Group) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Per-class AP: the head, and lines (class, objects in validation, AP per arm), means over seeds."""
+def class_table(group: Group, shown: Mapping[str, str]) -> Table:
+    """Per-class AP, means over seeds.
+
+    Args:
+        shown: class name -> link to the instances of that class in the gallery; may be empty.
+    """
     arms = list(group.arms.values())
-    head = ["class", "objects", *(arm.arm.title for arm in arms)]
     first = next(iter(arms[0].seeds.values())).scores["per_class"]
     lines = []
     for place, record in enumerate(first):
         cells = (_class_mean(arm.seeds.values(), place) for arm in arms)
-        lines.append((str(record["name"]), words.count(record["objects"]), *map(words.number, cells)))
-    return head, lines
+        name = Cell(str(record["name"]), href=shown.get(str(record["name"])))
+        lines.append((name, words.count(record["objects"]), *map(words.number, cells)))
+    head = ("class", "objects in validation", *(arm.arm.title for arm in arms))
+    caption = f"Mask AP of {group.name}, class by class, {words.seeds_note(group.seeds)}"
+    return make_table(f"classes-{group.key}", caption, head, lines)
 
 
 def _class_mean(results: Iterable[Result], place: int) -> float | None:

@@ -1,9 +1,10 @@
 """Numbers and sentences of the page. A minus sign is a minus sign; what is unknown is a dash, never a zero."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from wssis.report_page.compare import METHOD, Comparison, Interval
-from wssis.report_page.plan import TEACHER
+from wssis.report_page.ap_samples import Interval
+from wssis.report_page.compare import METHOD, Comparison
+from wssis.report_page.plan import TEACHER, PlannedArm
 from wssis.report_page.results import ORACLE, ArmResult, Group
 
 DASH = "–"
@@ -29,6 +30,15 @@ def signed(value: float | None, decimals: int = 1) -> str:
     if round(value, decimals) == 0:
         return f"{0:.{decimals}f}"
     return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A share in whole percent.
+
+    >>> percent(0.804), percent(None)
+    ('80 %', '–')
+    """
+    return DASH if value is None else f"{100 * value:.0f} %"
 
 
 def interval(bounds: Interval | None, decimals: int = 1, sign: bool = True) -> str:
@@ -59,6 +69,15 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
+def images(number: float) -> str:
+    """How many images.
+
+    >>> images(1.2), images(1200)
+    ('1 image', '1\u202f200 images')
+    """
+    return f"{count(number)} image{'' if round(number) == 1 else 's'}"
+
+
 def seeds_note(seeds: Sequence[str]) -> str:
     """How many seeds a figure rests on."""
     return "one seed" if len(seeds) == 1 else f"mean of {len(seeds)} seeds"
@@ -68,6 +87,29 @@ def spread(arm: ArmResult, metric: str = "AP") -> str:
     """The standard deviation over seeds, or the words "one seed"."""
     value = arm.spread(metric)
     return "one seed" if value is None else f"±\u202f{value:.1f}"
+
+
+def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> list[str]:
+    """The answer of one data set: of its one mix, or of all its mixes together in a sentence."""
+    if len(groups) == 1:
+        return headline(groups[0], comparisons[groups[0].key])
+    found = [
+        difference
+        for group in groups
+        if group.baseline is not None
+        and (difference := comparisons[group.key].difference(METHOD, group.baseline.arm.name)) is not None
+    ]
+    if not found:
+        return [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
+    shares = [f"{group.full_percent:g}" for group in groups]
+    ahead, clear = sum(d.mean > 0 for d in found), sum(d.clear and d.mean > 0 for d in found)
+    means = [d.mean for d in found]
+    at = "all" if ahead == len(found) else f"{ahead} of"
+    return [
+        f"With masks on {', '.join(shares[:-1])} and {shares[-1]} % of the images, points on the rest are ahead of the"
+        f" masks alone at {at} {len(found)} mixes: by <b>{signed(min(means))} to {signed(max(means))} AP</b>"
+        f" ({clear} beyond what these validation images leave open; {seeds_note(groups[0].seeds)})."
+    ]
 
 
 def headline(group: Group, comparison: Comparison) -> list[str]:
@@ -97,7 +139,7 @@ def _first(group: Group, comparison: Comparison) -> str:
     mean = round(sum(objects) / len(objects))
     points = f"the {count(mean)}" if len(set(objects)) == 1 else f"about {count(mean)}"
     start = (
-        f"Masks on {count(full.images)} images and points on {points} objects of"
+        f"Masks on {images(full.images)} and points on {points} objects of"
         f" {count(weak.images)} more give <b>{number(arm.mean('AP'))} AP</b>"
     )
     if group.baseline is None:
@@ -125,10 +167,12 @@ def _cost(group: Group) -> list[str]:
     ]
 
 
-def not_paid(pays: Sequence[str], name: str) -> str:
+def not_paid(arm: PlannedArm) -> str:
     """What an arm's label cost leaves out, besides what no arm pays for."""
-    if name == ORACLE:
+    if arm.name == ORACLE:
         return "nothing: it has every mask"
-    if name == TEACHER or "point" not in pays:
+    if not arm.payable:
+        return "the hidden masks: nobody could buy them at this price, so it stands in no figure of cost"
+    if arm.name == TEACHER or "point" not in arm.pays:
         return "the points: it never sees the other images' objects"
     return "the masks of the point-labelled images"

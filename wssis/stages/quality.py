@@ -1,7 +1,9 @@
 """Stage pseudo-quality: pseudo masks against hidden truth. It may read weak masks; nothing trains on its outputs."""
 
+from collections.abc import Mapping
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from wssis.config.stages import QualitySettings
 from wssis.engine.pseudo_quality import (
@@ -32,7 +34,7 @@ def run(
     """Write `out` (one row per weak point), `shown` (the images of the report) and the manifest beside `out`.
 
     Args:
-        settings: how many images to show.
+        settings: how many images to show, and how many more the gallery may.
         train: train.json, with the masks that no other stage may see.
         weak: weak.json of the run.
         hidden_ids: hidden_ids.csv of the run, from weak ids to train ids.
@@ -50,10 +52,16 @@ def run(
         truth = hidden_truth(read_coco(train), points)
         rows = point_qualities(truth, points, read_hidden_ids(hidden_ids), rough, labels)
         write_table(out, COLUMNS, (["" if cell is None else cell for cell in astuple(row)] for row in rows))
-        write_json(shown, shown_record(rows, settings.shown, truth, points, rough, labels))
+        made = [annotation for annotation in labels["annotations"] if annotation.get("source") == "pseudo"]
+        pairs = _by_point(rough["annotations"]), _by_point(made)
+        write_json(shown, shown_record(rows, settings.shown, settings.gallery, truth, points, *pairs))
         stage.output(out, shown)
         stage.counts.update(summarise_quality(rows))
-        made = [annotation for annotation in labels["annotations"] if annotation.get("source") == "pseudo"]
         for kind, annotations in (("rough", rough["annotations"]), ("pseudo", made)):
             found = dict(zip(("precision_50", "recall_50"), precision_recall(truth, annotations), strict=True))
             stage.counts |= {f"{name}_{kind}": round(value, 6) for name, value in found.items() if value is not None}
+
+
+def _by_point(annotations: list[dict[str, Any]]) -> Mapping[int, dict[str, Any]]:
+    """Weak id -> the annotation of its point; there is at most one."""
+    return {annotation["point_id"]: annotation for annotation in annotations}

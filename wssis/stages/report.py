@@ -1,4 +1,4 @@
-"""Stage report: the study's answer as one page, and scores.csv beside it.
+"""Stage report: the study's answer as one page, a gallery, and beside them all tables and the AP-over-cost curves.
 
 `plan` is JSON: {"study": NAME, "arms": [{name, title, explanation, pays, pseudo}, ...], "rows": [{dataset, mix,
 full_percent, seed, variant, arm, run, scores, quality}, ...]}, one row per student and teacher (arm "teacher"), the
@@ -10,20 +10,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wssis.config.stages import ReportSettings
-from wssis.formats.atomic import write_text
+from wssis.formats.atomic import temporary_path, write_text
 from wssis.formats.manifest import StageRun
 from wssis.formats.scores import write_score_table
+from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.compare import compare_all
-from wssis.report_page.page import render
+from wssis.report_page.curves import CURVES, StudyCurves, collect_curves, write_curves
+from wssis.report_page.page import Story, render
 from wssis.report_page.plan import Plan, read_plan
-from wssis.report_page.results import SIDES, group_results, load_results
+from wssis.report_page.results import group_results, labels_file, load_results
+from wssis.report_page.tables import FOLDER, write_tables
 
 
 def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path) -> None:
-    """Write out/index.html, out/scores.csv and out/manifest.json.
+    """Write out/index.html, gallery.html, scores.csv, curves.json, tables/ (each as CSV and LaTeX) and manifest.json.
 
     Args:
-        settings: title, number of resamples, seconds of each labelling action.
+        settings: title, number of resamples and of images in the gallery, seconds of each labelling action.
         plan: the study as JSON, see above.
         results: folder of the study, results/{study}.
         image_dirs: data set -> folder of its training images.
@@ -36,11 +39,19 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
     with StageRun("report", out / "manifest.json", settings, dict(_inputs(study, results))) as stage:
         networks = load_results(study, settings.cost)
         groups = group_results(study, networks)
-        comparisons = compare_all(groups, results, settings.bootstrap)
+        samples = sample_networks(networks, results, settings.bootstrap)
+        curves = collect_curves(groups, samples)
+        comparisons = compare_all(groups, samples)
+        pages = render(Story(settings, study, groups, comparisons, curves, samples, results, image_dirs))
         write_score_table(out / "scores.csv", [network.table_row(study.study) for network in networks])
-        write_text(out / "index.html", render(settings, study, groups, comparisons, results, image_dirs))
-        stage.output(out / "index.html", out / "scores.csv")
-        stage.counts |= {"networks": len(networks), "groups": len(groups)}
+        known = settings.cost.categories_known
+        write_curves(out / CURVES, StudyCurves(study=study.study, categories_known=known, curves=curves))
+        with temporary_path(out / FOLDER) as folder:
+            write_tables(folder, pages.tables)
+        write_text(out / "gallery.html", pages.gallery)
+        write_text(out / "index.html", pages.index)
+        stage.output(*(out / name for name in ("index.html", "gallery.html", "scores.csv", CURVES, FOLDER)))
+        stage.counts |= {"networks": len(networks), "groups": len(groups), "tables": len(pages.tables)}
 
 
 def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
@@ -50,7 +61,7 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
     for row in plan.rows:
         place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
         for kind in plan.arm(row.arm).pays:
-            yield f"{kind} {place}", Path(row.run) / SIDES[kind]
+            yield f"{kind} {place}", labels_file(row, kind)
         yield f"scores {place}/{row.arm}", Path(row.scores)
         yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
         if row.quality is not None:

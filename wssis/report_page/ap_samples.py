@@ -1,0 +1,66 @@
+"""AP of every network on the validation images and on resamples of them; the same draws weigh every network.
+
+What two networks share cancels in their difference, whatever arm, mix or seed they come from.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wssis.engine.bootstrap import class_matches, draw_weights, resampled_ap
+from wssis.engine.coco_metrics import ONE_AREA, match
+from wssis.errors import InputError
+from wssis.formats.coco import read_coco
+from wssis.report_page.results import Result
+
+BOOTSTRAP_SEED = 0
+QUANTILES = (2.5, 97.5)
+
+Interval = tuple[float, float]
+ApSamples = Mapping[str, NDArray[np.float64]]
+"""Path of scores.json -> AP, float (1 + B,): first of the real validation set, then of every resample."""
+
+
+def sample_networks(networks: Sequence[Result], results: Path, resamples: int) -> ApSamples:
+    """AP samples of all networks of a study.
+
+    Args:
+        networks: students and teachers.
+        results: folder of the study; holds {dataset}/val.json.
+        resamples: bootstrap resamples B.
+
+    Raises:
+        InputError: detections that do not give the AP of their scores.json.
+    """
+    samples: dict[str, NDArray[np.float64]] = {}
+    for dataset in dict.fromkeys(network.row.dataset for network in networks):
+        coco = read_coco(results / dataset / "val.json")
+        images = len(coco["images"])
+        weights = np.vstack([np.ones((1, images), np.int32), draw_weights(images, resamples, BOOTSTRAP_SEED)])
+        own = (network for network in networks if network.row.dataset == dataset)
+        samples |= {network.row.scores: _sampled(network, coco, weights) for network in own}
+    return samples
+
+
+def _sampled(network: Result, coco: Mapping, weights: NDArray[np.int32]) -> NDArray[np.float64]:
+    """AP of one network on the real set and on every resample; must agree with its scores.json."""
+    path = network.folder / "detections.json"
+    detections = json.loads(path.read_text(encoding="utf-8"))
+    evaluator = match(coco, detections, network.scores["max_detections"], "segm", ONE_AREA)
+    ap = resampled_ap(class_matches(evaluator), weights, evaluator.params.recThrs)
+    told = np.nan if network.scores["AP"] is None else network.scores["AP"]
+    if not np.isclose(ap[0], told, atol=1e-6, equal_nan=True):
+        raise InputError(f"{path}: AP {ap[0]:.4f}, but scores.json says {told:.4f}; run the evaluate stage again")
+    return ap
+
+
+def percentile_interval(values: NDArray[np.float64]) -> Interval | None:
+    """95 % percentile interval; resamples without truth are left out; None without any."""
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return None
+    low, high = np.percentile(values, QUANTILES)
+    return float(low), float(high)

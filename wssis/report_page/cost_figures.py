@@ -1,0 +1,110 @@
+"""Figures of AP over what was spent: label days, and the share of masked images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from wssis.report_page.ap_samples import Interval
+from wssis.report_page.figures import INK, LEAST_SPAN, WIDTH, colour_of, drawing, marker_of
+
+LEGEND_COLUMNS = 3
+ROOM = 1.25
+"""Factor of empty space on both sides of a logarithmic axis."""
+
+
+@dataclass(frozen=True)
+class SpentPoint:
+    """An arm at one mix: what was spent (days, or percent of images with masks), AP and its interval, seeds' own AP.
+
+    Attributes:
+        best: on the Pareto front.
+    """
+
+    arm: str
+    title: str
+    spent: float
+    ap: float
+    interval: Interval | None
+    seeds: Sequence[float]
+    best: bool = False
+
+
+def cost_figure(points: Sequence[SpentPoint], name: str) -> str:
+    """AP against label days on a logarithmic axis; the mixes of an arm are joined, the Pareto front is underlaid."""
+    with drawing(WIDTH, 3.4 + 0.2 * _legend_rows(points), name) as (figure, svg):
+        axes = figure.add_subplot()
+        front = sorted((p.spent, p.ap) for p in points if p.best)
+        axes.plot(*zip(*front, strict=True), color="#f0d9a8", linewidth=7, solid_capstyle="round", zorder=1)
+        _arms(axes, points)
+        log_axis(axes, [p.spent for p in points])
+        axes.set_xlabel("label cost, days of work")
+        _finish(figure, axes, points)
+    return svg[0]
+
+
+def mix_figure(points: Sequence[SpentPoint], name: str) -> str:
+    """AP against the percentage of masked images; what is measured at 100 % alone is a level."""
+    with drawing(WIDTH, 3.2 + 0.2 * _legend_rows(points), name) as (figure, svg):
+        axes = figure.add_subplot()
+        levels = [p for p in points if p.spent == 100 and not any(o.arm == p.arm and o.spent < 100 for o in points)]
+        for level in levels:
+            axes.axhline(level.ap, color=colour_of(level.arm), linewidth=1.2, linestyle=(0, (4, 3)), label=level.title)
+        rest = [p for p in points if p not in levels]
+        _arms(axes, rest)
+        percents = sorted({p.spent for p in rest})
+        axes.set_xscale("log")
+        axes.set_xlim(percents[0] / ROOM, percents[-1] * ROOM)
+        axes.set_xticks(_apart(percents), [f"{tick:g} %" for tick in _apart(percents)])
+        axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        axes.set_xlabel("images with masks")
+        _finish(figure, axes, points)
+    return svg[0]
+
+
+def _apart(ticks: Sequence[float], least: float = 1.35) -> list[float]:
+    """Those of ascending ticks that stand far enough apart on a logarithmic axis for their labels."""
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or tick / kept[-1] >= least:
+            kept.append(tick)
+    return kept
+
+
+def _arms(axes: Axes, points: Sequence[SpentPoint]) -> None:
+    """Means joined per arm, with intervals, and faint dots for the seeds."""
+    for arm in dict.fromkeys(p.arm for p in points):
+        own = sorted((p for p in points if p.arm == arm), key=lambda p: p.spent)
+        look = {"color": colour_of(arm), "marker": marker_of(arm), "linewidth": 1.4, "markersize": 5.5, "zorder": 4}
+        axes.plot([p.spent for p in own], [p.ap for p in own], label=own[0].title, **look)
+        for p in own:
+            if p.interval is not None:
+                axes.plot([p.spent] * 2, p.interval, color=colour_of(arm), linewidth=1, alpha=0.6, zorder=3)
+            if len(p.seeds) > 1:
+                axes.plot([p.spent] * len(p.seeds), p.seeds, "o", color=colour_of(arm), markersize=2.6, alpha=0.5)
+
+
+def log_axis(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis with plain numbers."""
+    axes.set_xscale("log")
+    low, high = min(values) / ROOM, max(values) * ROOM
+    axes.set_xlim(low, high)
+    fine = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5)]
+    inside = [step for step in fine if low <= step <= high]
+    axes.set_xticks(inside, [f"{step:g}" for step in inside])
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+
+
+def _legend_rows(points: Sequence[SpentPoint]) -> int:
+    return -(-len({p.arm for p in points}) // LEGEND_COLUMNS)
+
+
+def _finish(figure: Figure, axes: Axes, points: Sequence[SpentPoint]) -> None:
+    """Axis and legend; an axis of AP covers at least `LEAST_SPAN`."""
+    axes.margins(y=0.08)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, max(high, low + LEAST_SPAN))
+    axes.set_ylabel("mask AP")
+    figure.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, frameon=False, labelcolor=INK, handlelength=1.6)

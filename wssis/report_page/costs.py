@@ -1,0 +1,168 @@
+"""What the labels cost and what a budget buys: tables and figures of one data set, over all its mixes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wssis.config.stages import CostSettings
+from wssis.engine.label_costs import COST_VIEWS, CostView
+from wssis.report_page import words
+from wssis.report_page.ap_samples import percentile_interval
+from wssis.report_page.budget import Advice, Choice, advise, curves_by_arm, has_curve, pareto
+from wssis.report_page.cost_figures import SpentPoint, cost_figure
+from wssis.report_page.curves import Curves, Measured
+from wssis.report_page.figures import Picture, colour_of
+from wssis.report_page.tables import Cell, Table, make_table
+
+MODEL_NAMES = {"pointwssis": "PointWSSIS", "cheng": "Cheng et al."}
+MOST_BUDGETS = 9
+ON_FRONT = "●"
+
+
+def view_title(view: CostView) -> str:
+    """Words for one way to count label cost."""
+    return f"{MODEL_NAMES[view.model]}, categories {'known' if view.categories_known else 'unknown'}"
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What one cost model says to budgets: a table, or the reason why there is none."""
+
+    title: str
+    table: Table | None
+    note: str
+
+
+@dataclass(frozen=True)
+class CostSection:
+    """The cost section of one data set and variant; `others` are the figures for the other setting of categories."""
+
+    pictures: tuple[Picture, ...]
+    others: tuple[Picture, ...]
+    table: Table
+    planning: tuple[Planning, ...]
+
+
+def cost_section(curves: Curves, cost: CostSettings) -> CostSection | None:
+    """Figures, table and planning of one data set and variant; None where nothing has an AP and a price."""
+    if not curves.points:
+        return None
+    chosen = [view for view in COST_VIEWS if view.categories_known == cost.categories_known]
+    return CostSection(
+        pictures=tuple(_picture(curves, view) for view in chosen),
+        others=tuple(_picture(curves, view) for view in COST_VIEWS if view not in chosen),
+        table=_cost_table(curves),
+        planning=tuple(_planning(curves, view) for view in chosen),
+    )
+
+
+def _key(curves: Curves) -> str:
+    return f"{curves.dataset}-{curves.variant}"
+
+
+def _front(curves: Curves, view: CostView) -> list[bool]:
+    return pareto([(point.days[view.key], point.mean) for point in curves.points])
+
+
+def _picture(curves: Curves, view: CostView) -> Picture:
+    points = [
+        SpentPoint(
+            p.arm, p.title, p.days[view.key], p.mean, percentile_interval(p.draws), list(p.ap.values()), best
+        )
+        for p, best in zip(curves.points, _front(curves, view), strict=True)
+    ]  # fmt: skip
+    told = "; ".join(
+        f"{p.title} {p.ap:.1f} AP for {words.days(p.spent)} days{' (Pareto front)' if p.best else ''}" for p in points
+    )
+    seeds = "" if len(curves.seeds) == 1 else " Small dots: single seeds."
+    caption = (
+        f"AP against label cost by {view_title(view)}; logarithmic. Broad band: the Pareto front, which nothing"
+        f" measured beats in both. Lines up and down: 95 % intervals over validation images.{seeds}"
+    )
+    svg = cost_figure(points, f"cost-{view.key}-{_key(curves)}")
+    return Picture(svg, f"Mask AP against label cost by {view_title(view)}: {told}.", caption)
+
+
+def _cost_table(curves: Curves) -> Table:
+    fronts = {view.key: _front(curves, view) for view in COST_VIEWS}
+    lines = []
+    arms = list(dict.fromkeys(point.arm for point in curves.points))
+    order = sorted(
+        range(len(curves.points)), key=lambda n: (arms.index(curves.points[n].arm), curves.points[n].full_percent)
+    )
+    for place, point in ((n, curves.points[n]) for n in order):
+        days = [
+            Cell(words.days(point.days[view.key]), tag=ON_FRONT if fronts[view.key][place] else "")
+            for view in COST_VIEWS
+        ]
+        ap = Cell(words.number(point.mean), kind="main")
+        interval = words.interval(percentile_interval(point.draws), sign=False)
+        name = Cell(point.title, colour=colour_of(point.arm))
+        lines.append((name, f"{point.full_percent:g} %", words.count(point.images), ap, interval, *days))
+    head = ("arm", "masks", "images with masks", "AP", "95 % interval", *map(view_title, COST_VIEWS))
+    caption = (
+        f"Label days of every arm and mix of {curves.dataset}, by the data set's own counts; {ON_FRONT}: on the Pareto"
+        " front"
+    )
+    return make_table(f"cost-{_key(curves)}", caption, head, lines)
+
+
+def _planning(curves: Curves, view: CostView) -> Planning:
+    title = view_title(view)
+    arms = curves_by_arm(curves, view.key)
+    if not has_curve(arms):
+        return Planning(title, None, no_curve(curves))
+    advices = [advise(curves, days, view.key) for days in budgets(curves.points, view)]
+    lines = [(words.days(advice.days), *_advice_cells(advice)) for advice in advices if advice.best is not None]
+    head = ("budget, days", "best choice", "AP", "95 % interval", "before the next arm", "holds in", "note")
+    caption = f"The best mix for a budget of label days on {curves.dataset}, by {title}"
+    table = make_table(f"budget-{view.key}-{_key(curves)}", caption, head, lines, text=(1, 4, 6))
+    return Planning(title, table, "")
+
+
+def no_curve(curves: Curves) -> str:
+    """Why a study without a curve gives no plan."""
+    mixes = sorted({point.full_percent for point in curves.points if point.full_percent < 100})
+    told = " and ".join(f"{percent:g} %" for percent in mixes) or "no share under 100 %"
+    return (
+        f"One mix: no curve. Each arm was measured with masks on {told} of the images, so which share of masks suits a"
+        " budget cannot be told from this study; more entries in run.mixes would tell."
+    )
+
+
+def _advice_cells(advice: Advice) -> tuple[str | Cell, ...]:
+    best = advice.best
+    assert best is not None
+    seeds = f"{advice.seeds_won} of {len(best.ap)} seeds"
+    holds = words.DASH if advice.wins is None else f"{100 * advice.wins:.0f} %, {seeds}"
+    return (
+        choice_text(best),
+        Cell(words.number(best.mean), kind="main"),
+        words.interval(best.interval, sign=False),
+        _ahead(advice),
+        holds,
+        advice.note,
+    )
+
+
+def _ahead(advice: Advice) -> str:
+    if advice.rival is None or advice.difference is None:
+        return "nothing else is affordable"
+    mean, bounds = advice.difference
+    return f"{advice.rival.title}: {words.signed(mean)} {words.interval(bounds)}".strip()
+
+
+def choice_text(choice: Choice) -> str:
+    """One choice in words: arm, share of masks, what the rest gets, and whether it was measured."""
+    rest = "points on the rest" if choice.points else "no labels on the rest"
+    share = f"masks on {choice.full_percent:.3g} % ({words.images(choice.images)})"
+    labels = share if choice.full_percent >= 100 else f"{share}, {rest}"
+    return f"{choice.title}: {labels}" + ("" if choice.between is None else f", between {' and '.join(choice.between)}")
+
+
+def budgets(points: Sequence[Measured], view: CostView) -> list[float]:
+    """Budgets to answer: 1, 2, 5 and their tenfolds between the cheapest and the dearest mix, thinned out."""
+    days = [point.days[view.key] for point in points]
+    steps = [m * 10.0**e for e in range(-6, 7) for m in (1, 1.5, 2, 3, 5, 7)]
+    inside = [step for step in steps if min(days) <= step <= max(days)] or [max(days)]
+    every = -(-len(inside) // MOST_BUDGETS)
+    return inside[::every]

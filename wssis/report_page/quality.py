@@ -1,0 +1,196 @@
+"""Pseudo masks against hidden truth, before and after refinement: by size of the object, touching objects apart.
+
+Reads quality/{arm}.csv and its manifest; the hidden masks themselves come this far in the shown images alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import pandas as pd
+
+from wssis.formats.manifest import read_manifest
+from wssis.report_page import figures, words
+from wssis.report_page.figures import Picture
+from wssis.report_page.results import ArmResult, Group
+from wssis.report_page.tables import Cell, Table, make_table
+
+HALF = 0.5
+SMALL, LARGE = 32**2, 96**2
+"""COCO's bounds of small, medium and large objects: area of the mask, px."""
+
+Part = Callable[[pd.DataFrame], pd.Series]
+SIZES: Mapping[str, Part] = {
+    "small": lambda rows: rows["area"] < SMALL,
+    "medium": lambda rows: (rows["area"] >= SMALL) & (rows["area"] <= LARGE),
+    "large": lambda rows: rows["area"] > LARGE,
+}
+TOUCHING: Mapping[str, Part] = {
+    "apart": lambda rows: rows["touching"] == 0,
+    "touching": lambda rows: rows["touching"] == 1,
+}
+AS_LABELS = {"precision_50": "precision at IoU .5", "recall_50": "recall at IoU .5"}
+STATUSES = {"masked": "points with a mask", "unmasked": "kept without a mask", "dropped": "without any pseudo label"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A part of the points: words for it, what filters the gallery to it, and which rows belong to it."""
+
+    title: str
+    query: Mapping[str, str]
+    part: Part
+
+
+@dataclass(frozen=True)
+class Column:
+    """One kind of masks: its arm, words, the column of the CSV, and its tables, one per seed."""
+
+    arm: str
+    title: str
+    kind: str
+    tables: tuple[pd.DataFrame, ...]
+
+
+@dataclass(frozen=True)
+class MaskQuality:
+    """What the page shows of a group's pseudo masks."""
+
+    table: Table
+    labels: Table
+    pictures: tuple[Picture, ...]
+
+
+def mask_quality(group: Group, link: Callable[[Mapping[str, str]], str | None]) -> MaskQuality | None:
+    """The quality of a group's pseudo masks; None where no arm has quality files.
+
+    Args:
+        link: the gallery's address of a part of the points, or None where it shows none of them.
+    """
+    columns = _columns(group)
+    if not columns:
+        return None
+    pictures = [_size_picture(columns, group), *(_iou_picture(columns[0], column, group) for column in columns[1:])]
+    return MaskQuality(_table(columns, group, link), _label_table(group, link), tuple(pictures))
+
+
+def _measured(group: Group) -> list[ArmResult]:
+    return [arm for arm in group.arms.values() if any(r.row.quality is not None for r in arm.seeds.values())]
+
+
+def _files(arm: ArmResult) -> list[Path]:
+    return [Path(result.row.quality) for result in arm.seeds.values() if result.row.quality is not None]
+
+
+def _columns(group: Group) -> list[Column]:
+    """Rough masks first, then those of every arm that makes something else of them."""
+    arms = _measured(group)
+    if not arms:
+        return []
+    read = {arm.arm.name: tuple(pd.read_csv(path) for path in _files(arm)) for arm in arms}
+    made = [arm for arm in arms if arm.arm.pseudo != "rough"]
+    # An arm without points has no rough masks: its column is empty.
+    guided = [arm for arm in arms if read[arm.arm.name][0]["iou_rough"].notna().any()]
+    first = next((arm for arm in guided if arm.arm.pseudo == "refined"), guided[0] if guided else arms[0])
+    columns = [Column("rough", "rough", "iou_rough", read[first.arm.name])]
+    one = len(made) == 1 and made[0].arm.pseudo == "refined"
+    return columns + [
+        Column(arm.arm.name, "refined" if one else arm.arm.title, "iou_pseudo", read[arm.arm.name]) for arm in made
+    ]
+
+
+def _lines() -> list[Line]:
+    everything: Part = lambda rows: rows["area"] >= 0  # noqa: E731
+    lines = [Line("all points", {}, everything)]
+    for touching, near in TOUCHING.items():
+        word = "touch one of their class" if touching == "touching" else "stand apart"
+        lines.append(Line(f"objects that {word}", {"touching": touching}, near))
+        for size, sized in SIZES.items():
+            both: Part = lambda rows, near=near, sized=sized: near(rows) & sized(rows)  # noqa: E731
+            lines.append(Line(f"{size}, {'touching' if touching == 'touching' else 'apart'}",
+                              {"touching": touching, "size": size}, both))  # fmt: skip
+    return lines
+
+
+def _mean_iou(column: Column, part: Part) -> float | None:
+    """Mean over seeds of the mean IoU of a part of the points."""
+    values = [table.loc[part(table), column.kind].mean() for table in column.tables]
+    defined = [float(value) for value in values if value == value]
+    return mean(defined) if defined else None
+
+
+def _above(column: Column, part: Part) -> float | None:
+    shares = [(table.loc[part(table), column.kind].dropna() >= HALF).mean() for table in column.tables]
+    defined = [float(share) for share in shares if share == share]
+    return mean(defined) if defined else None
+
+
+def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str, str]], str | None]) -> Table:
+    lines = []
+    for line in _lines():
+        points = sum(int(line.part(table).sum()) for table in columns[0].tables)
+        if not points:
+            continue
+        kinds = ("" if column is columns[0] else "main" for column in columns)
+        ious = [Cell(words.number(_mean_iou(c, line.part), 3), kind=k) for c, k in zip(columns, kinds, strict=True)]
+        above = [words.percent(_above(c, line.part)) for c in columns]
+        lines.append((Cell(line.title, href=link(line.query)), words.count(points), *ious, *above))
+    head = ("part of the points", "points, all seeds", *(f"mean IoU, {c.title}" for c in columns),
+            *(f"IoU ≥ .5, {c.title}" for c in columns))  # fmt: skip
+    caption = (
+        f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 x 32 px,"
+        " large: over 96 x 96 px; a point without a mask counts as 0"
+    )
+    return make_table(f"masks-{group.key}", caption, head, lines)
+
+
+def _label_table(group: Group, link: Callable[[Mapping[str, str]], str | None]) -> Table:
+    """Pseudo masks as labels: right ones among them, objects found, points left without."""
+    arms = _measured(group)
+    counts = {arm.arm.name: [_counts(path) for path in _files(arm)] for arm in arms}
+    lines: list[tuple[str | Cell, ...]] = []
+    for key, title in AS_LABELS.items():
+        cells = (words.percent(_mean_of(counts[arm.arm.name], f"{key}_pseudo")) for arm in arms)
+        lines.append((title, *cells))
+    for key, title in STATUSES.items():
+        values = [_mean_of(counts[arm.arm.name], key) for arm in arms]
+        shown = link({"status": key}) if any(values) else None
+        lines.append((Cell(title, href=shown), *(words.number(value, 0) for value in values)))
+    caption = f"Pseudo masks of {group.name} as labels, {words.seeds_note(group.seeds)}"
+    return make_table(f"labels-{group.key}", caption, ("as labels", *(arm.arm.title for arm in arms)), lines)
+
+
+def _counts(table: Path) -> Mapping[str, float]:
+    return read_manifest(table.with_name(f"{table.name}.manifest.json"))["counts"]
+
+
+def _mean_of(counts: Sequence[Mapping[str, float]], key: str) -> float | None:
+    values = [one[key] for one in counts if key in one]
+    return mean(values) if values else None
+
+
+def _size_picture(columns: Sequence[Column], group: Group) -> Picture:
+    """Mean IoU of every kind of masks, by size, touching objects apart."""
+    parts = [line for line in _lines() if any(line.part(table).any() for table in columns[0].tables)]
+    dots = [
+        (line.title, [(c.arm, c.title, value) for c in columns if (value := _mean_iou(c, line.part)) is not None])
+        for line in parts
+    ]
+    told = "; ".join(f"{what}: " + ", ".join(f"{title} {value:.2f}" for _, title, value in own) for what, own in dots)
+    seeds = words.seeds_note(group.seeds)
+    return Picture(
+        figures.parts_figure(dots, f"sizes-{group.key}"),
+        f"Mean IoU of pseudo masks with hidden truth. {told}.",
+        f"Mean IoU with hidden masks, by size of the object, {seeds}; small: under 32 × 32 px, large: over 96 × 96.",
+    )
+
+
+def _iou_picture(rough: Column, made: Column, group: Group) -> Picture:
+    """Histograms of rough and other IoU, all seeds together."""
+    ious = [pd.concat([table[c.kind].dropna() for table in c.tables]) for c in (rough, made)]
+    means = [f"{values.mean():.2f}" if len(values) else "undefined" for values in ious]
+    alt = f"IoU with the hidden mask of {len(ious[1])} points: on average {means[0]} rough and {means[1]} {made.title}."
+    caption = f"IoU of pseudo masks ({made.title}) with hidden truth, all seeds. A point without a mask counts as 0."
+    svg = figures.iou_figure(list(ious[0]), list(ious[1]), made.title, made.arm, f"iou-{made.arm}-{group.key}")
+    return Picture(svg, alt, caption)
