@@ -26,9 +26,9 @@ DATASET = f"{RESULTS}/{{dataset}}"
 RUN = f"{DATASET}/{{mix}}/{{seed}}/{{variant}}"
 AT = "{wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"  # the run, in messages
 
-# After `points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv). Nothing trains on what
-# they write. The rule `pseudo_quality` feeds the report; `oracle-mask` will be the second.
-READ_HIDDEN_MASKS = ("pseudo_quality",)
+# After `points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv). `pseudo_quality` feeds
+# the report, and nothing trains on what it writes; what `oracle_mask` writes, the student of oracle-mask alone reads.
+READ_HIDDEN_MASKS = ("pseudo_quality", "oracle_mask")
 
 # Missing data do not hide the DAG from a dry run: they are left out of the inputs and named here. A real run stops
 # with the same lines before its first job (onstart, in the Snakefile).
@@ -41,6 +41,11 @@ if workflow.is_main_process:
 def any_of(names):
     """A constraint for one of the names; `-` begins no name and so stands for none at all."""
     return "|".join(map(re.escape, names)) or "-"
+
+
+def arms_with(*masks):
+    """The names of the arms whose own training set holds such masks."""
+    return [name for name, arm in arms().items() if arm.pseudo in masks and arm.shares is None]
 
 
 def data_sets(kind):
@@ -101,6 +106,7 @@ UPSTREAM = {
     "crops": ("split", "points", "teacher", "fold", "proposals"),
     "refiner": ("split", "points", "teacher", "fold", "proposals", "crops"),
     "pseudo": ("split", "points", "teacher", "fold", "proposals", "crops", "refiner"),
+    "oracle_mask": ("split", "points"),
 }
 
 

@@ -31,6 +31,8 @@ rule pseudo:
     output:
         pseudo=f"{RUN}/pseudo/{{arm}}.json",
         manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_with("rough", "refined")),
     threads: STUDY.threads
     params:
         settings=settings_of("pseudo"),
@@ -41,6 +43,27 @@ rule pseudo:
     shell:
         "python -m wssis pseudo --full {input.full} --weak {input.weak} --proposals {input.proposals}"
         " {params.refinement} --out {output.pseudo} --settings {params.settings:q}"
+
+
+rule oracle_mask:
+    input:
+        train=f"{DATASET}/train.json",
+        hidden_ids=of("points", "hidden_ids.csv"),
+        full=of("split", "full.json"),
+        weak=of("points", "weak.json"),
+    output:
+        pseudo=f"{RUN}/pseudo/{{arm}}.json",
+        manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_with("hidden")),
+    params:
+        settings=settings_of("oracle_mask"),
+        code=code_of("oracle_mask"),
+    message:
+        f"Training set of {{wildcards.arm}}, {AT}"
+    shell:
+        "python -m wssis oracle-mask --train {input.train} --full {input.full} --weak {input.weak}"
+        " --hidden-ids {input.hidden_ids} --out {output.pseudo} --settings {params.settings:q}"
 
 
 rule pseudo_quality:

@@ -4,7 +4,7 @@
 def training_set(wildcards):
     """Input: full.json, or the arm's pseudo masks."""
     arm = get_arm(wildcards.arm)
-    return of("split" if arm.pseudo == "none" else "pseudo", arm.training_set)(wildcards)
+    return of(arm.rules[-1], arm.training_set)(wildcards)
 
 
 rule train_student:

@@ -9,7 +9,7 @@ import wssis.arms
 from wssis.arms.registry import arms, get_arm
 from wssis.config.default_study import DEFAULT_STUDY
 from wssis.config.plan import plan_json, plan_rows, run_folder, run_mixes
-from wssis.config.resolve import merged
+from wssis.config.resolve import merged, resolve
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -38,7 +38,9 @@ def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_arms_there_are() -> None:
-    assert list(arms()) == ["oracle", "rough", "supervised", "supervised-short", "wssis"]
+    assert list(arms()) == [
+        "oracle", "oracle-mask", "rough", "supervised", "supervised-short", "wssis", "wssis-long",
+    ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
 
 
@@ -49,6 +51,8 @@ def test_what_each_arm_trains_on_and_pays_for() -> None:
         "rough": ("pseudo/rough.json", ("full", "point"), "each"),
         "wssis": ("pseudo/wssis.json", ("full", "point"), "each"),
         "oracle": ("full.json", ("full",), "100pct"),
+        "oracle-mask": ("pseudo/oracle-mask.json", ("full", "point"), "each"),
+        "wssis-long": ("pseudo/wssis.json", ("full", "point"), "each"),
     }
 
 
@@ -56,6 +60,7 @@ def test_rules_of_an_arm() -> None:
     assert get_arm("supervised").rules == ("split",)
     assert get_arm("rough").rules == ("split", "points", "teacher", "proposals", "pseudo")
     assert get_arm("wssis").rules == ("split", "points", "teacher", "proposals", "crops", "refiner", "pseudo")
+    assert get_arm("oracle-mask").rules == ("split", "points", "oracle_mask")
 
 
 @pytest.mark.parametrize(("percent", "factor"), [(1, 0.25), (10, 0.25), (25, 0.25), (30, 0.3), (50, 0.5)])
@@ -65,7 +70,7 @@ def test_short_is_equal_epochs_but_at_least_a_quarter(percent: float, factor: fl
 
 
 def test_unknown_arm_names_the_legal_ones() -> None:
-    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are oracle, rough"):
+    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are oracle, oracle-mask, rough"):
         get_arm("wsis")
 
 
@@ -82,6 +87,22 @@ def test_a_new_arm_changes_no_other_row() -> None:
     before = plan_rows(study(arms=["wssis", "oracle"]))
     after = plan_rows(study(arms=["wssis", "oracle", "only-points"]))
     assert [row for row in after if row.arm != "only-points"] == list(before)
+
+
+def test_long_is_twice_as_long_on_the_very_same_training_set() -> None:
+    config = study(arms=["wssis", "wssis-long"])
+    at = {"mix": "10pct", "seed": "s0"}
+    long, short = (resolve(config, "student", arm=arm, **at) for arm in ("wssis-long", "wssis"))
+    assert long.schedule.iterations == 2 * short.schedule.iterations
+    assert long.model_copy(update={"schedule": short.schedule}) == short
+    assert get_arm("wssis-long").training_set == get_arm("wssis").training_set
+
+
+def test_only_what_could_differ_from_the_truth_is_measured() -> None:
+    rows = plan_rows(study(arms=["rough", "wssis", "wssis-long", "oracle-mask"]))
+    assert [row.arm for row in rows if row.quality] == ["rough", "wssis"]
+    described = json.loads(plan_json(study(arms=["wssis-long", "oracle-mask"])))["arms"]
+    assert [arm["pseudo"] for arm in described] == ["none", "none"]
 
 
 def test_plan_of_the_default_study() -> None:

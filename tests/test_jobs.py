@@ -7,6 +7,7 @@ import pytest
 import yaml
 from dag_runs import REPOSITORY, Clone, planned_jobs
 
+from wssis.arms.registry import arms
 from wssis.config.files import read_study
 from wssis.config.jobs import TRAININGS, Job, jobs_of
 from wssis.config.study import Study
@@ -33,6 +34,8 @@ def _counted(study: Study) -> dict[str, int]:
     [
         {},
         {"refiner": {"pairs": "snapshots"}},
+        *({"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": [arm]}} for arm in arms()),
+        {"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": list(arms())}},
         {"run": {"datasets": ["cars"], "mixes": ["10pct", "5pct"], "seeds": ["s0", "s3"], "arms": ["rough", "oracle"]}},
         {"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": ["supervised"]}},
     ],

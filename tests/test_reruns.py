@@ -83,6 +83,18 @@ def test_new_arm_module(clone: Clone) -> None:
     assert clone.planned() == new
 
 
+@pytest.mark.parametrize(
+    ("arm", "new"),
+    [
+        ("oracle-mask", {"oracle_mask": 1, "train_student": 1, "evaluate": 1, "report": 1}),
+        ("wssis-long", {"train_student": 1, "evaluate": 1, "report": 1}),
+    ],
+)
+def test_one_more_arm_runs_only_its_own(clone: Clone, arm: str, new: dict[str, int]) -> None:
+    clone.study["run"]["arms"].append(arm)
+    assert clone.planned() == new
+
+
 def test_comments(clone: Clone) -> None:
     for path in (clone.folder / "wssis").rglob("*.py"):
         if path.name != "__init__.py":

@@ -76,7 +76,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"mixes": {"half": {"full": 120, "point": 0}}}, ("mixes.half.full: 120", "less than 100")),
     ({"mixes": {"half": {"full": 50, "point": 60}}}, ("mixes.half: full, point and unlabelled must add up", "110")),
     ({"mixes": {"10pct": {"full": 10, "point": 90}}}, ("mixes.10pct: ", "pattern")),
-    ({"run": {"arms": ["wsis"]}}, ("run.arms: unknown arm 'wsis'", "legal: oracle, rough, supervised")),
+    ({"run": {"arms": ["wsis"]}}, ("run.arms: unknown arm 'wsis'", "legal: oracle, oracle-mask, rough, supervised")),
     ({"run": {"seeds": ["s1", "s1"]}}, ("run.seeds: 's1' is listed twice",)),
     ({"run": {"seeds": ["1"]}}, ("run.seeds[0]: '1'", "pattern")),
     ({"run": {"seeds": ["s01"]}}, ("run.seeds[0]: 's01'",)),

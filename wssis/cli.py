@@ -258,6 +258,21 @@ def pseudo(
 
 
 @app.command()
+def oracle_mask(
+    train: Train,
+    full: Full,
+    weak: Weak,
+    hidden_ids: Annotated[Path, typer.Option(help="hidden_ids.csv of the run.")],
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Put the training set of oracle-mask together: full masks, and the hidden masks of the weak points."""
+    from wssis.stages.oracle_mask import run
+
+    run(parse_settings(stages.OracleMaskSettings, settings), train, full, weak, hidden_ids, out)
+
+
+@app.command()
 def train_student(
     training_set: Annotated[Path, typer.Option(help="full.json or pseudo/{arm}.json of the run.")],
     images_table: ImagesTable,

@@ -66,6 +66,8 @@ def _data_set_jobs(study: Study, name: str) -> Iterator[Job]:
 def _run_jobs(study: Study, dataset: str, mix: str, seed: str) -> Iterator[Job]:
     """Jobs of one mix and seed: what its arms need, each once, and then arm by arm."""
     arms = [arm for arm in map(get_arm, study.run.arms) if (arm.mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
+    if not arms:
+        return
     needed = {stage for arm in arms for stage in arm.rules}
     here, at = run_folder(study.study, dataset, mix, seed), (dataset, mix, seed)
     yield Job("split", "split", f"{here}/split.manifest.json", *at)
@@ -77,8 +79,10 @@ def _run_jobs(study: Study, dataset: str, mix: str, seed: str) -> Iterator[Job]:
         yield Job("propose_weak", "proposals", f"{here}/proposals/weak.json.manifest.json", *at, side="weak")
     if "refiner" in needed:
         yield from _refiner_jobs(study, here, at)
+    for name in dict.fromkeys(arm.labels for arm in arms if arm.pseudo != "none"):
+        yield from _training_set_jobs(here, at, get_arm(name))
     for arm in arms:
-        yield from _arm_jobs(here, at, arm)
+        yield from _student_jobs(here, at, arm)
 
 
 def _refiner_jobs(study: Study, here: str, at: tuple[str, str, str]) -> Iterator[Job]:
@@ -91,13 +95,17 @@ def _refiner_jobs(study: Study, here: str, at: tuple[str, str, str]) -> Iterator
     yield Job("train_refiner", "refiner", f"{here}/refiner/manifest.json", *at)
 
 
-def _arm_jobs(here: str, at: tuple[str, str, str], arm: Arm) -> Iterator[Job]:
+def _training_set_jobs(here: str, at: tuple[str, str, str], arm: Arm) -> Iterator[Job]:
+    """The training set that bears the arm's name: its last rule."""
+    stage = arm.rules[-1]
+    yield Job(stage, stage, f"{here}/pseudo/{arm.name}.json.manifest.json", *at, arm=arm.name)
+
+
+def _student_jobs(here: str, at: tuple[str, str, str], arm: Arm) -> Iterator[Job]:
     name = arm.name
-    if arm.pseudo != "none":
-        yield Job("pseudo", "pseudo", f"{here}/pseudo/{name}.json.manifest.json", *at, arm=name)
-        yield Job("pseudo_quality", "quality", f"{here}/quality/{name}.csv.manifest.json", *at, arm=name)
     yield Job("train_student", "student", f"{here}/students/{name}/manifest.json", *at, arm=name)
     yield Job("evaluate", "evaluate", f"{here}/students/{name}/evaluate.manifest.json", *at, arm=name)
-    if arm.pseudo != "none":
+    if arm.measured:
+        yield Job("pseudo_quality", "quality", f"{here}/quality/{name}.csv.manifest.json", *at, arm=name)
         shown = f"{here}/quality/{name}.predictions.json.manifest.json"
         yield Job("predict_shown", "predict_shown", shown, *at, arm=name)

@@ -245,6 +245,10 @@ class PseudoSettings(PseudoSection):
     threads: int = Threads
 
 
+class OracleMaskSettings(Section):
+    """The training set of oracle-mask: there is nothing to set."""
+
+
 class StudentSection(SegmentorSection):
     """SOLOv2 on an arm's training set."""
 

@@ -125,7 +125,7 @@ def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
     if stage not in ("pseudo", "student"):
         return [None]
     here = [arm for arm in study.run.arms if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
-    return [arm for arm in here if stage == "student" or arms()[arm].pseudo != "none"]
+    return [arm for arm in here if stage == "student" or stage in arms()[arm].rules]
 
 
 def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | None) -> Iterator[str]:

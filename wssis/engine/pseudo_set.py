@@ -38,6 +38,7 @@ OUTCOMES = {
     "unmasked_refined_empty": "none: the refiner emptied the proposal's mask",
     "unmasked_both_empty": "none: the proposal's mask is empty, and so is the refined one",
 }
+CEILING = {"hidden": "the true mask, which only the arm oracle-mask is given"}
 
 
 NO_PROPOSAL = PseudoMask(None, "unmasked_no_proposal")
@@ -71,7 +72,7 @@ def add_rough_masks(
 def rough_mask(proposal: Mapping[str, Any], height: int, width: int) -> PseudoMask:
     """The proposal's mask as it is, or unmasked where its mask is empty."""
     score = proposal["score"]
-    rle = _text(compressed(proposal["segmentation"], height, width)) if proposal["segmentation"] else None
+    rle = text_rle(compressed(proposal["segmentation"], height, width)) if proposal["segmentation"] else None
     if rle is None or not mask_api.area(rle):
         return PseudoMask(None, "unmasked_rough_empty", score)
     return PseudoMask(rle, "rough", score)
@@ -152,6 +153,7 @@ class TrainingSet:
             "pseudo_masks": self._number["points"] - self._number["unmasked"],
             "unmasked": self._number["unmasked"],
             **{outcome: self._outcomes[outcome] for outcome in OUTCOMES},
+            **{outcome: self._outcomes[outcome] for outcome in CEILING if self._outcomes[outcome]},
         }
 
 
@@ -184,7 +186,7 @@ def _pseudo(number: int, point: Mapping[str, Any], mask: PseudoMask) -> dict[str
     return annotation
 
 
-def _text(rle: Rle) -> Rle:
+def text_rle(rle: Rle) -> Rle:
     """The RLE with counts as text, ready for JSON."""
     counts = rle["counts"]
     return {"size": list(rle["size"]), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
