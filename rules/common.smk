@@ -107,6 +107,8 @@ UPSTREAM = {
     "refiner": ("split", "points", "teacher", "fold", "proposals", "crops"),
     "pseudo": ("split", "points", "teacher", "fold", "proposals", "crops", "refiner"),
     "oracle_mask": ("split", "points"),
+    "score_thresholds": ("split", "fold"),
+    "confident_labels": ("split", "teacher", "fold", "score_thresholds"),
 }
 
 
@@ -130,6 +132,17 @@ def of(stage, path):
         return pattern.format(**dict(wildcards.items()) | {"variant": home(stage, wildcards)})
 
     return find
+
+
+def training_set(wildcards):
+    """Input: full.json, or the training set that the arm's pseudo masks are in."""
+    arm = get_arm(wildcards.arm)
+    return of(arm.rules[-1], arm.training_set)(wildcards)
+
+
+def measured(wildcards):
+    """Input: the images on which the report shows the arm's pseudo masks."""
+    return of(get_arm(wildcards.arm).rules[-1], "quality/{arm}.shown.json")(wildcards)
 
 
 def given_weights(stage):

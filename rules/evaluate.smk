@@ -26,7 +26,7 @@ rule evaluate:
 rule predict_shown:
     input:
         model=f"{RUN}/students/{{arm}}/model.safetensors",
-        shown=of("pseudo", "quality/{arm}.shown.json"),
+        shown=measured,
         images=f"{DATASET}/images.csv",
     output:
         predictions=f"{RUN}/quality/{{arm}}.predictions.json",

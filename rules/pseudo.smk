@@ -16,6 +16,19 @@ def refinement(wildcards):
     }
 
 
+def measured_proposals(wildcards):
+    """Input: the proposals behind an arm's pseudo masks; nothing for an arm whose labels come without points."""
+    if "proposals" not in get_arm(wildcards.arm).rules:
+        return {}
+    return {"proposals": of("proposals", "proposals/weak.json")(wildcards)}
+
+
+def fold_teachers(wildcards):
+    """Checkpoints of the fold teachers by name."""
+    folds = resolved("score_thresholds", wildcards).folds
+    return {f"fold{k}": of("fold", f"folds/{k}/model.safetensors")(wildcards) for k in range(folds)}
+
+
 def refinement_options(wildcards, input):
     """Params, not recorded: the options for `refinement`."""
     found = input.get("crops")
@@ -45,6 +58,52 @@ rule pseudo:
         " {params.refinement} --out {output.pseudo} --settings {params.settings:q}"
 
 
+rule score_thresholds:
+    input:
+        full=of("split", "full.json"),
+        predictors=lambda wildcards: list(fold_teachers(wildcards).values()),
+        images=f"{DATASET}/images.csv",
+    output:
+        thresholds=f"{RUN}/arms/{{arm}}/thresholds.csv",
+        manifest=f"{RUN}/arms/{{arm}}/thresholds.csv.manifest.json",
+    threads: STUDY.threads
+    params:
+        settings=settings_of("score_thresholds"),
+        code=code_of("score_thresholds"),
+        predictors=lambda wildcards, input: [f"--predictor {n}={p}" for n, p in fold_teachers(wildcards).items()],
+        image_dir=image_dir("train"),
+    message:
+        f"How sure the teacher must be for {{wildcards.arm}}, {AT}"
+    shell:
+        "python -m wssis score-thresholds --full {input.full} {params.predictors} --images-table {input.images}"
+        " --image-dir {params.image_dir:q} --out {output.thresholds} --settings {params.settings:q}"
+
+
+rule confident_labels:
+    input:
+        full=of("split", "full.json"),
+        split=of("split", "split.csv"),
+        thresholds=of("score_thresholds", "arms/{arm}/thresholds.csv"),
+        teacher=of("teacher", "teacher/model.safetensors"),
+        images=f"{DATASET}/images.csv",
+    output:
+        pseudo=f"{RUN}/pseudo/{{arm}}.json",
+        manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_with("confident")),
+    threads: STUDY.threads
+    params:
+        settings=settings_of("confident_labels"),
+        code=code_of("confident_labels"),
+        image_dir=image_dir("train"),
+    message:
+        f"Training set of {{wildcards.arm}}, {AT}"
+    shell:
+        "python -m wssis confident-labels --full {input.full} --split {input.split} --thresholds {input.thresholds}"
+        " --teacher {input.teacher} --images-table {input.images} --image-dir {params.image_dir:q}"
+        " --out {output.pseudo} --settings {params.settings:q}"
+
+
 rule oracle_mask:
     input:
         train=f"{DATASET}/train.json",
@@ -68,11 +127,11 @@ rule oracle_mask:
 
 rule pseudo_quality:
     input:
+        unpack(measured_proposals),
         train=f"{DATASET}/train.json",
         hidden_ids=of("points", "hidden_ids.csv"),
         weak=of("points", "weak.json"),
-        proposals=of("proposals", "proposals/weak.json"),
-        pseudo=of("pseudo", "pseudo/{arm}.json"),
+        pseudo=training_set,
     output:
         table=f"{RUN}/quality/{{arm}}.csv",
         shown=f"{RUN}/quality/{{arm}}.shown.json",
@@ -80,9 +139,10 @@ rule pseudo_quality:
     params:
         settings=settings_of("quality"),
         code=code_of("quality"),
+        proposals=lambda wildcards, input: f"--proposals {input.proposals}" if input.get("proposals") else "",
     message:
         f"Pseudo masks of {{wildcards.arm}} against hidden truth, {AT}"
     shell:
         "python -m wssis pseudo-quality --train {input.train} --weak {input.weak} --hidden-ids {input.hidden_ids}"
-        " --proposals {input.proposals} --pseudo {input.pseudo} --out {output.table} --shown {output.shown}"
+        " {params.proposals} --pseudo {input.pseudo} --out {output.table} --shown {output.shown}"
         " --settings {params.settings:q}"

@@ -18,10 +18,11 @@ def report_inputs(wildcards):
 
 def about_pseudo_masks(row):
     """The files behind the pseudo masks of one arm's row: counts, ledgers, quality, pictures."""
-    stem = row.quality.removesuffix(".csv")
-    names = ["weak.json", "points.manifest.json", "proposals/weak.csv", "proposals/weak.json.manifest.json"]
-    names.append(f"pseudo/{row.arm}.json.manifest.json")
-    if get_arm(row.arm).pseudo == "refined":
+    stem, rules = row.quality.removesuffix(".csv"), get_arm(row.arm).rules
+    names = ["weak.json", "points.manifest.json", f"pseudo/{row.arm}.json.manifest.json"]
+    if "proposals" in rules:
+        names += ["proposals/weak.csv", "proposals/weak.json.manifest.json"]
+    if "refiner" in rules:
         names += ["proposals/full.json.manifest.json", "crops/weak.zarr.manifest.json", "refiner/manifest.json"]
     beside = [f"{stem}.shown.json", f"{stem}.predictions.json"]
     return [row.quality, f"{row.quality}.manifest.json", *beside, *(f"{row.run}/{name}" for name in names)]

@@ -1,12 +1,6 @@
 """student: the same segmentor, on each arm's training set."""
 
 
-def training_set(wildcards):
-    """Input: full.json, or the arm's pseudo masks."""
-    arm = get_arm(wildcards.arm)
-    return of(arm.rules[-1], arm.training_set)(wildcards)
-
-
 rule train_student:
     input:
         training_set=training_set,

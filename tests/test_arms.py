@@ -39,7 +39,7 @@ def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_arms_there_are() -> None:
     assert list(arms()) == [
-        "oracle", "oracle-mask", "rough", "supervised", "supervised-short", "wssis", "wssis-long",
+        "oracle", "oracle-mask", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-long",
     ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
 
@@ -52,6 +52,7 @@ def test_what_each_arm_trains_on_and_pays_for() -> None:
         "wssis": ("pseudo/wssis.json", ("full", "point"), "each"),
         "oracle": ("full.json", ("full",), "100pct"),
         "oracle-mask": ("pseudo/oracle-mask.json", ("full", "point"), "each"),
+        "semi": ("pseudo/semi.json", ("full",), "each"),
         "wssis-long": ("pseudo/wssis.json", ("full", "point"), "each"),
     }
 
@@ -98,11 +99,21 @@ def test_long_is_twice_as_long_on_the_very_same_training_set() -> None:
     assert get_arm("wssis-long").training_set == get_arm("wssis").training_set
 
 
+def test_semi_is_augmented_more_strongly_than_the_others_and_never_less() -> None:
+    at = {"mix": "10pct", "seed": "s0"}
+    strong, common = (resolve(study(arms=["semi", "rough"]), "student", arm=arm, **at) for arm in ("semi", "rough"))
+    given = common.augmentation.model_dump() | {"jitter": 0.6, "hue": 0.1, "greyscale": 0.2}
+    assert strong.augmentation.model_dump() == given
+    assert strong.model_copy(update={"augmentation": common.augmentation}) == common
+    bright = validate_study(merged(DEFAULT_STUDY, {"student": {"augmentation": {"jitter": 0.9}}}))
+    assert resolve(bright, "student", arm="semi", **at).augmentation.jitter == 0.9
+
+
 def test_only_what_could_differ_from_the_truth_is_measured() -> None:
     rows = plan_rows(study(arms=["rough", "wssis", "wssis-long", "oracle-mask"]))
     assert [row.arm for row in rows if row.quality] == ["rough", "wssis"]
     described = json.loads(plan_json(study(arms=["wssis-long", "oracle-mask"])))["arms"]
-    assert [arm["pseudo"] for arm in described] == ["none", "none"]
+    assert [arm["pseudo"] for arm in described] == ["refined", "hidden"]
 
 
 def test_plan_of_the_default_study() -> None:

@@ -9,6 +9,8 @@ from dag_runs import Clone
 
 STUDENTS = {"train_student": 4, "evaluate": 4, "predict_shown": 2, "report": 1}
 """The students of the fake study's four arms, and all that depends on them."""
+MEASURED = {"pseudo_quality": 1, "train_student": 1, "evaluate": 1, "predict_shown": 1, "report": 1}
+"""One more arm whose pseudo masks are held against the hidden truth."""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,7 @@ def test_new_arm_module(clone: Clone) -> None:
     ("arm", "new"),
     [
         ("oracle-mask", {"oracle_mask": 1, "train_student": 1, "evaluate": 1, "report": 1}),
+        ("semi", {"score_thresholds": 1, "confident_labels": 1, **MEASURED}),
         ("wssis-long", {"train_student": 1, "evaluate": 1, "report": 1}),
     ],
 )

@@ -24,6 +24,8 @@ INJECTED = {
     "Pseudo": {"masks", "threads"},
     "Evaluate": {"inference"},
 }
+DETECTING = {"evaluate", "predict_shown", "score_thresholds", "confident_labels"}
+"""The stages that detect without prompts."""
 
 
 def study(**changes: Any) -> Study:
@@ -60,12 +62,12 @@ def changed_by(**changes: Any) -> set[str]:
         ({"student": {"optimizer": {"lr": 0.5}}}, {"student"}),
         ({"student": {"network": {"sigma": 0.3}}}, {"student"}),
         ({"refiner": {"optimizer": {"lr": 0.5}}}, {"refiner"}),
-        ({"refiner": {"folds": 5}}, {"fold", "proposals full"}),
+        ({"refiner": {"folds": 5}}, {"fold", "proposals full", "score_thresholds"}),
         ({"refiner": {"pairs": "snapshots"}}, {"proposals full"}),
         ({"refiner": {"network": {"heatmap_sigma": 3.0}}}, {"refiner", "crops"}),
-        ({"inference": {"nms_sigma": 1.0}}, {"evaluate", "predict_shown"}),
-        ({"inference": {"nms_iou": 0.4}}, {"evaluate", "predict_shown"}),
-        ({"inference": {"mask_threshold": 0.4}}, {"evaluate", "predict_shown", "proposals full", "proposals weak"}),
+        ({"inference": {"nms_sigma": 1.0}}, DETECTING),
+        ({"inference": {"nms_iou": 0.4}}, DETECTING),
+        ({"inference": {"mask_threshold": 0.4}}, DETECTING | {"proposals full", "proposals weak"}),
         ({"points": {"drift": 2.0}}, {"points"}),
         ({"crops": {"scale": 3.0}}, {"crops"}),
         ({"pseudo": {"flip": True}}, {"pseudo"}),
@@ -74,7 +76,12 @@ def changed_by(**changes: Any) -> set[str]:
         ({"prepare": {"zero_area": "drop"}}, {"prepare"}),
         ({"datasets": {"shapes": {"size": 96}}}, {"generate"}),
         ({"seeds": {"split": 9}}, {"split", "points"}),
-        ({"seeds": {"training": 9}}, {"teacher", "fold", "refiner", "student", "proposals full"}),
+        (
+            {"seeds": {"training": 9}},
+            {"teacher", "fold", "refiner", "student", "proposals full", "score_thresholds"},
+        ),
+        ({"evaluate": {"max_detections": 7}}, DETECTING),
+        ({"semi": {"jitter": 0.9}}, set()),
         ({"run": {"seeds": ["s0", "s1"]}}, set()),
         ({"run": {"arms": ["wssis"]}}, set()),
         ({"study": "renamed"}, set()),
@@ -87,7 +94,7 @@ def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[
 
 def test_threads_reach_every_stage_that_computes() -> None:
     stages_that_compute = {"teacher", "fold", "proposals full", "proposals weak", "refiner", "pseudo", "student"}
-    assert changed_by(threads=1) == stages_that_compute | {"evaluate", "predict_shown"}
+    assert changed_by(threads=1) == stages_that_compute | DETECTING
 
 
 def test_seeds() -> None:

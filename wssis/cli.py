@@ -258,6 +258,40 @@ def pseudo(
 
 
 @app.command()
+def score_thresholds(
+    full: Full,
+    predictor: Annotated[list[str], typer.Option(help="NAME=CHECKPOINT of every fold teacher: fold0 ...")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Choose, per class, how sure a detection must be to become a label, from out-of-fold predictions."""
+    from wssis.stages.score_thresholds import run
+
+    chosen = parse_settings(stages.ScoreThresholdsSettings, settings)
+    run(chosen, full, parse_pairs("--predictor", predictor), images_table, image_dir, out)
+
+
+@app.command()
+def confident_labels(
+    full: Full,
+    split: Annotated[Path, typer.Option(help="split.csv of the run.")],
+    thresholds: Annotated[Path, typer.Option(help="thresholds.csv of the run.")],
+    teacher: Annotated[Path, typer.Option(help="The teacher's model.safetensors.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Put the training set of semi together: full masks and the teacher's confident detections, no points."""
+    from wssis.stages.confident_labels import run
+
+    chosen = parse_settings(stages.ConfidentLabelsSettings, settings)
+    run(chosen, full, split, thresholds, teacher, images_table, image_dir, out)
+
+
+@app.command()
 def oracle_mask(
     train: Train,
     full: Full,
@@ -312,10 +346,10 @@ def pseudo_quality(
     train: Train,
     weak: Weak,
     hidden_ids: Annotated[Path, typer.Option(help="hidden_ids.csv of the run.")],
-    proposals: Proposals,
     pseudo: Annotated[Path, typer.Option(help="pseudo/{arm}.json of the run.")],
     out: OutFile,
     shown: Annotated[Path, typer.Option(help="JSON: the few weak images that the report shows.")],
+    proposals: Annotated[Path | None, typer.Option(help="proposals/weak.json; none for labels without points.")] = None,
     settings: Settings = "{}",
 ) -> None:
     """Compare pseudo masks with the hidden truth; nothing trains on the outcome."""
@@ -323,7 +357,7 @@ def pseudo_quality(
 
     run(
         parse_settings(stages.QualitySettings, settings),
-        train=train, weak=weak, hidden_ids=hidden_ids, proposals=proposals, pseudo=pseudo, out=out, shown=shown,
+        train=train, weak=weak, hidden_ids=hidden_ids, pseudo=pseudo, out=out, shown=shown, proposals=proposals,
     )  # fmt: skip
 
 

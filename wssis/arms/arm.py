@@ -26,6 +26,7 @@ class Arm:
         pseudo: masks of the images without full labels: none, rough (proposals), refined (proposals and refiner),
             hidden (the true masks that the points stand for) or confident (predictions without points).
         shares: the arm whose training set the student is trained on, where it is not this arm's own.
+        augmentation: that of all students, or the stronger one of the section `semi`.
         mix: "each" for one student per mix of the study, "100pct" for one per data set and seed.
         iterations: factor on the length of `student.schedule`, given the mix's full percent.
     """
@@ -36,6 +37,7 @@ class Arm:
     pays: tuple[Label, ...]
     pseudo: Masks = "none"
     shares: str | None = None
+    augmentation: Literal["common", "strong"] = "common"
     mix: Literal["each", "100pct"] = "each"
     iterations: Callable[[float], float] = same_iterations
 
@@ -68,4 +70,4 @@ class Arm:
             case "hidden":
                 return ("split", "points", "oracle_mask")
             case "confident":
-                return ("split", "teacher", "fold", "thresholds", "confident")
+                return ("split", "teacher", "fold", "score_thresholds", "confident_labels")

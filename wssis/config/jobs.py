@@ -71,24 +71,25 @@ def _run_jobs(study: Study, dataset: str, mix: str, seed: str) -> Iterator[Job]:
     needed = {stage for arm in arms for stage in arm.rules}
     here, at = run_folder(study.study, dataset, mix, seed), (dataset, mix, seed)
     yield Job("split", "split", f"{here}/split.manifest.json", *at)
-    if "points" in needed:
+    if "points" in needed or any(arm.measured for arm in arms):
         yield Job("points", "points", f"{here}/points.manifest.json", *at)
     if "teacher" in needed:
         yield Job("train_teacher", "teacher", f"{here}/teacher/manifest.json", *at)
         yield Job("evaluate", "evaluate", f"{here}/teacher/evaluate.manifest.json", *at)
+    if "proposals" in needed:
         yield Job("propose_weak", "proposals", f"{here}/proposals/weak.json.manifest.json", *at, side="weak")
+    if "fold" in needed or ("refiner" in needed and study.refiner.pairs == "crossfit"):
+        for k in range(study.refiner.folds):
+            yield Job("train_fold", "fold", f"{here}/folds/{k}/manifest.json", *at, fold=k)
     if "refiner" in needed:
-        yield from _refiner_jobs(study, here, at)
+        yield from _refiner_jobs(here, at)
     for name in dict.fromkeys(arm.labels for arm in arms if arm.pseudo != "none"):
         yield from _training_set_jobs(here, at, get_arm(name))
     for arm in arms:
         yield from _student_jobs(here, at, arm)
 
 
-def _refiner_jobs(study: Study, here: str, at: tuple[str, str, str]) -> Iterator[Job]:
-    if study.refiner.pairs == "crossfit":
-        for k in range(study.refiner.folds):
-            yield Job("train_fold", "fold", f"{here}/folds/{k}/manifest.json", *at, fold=k)
+def _refiner_jobs(here: str, at: tuple[str, str, str]) -> Iterator[Job]:
     yield Job("propose_full", "proposals", f"{here}/proposals/full.json.manifest.json", *at, side="full")
     for side in ("full", "weak"):
         yield Job(f"crops_{side}", "crops", f"{here}/crops/{side}.zarr.manifest.json", *at, side=side)
@@ -97,6 +98,9 @@ def _refiner_jobs(study: Study, here: str, at: tuple[str, str, str]) -> Iterator
 
 def _training_set_jobs(here: str, at: tuple[str, str, str], arm: Arm) -> Iterator[Job]:
     """The training set that bears the arm's name: its last rule."""
+    if "score_thresholds" in arm.rules:
+        table = f"{here}/arms/{arm.name}/thresholds.csv.manifest.json"
+        yield Job("score_thresholds", "score_thresholds", table, *at, arm=arm.name)
     stage = arm.rules[-1]
     yield Job(stage, stage, f"{here}/pseudo/{arm.name}.json.manifest.json", *at, arm=arm.name)
 

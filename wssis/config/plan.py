@@ -50,7 +50,8 @@ def plan_rows(config: Study) -> tuple[PlanRow, ...]:
 
 def plan_json(config: Study) -> str:
     """The plan as the report is given it: the study's name, its arms as their modules describe them, and the rows."""
-    arms = [_described(get_arm(name)) for name in config.run.arms]
+    keys = ("name", "title", "explanation", "pays", "pseudo")
+    arms = [{key: getattr(get_arm(name), key) for key in keys} for name in config.run.arms]
     plan = {"study": config.study, "arms": arms, "rows": [asdict(row) for row in plan_rows(config)]}
     return json.dumps(plan, separators=(",", ":"))
 
@@ -72,9 +73,3 @@ def _rows(config: Study) -> Iterator[PlanRow]:
 
 def _quality(here: str, arm: Arm) -> str | None:
     return f"{here}/quality/{arm.name}.csv" if arm.measured else None
-
-
-def _described(arm: Arm) -> dict[str, object]:
-    """An arm for the report, which follows the pseudo masks of those alone that are measured."""
-    keys = ("name", "title", "explanation", "pays")
-    return {key: getattr(arm, key) for key in keys} | {"pseudo": arm.pseudo if arm.measured else "none"}

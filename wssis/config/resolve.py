@@ -10,6 +10,7 @@ from wssis.arms.registry import get_arm
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
 from wssis.config.stages import (
+    ConfidentLabelsSettings,
     CropsSettings,
     EvaluateSettings,
     FoldSettings,
@@ -20,6 +21,7 @@ from wssis.config.stages import (
     ProposalsSettings,
     PseudoSettings,
     RefinerSettings,
+    ScoreThresholdsSettings,
     SplitSettings,
     StudentSettings,
     TeacherSettings,
@@ -210,7 +212,24 @@ def _student(config: Study, at: Coordinates) -> Section:
     factor = at.the_arm.iterations(full_percent(config, at.mix))
     values = _with_threads(config, _section(config.student, at))
     schedule = ScheduleSettings(**values.pop("schedule")).scaled(factor)
+    if at.the_arm.augmentation == "strong":
+        values["augmentation"] = _strengthened(values["augmentation"], config.semi.model_dump())
     return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
+def _strengthened(values: Mapping[str, Any], least: Mapping[str, float]) -> dict[str, Any]:
+    """The augmentation, where it is weaker than `least` raised to that."""
+    return {**values, **{key: max(values[key], low) for key, low in least.items()}}
+
+
+def _detection(config: Study) -> dict[str, Any]:
+    """Limit and inference of whatever detects without prompts."""
+    return {"max_detections": config.evaluate.max_detections, "inference": _inference(config)}
+
+
+def _score_thresholds(config: Study, at: Coordinates) -> Section:
+    seed = _training_seed(config, at)
+    return ScoreThresholdsSettings(**_detection(config), folds=config.refiner.folds, fold_seed=seed)
 
 
 def _evaluate(config: Study, at: Coordinates) -> Section:
@@ -229,6 +248,8 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "crops": _crops,
     "refiner": _refiner,
     "pseudo": _pseudo,
+    "score_thresholds": _score_thresholds,
+    "confident_labels": lambda config, at: ConfidentLabelsSettings(**_detection(config)),
     "oracle_mask": lambda config, at: OracleMaskSettings(),
     "student": _student,
     "evaluate": _evaluate,

@@ -265,10 +265,33 @@ class EvaluateSection(Section):
     )
 
 
-class EvaluateSettings(EvaluateSection):
-    """The evaluation of one network."""
+class DetectionSettings(EvaluateSection):
+    """Whatever detects objects without prompts."""
 
     inference: InferenceSettings = InferenceSettings()
+
+
+class EvaluateSettings(DetectionSettings):
+    """The evaluation of one network."""
+
+
+class SemiSection(Section):
+    """The arm semi. Its student's augmentation is as strong as this at least, the others' stays as it is."""
+
+    jitter: float = Field(0.6, ge=0, le=1, description="Strength of colour jitter, at least.")
+    hue: float = Field(0.1, ge=0, le=0.5, description="Largest change of hue, at least.")
+    greyscale: float = Field(0.2, ge=0, le=1, description="Probability of a grey image, at least.")
+
+
+class ScoreThresholdsSettings(DetectionSettings):
+    """The thresholds of semi, from out-of-fold detections."""
+
+    folds: int = Field(2, ge=2, le=20, description="Number of folds K.")
+    fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+
+
+class ConfidentLabelsSettings(DetectionSettings):
+    """The training set of semi."""
 
 
 class QualitySettings(Section):

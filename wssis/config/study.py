@@ -17,6 +17,7 @@ from wssis.config.stages import (
     QualitySettings,
     RefinerSection,
     ReportSettings,
+    SemiSection,
     SplitSection,
     StudentSection,
     TeacherSection,
@@ -127,6 +128,7 @@ class Study(Section):
     crops: CropsKeys = CropsKeys()
     refiner: RefinerKeys = RefinerKeys()
     pseudo: PseudoSection = PseudoSection()
+    semi: SemiSection = SemiSection()
     student: StudentSection = StudentSection()
     evaluate: EvaluateSection = EvaluateSection()
     quality: QualitySettings = QualitySettings()

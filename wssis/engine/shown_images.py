@@ -41,15 +41,18 @@ def shown_record(
     number: int,
     truth: Mapping[str, Any],
     weak: Mapping[str, Any],
-    proposals: Mapping[str, Any],
-    pseudo: Mapping[str, Any],
+    rough: Mapping[int, Mapping[str, Any]] | None,
+    labels: Mapping[int, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """What shown.json holds: the rule, the categories, and per image its points, masks and hidden masks (RLE)."""
+    """What shown.json holds: the rule, the categories, and per image its points, masks and hidden masks (RLE).
+
+    rough, labels: as for `point_qualities`.
+    """
     chosen = choose_images(rows, number)
     images = {image["id"]: image for image in weak["images"]}
     masks = {
-        "rough": {a["point_id"]: a.get("segmentation") for a in proposals["annotations"]},
-        "pseudo": {a["point_id"]: a["segmentation"] for a in pseudo["annotations"] if a.get("source") == "pseudo"},
+        "rough": {weak_id: one.get("segmentation") for weak_id, one in (rough or {}).items()},
+        "pseudo": {weak_id: one["segmentation"] for weak_id, one in labels.items()},
         "truth": {a["id"]: a["segmentation"] for a in truth["annotations"]},
     }
     points = {annotation["id"]: annotation["point"] for annotation in weak["annotations"]}

@@ -61,7 +61,7 @@ def account(rows: Sequence[tuple[PlannedRow, PlannedArm]], dataset_folder: Path)
     run = Path(rows[0][0].run)
     prepared = read_manifest(dataset_folder / "prepare.manifest.json")["counts"]
     split = read_manifest(run / "split.manifest.json")["counts"]
-    pointed = [(row, arm) for row, arm in rows if arm.pseudo != "none"]
+    pointed = [(row, arm) for row, arm in rows if arm.pseudo in ("rough", "refined") and row.quality is not None]
     if not pointed:
         return [_split_step(prepared, split, None)]
     points = read_manifest(run / "points.manifest.json")["counts"]

@@ -18,7 +18,7 @@ class PlannedArm(Section):
     title: str
     explanation: str
     pays: tuple[Literal["full", "point"], ...]
-    pseudo: Literal["none", "rough", "refined"] = "none"
+    pseudo: Literal["none", "rough", "refined", "hidden", "confident"] = "none"
 
 
 class PlannedRow(Section):

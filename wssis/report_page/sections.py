@@ -164,7 +164,9 @@ def mask_quality(group: Group) -> MaskQuality | None:
         return None
     counts = {name: [_counts(table) for table in tables] for name, tables in measured.items()}
     refined = [name for name in measured if group.arms[name].arm.pseudo == "refined"]
-    columns = [("rough", (refined or list(measured))[0]), *(("pseudo", name) for name in refined)]
+    pointless = [name for name in measured if group.arms[name].arm.pseudo == "confident"]
+    rough = (refined or [name for name in measured if name not in pointless])[:1]
+    columns = [*(("rough", name) for name in rough), *(("pseudo", name) for name in (*refined, *pointless))]
     titles = {name: f"refined, {group.arms[name].arm.title}" if len(refined) > 1 else "refined" for name in refined}
     lines = []
     for key, what in QUALITY_ROWS.items():
@@ -172,7 +174,9 @@ def mask_quality(group: Group) -> MaskQuality | None:
         values = [_mean_of(counts[name], f"{stem}_{kind}{touching}") for kind, name in columns]
         lines.append((what, *(_quality_text(value, percent="%" in what) for value in values)))
     pictures = [_iou_picture(measured[name], titles[name], f"{name}-{group.key}") for name in refined]
-    return MaskQuality(("against hidden truth", "rough", *titles.values()), tuple(lines), tuple(pictures))
+    others = (f"without points, {group.arms[name].arm.title}" for name in pointless)
+    head = ("against hidden truth", *("rough" for _ in rough), *titles.values(), *others)
+    return MaskQuality(head, tuple(lines), tuple(pictures))
 
 
 def _tables(arm: ArmResult) -> list[Path]:
