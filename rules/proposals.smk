@@ -2,8 +2,10 @@
 
 
 def pair_predictors(wildcards):
-    """Checkpoints by name that predict the full images: fold teachers, or the teacher's snapshots."""
+    """Checkpoints by name that predict the full images: fold teachers, the teacher's snapshots, or none."""
     settings = resolved("proposals", wildcards, side="full")
+    if settings.pairs == "corrupt":
+        return {}
     if settings.pairs == "snapshots":
         return {f"snapshot{n}": of("teacher", f"teacher/snapshot{n}.safetensors")(wildcards) for n in (1, 2)}
     return {f"fold{k}": of("fold", f"folds/{k}/model.safetensors")(wildcards) for k in range(settings.folds)}

@@ -34,6 +34,7 @@ def _counted(study: Study) -> dict[str, int]:
     [
         {},
         {"refiner": {"pairs": "snapshots"}},
+        {"refiner": {"pairs": "corrupt"}},
         *({"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": [arm]}} for arm in arms()),
         {"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": list(arms())}},
         {"run": {"datasets": ["cars"], "mixes": ["10pct", "5pct"], "seeds": ["s0", "s3"], "arms": ["rough", "oracle"]}},

@@ -141,6 +141,32 @@ def test_snapshots_both_predict_every_image(folder: Path, checkpoint: Callable[.
     assert ledger.groupby(["point_id", "predictor"]).size().eq(1).all()
 
 
+def test_corrupt_pairs_need_no_predictor(folder: Path, checkpoint: Callable[..., Path]) -> None:
+    coco, ledger = _run(folder, "full", {}, pairs="corrupt", corrupt_seed=3)
+    full = read_coco(folder / "full.json")
+    assert [a["point_id"] for a in coco["annotations"]] == [a["id"] for a in full["annotations"]]
+    assert set(ledger.status) == {"corrupted"} and set(ledger.predictor) == {"corrupt"}
+    assert ledger[["level", "score", "maskness", "fallback"]].isna().all(axis=None)
+    for annotation, row in zip(coco["annotations"], ledger.itertuples(), strict=True):
+        mask = decode_mask(annotation, *SIZES[annotation["image_id"]])
+        assert mask.sum() == annotation["area"] == row.area > 0
+    assert len({a["segmentation"]["counts"] for a in coco["annotations"]}) > 6
+    assert _run(folder, "full", {}, pairs="corrupt", corrupt_seed=3)[0] == coco
+    assert _run(folder, "full", {}, pairs="corrupt", corrupt_seed=4)[0] != coco
+    with pytest.raises(InputError, match="needs no --predictor"):
+        _run(folder, "full", {"teacher": checkpoint("teacher", SORTED)}, pairs="corrupt")
+
+
+def test_a_corrupt_mask_follows_from_its_annotation_id(folder: Path) -> None:
+    before = {a["point_id"]: a["segmentation"] for a in _run(folder, "full", {}, pairs="corrupt")[0]["annotations"]}
+    full = read_coco(folder / "full.json")
+    full["images"].pop(0)
+    full["annotations"] = [a for a in reversed(full["annotations"]) if a["image_id"] != 11]
+    write_coco(folder / "full.json", full)
+    after = {a["point_id"]: a["segmentation"] for a in _run(folder, "full", {}, pairs="corrupt")[0]["annotations"]}
+    assert len(after) == 6 and all(before[number] == mask for number, mask in after.items())
+
+
 def test_published_filter_says_what_became_of_every_point(folder: Path, checkpoint: Callable[..., Path]) -> None:
     coco, ledger = _run(folder, "weak", {"teacher": checkpoint("teacher", SORTED)}, filter="published")
     assert len(ledger) == 9

@@ -18,7 +18,7 @@ INJECTED = {
     "Segmentor": {"seed"},
     "Teacher": {"seed"},
     "Student": {"seed"},
-    "Proposals": {"inference", "pairs", "folds", "fold_seed"},
+    "Proposals": {"inference", "pairs", "folds", "fold_seed", "corrupt_seed"},
     "Crops": {"heatmap_sigma", "heatmap_radius"},
     "Refiner": {"seed"},
     "Pseudo": {"masks", "threads"},
@@ -64,6 +64,7 @@ def changed_by(**changes: Any) -> set[str]:
         ({"refiner": {"optimizer": {"lr": 0.5}}}, {"refiner"}),
         ({"refiner": {"folds": 5}}, {"fold", "proposals full", "score_thresholds"}),
         ({"refiner": {"pairs": "snapshots"}}, {"proposals full"}),
+        ({"refiner": {"pairs": "corrupt"}}, {"proposals full"}),
         ({"refiner": {"network": {"heatmap_sigma": 3.0}}}, {"refiner", "crops"}),
         ({"inference": {"nms_sigma": 1.0}}, DETECTING),
         ({"inference": {"nms_iou": 0.4}}, DETECTING),
@@ -138,6 +139,20 @@ def test_students_share_all_but_the_length(mix: str) -> None:
 def test_pseudo_masks_are_the_arms() -> None:
     assert given(study(), "pseudo", arm="rough").masks == "rough"
     assert given(study(), "pseudo", arm="wssis").masks == "refined"
+
+
+def test_later_keys_at_their_defaults_are_not_in_the_json() -> None:
+    """What was run before a key existed has the same settings, to the letter, and does not run again."""
+    assert "corrupt_seed" not in settings_json(given(study(), "proposals", side="full"))
+    corrupt = given(study(refiner={"pairs": "corrupt"}), "proposals", side="full")
+    assert (corrupt.pairs, corrupt.corrupt_seed) == ("corrupt", 3)
+    assert '"corrupt_seed":3' in settings_json(corrupt)
+
+
+def test_corrupt_pairs_follow_from_masks_and_seed_alone() -> None:
+    corrupt = {"pairs": "corrupt"}
+    other = study(refiner=corrupt, inference={"mask_threshold": 0.4}, proposals={"filter": "published"})
+    assert given(other, "proposals", side="full") == given(study(refiner=corrupt), "proposals", side="full")
 
 
 def test_settings_json_is_compact_sorted_and_read_back() -> None:

@@ -52,6 +52,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"student": {"schedule": {"iterations": "500"}}}, ("student.schedule.iterations: '500'", "valid integer")),
     ({"threads": True}, ("threads: True", "valid integer")),
     ({"proposals": {"filter": "mine"}}, ("proposals.filter: 'mine'", "'ours' or 'published'")),
+    ({"refiner": {"pairs": "mine"}}, ("refiner.pairs: 'mine'", "'crossfit', 'snapshots' or 'corrupt'")),
     ({"semi": {"hue": 0.7}}, ("semi.hue: 0.7", "less than or equal to 0.5")),
     ({"crops": {"size": 100}}, ("crops.size: ", "multiple of 32 (32, 64, 96, ...), not 100")),
     ({"teacher": {"snapshots": [600, 1200]}}, ("teacher: snapshots [600, 1200] must lie in 1 ... iterations (1000)",)),

@@ -49,8 +49,9 @@ def test_supervised_alone_needs_no_points(clone: Clone) -> None:
     assert clone.planned() == expected
 
 
-def test_snapshots_need_no_folds(clone: Clone) -> None:
-    clone.study["refiner"] = {"pairs": "snapshots"}
+@pytest.mark.parametrize("pairs", ["snapshots", "corrupt"])
+def test_other_pairs_need_no_folds(clone: Clone, pairs: str) -> None:
+    clone.study["refiner"] = {"pairs": pairs}
     assert "train_fold" not in clone.planned()
 
 

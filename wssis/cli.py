@@ -174,11 +174,14 @@ def train_fold(
 def propose(
     side: Annotated[str, typer.Option(help="full or weak.")],
     annotations: Annotated[Path, typer.Option(help="full.json or weak.json of the run.")],
-    predictor: Annotated[list[str], typer.Option(help="NAME=CHECKPOINT: teacher, fold0 ..., snapshot1, snapshot2.")],
     images_table: ImagesTable,
     image_dir: ImageDir,
     out: OutFile,
     ledger: Annotated[Path, typer.Option(help="CSV: what became of every point.")],
+    predictor: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=CHECKPOINT: teacher, fold0 ..., snapshot1, snapshot2; none for corrupt pairs."),
+    ] = None,
     full_points: Annotated[Path | None, typer.Option(help="full_points.csv, for the full side.")] = None,
     settings: Settings = "{}",
 ) -> None:
@@ -189,7 +192,7 @@ def propose(
         parse_settings(stages.ProposalsSettings, settings),
         side=side,
         annotations=annotations,
-        predictors=parse_pairs("--predictor", predictor),
+        predictors=parse_pairs("--predictor", predictor or []),
         images_table=images_table,
         image_dir=image_dir,
         out=out,

@@ -189,6 +189,8 @@ def _proposals(config: Study, at: Coordinates) -> Section:
         return ProposalsSettings(**values)
     if config.refiner.pairs == "snapshots":
         return ProposalsSettings(**values, pairs="snapshots")
+    if config.refiner.pairs == "corrupt":
+        return ProposalsSettings(pairs="corrupt", corrupt_seed=_training_seed(config, at))
     return ProposalsSettings(**values, folds=config.refiner.folds, fold_seed=_training_seed(config, at))
 
 

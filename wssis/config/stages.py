@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
-from wssis.config.section import Counts, Range, Section
+from wssis.config.section import Counts, Range, Section, added_field
 from wssis.config.training import (
     AugmentationSettings,
     InferenceSettings,
@@ -165,11 +165,12 @@ class ProposalsSettings(ProposalsSection):
     """The proposals of one side, full or weak."""
 
     inference: InferenceSettings = InferenceSettings()
-    pairs: Literal["crossfit", "snapshots"] = Field(
+    pairs: Literal["crossfit", "snapshots", "corrupt"] = Field(
         "crossfit", description="Predictors of the refiner's training pairs."
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+    corrupt_seed: int = added_field(0, ge=0, description="Seed of corrupted masks (corrupt).")
 
 
 class CropsSection(Section):

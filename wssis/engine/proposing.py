@@ -100,16 +100,17 @@ def records(found: PointProposals, objects: Sequence[PointedObject], image_id: i
     masks = found.masks.cpu().numpy()
     made = []
     for index, one in enumerate(objects):
-        row = _bare_row(one, image_id, predictor, found.fate[index])
+        row = bare_row(one, image_id, predictor, found.fate[index])
         if index not in place:
             made.append(Proposal(row, None))
             continue
         row = _filled_row(row, found, place[index], masks[place[index]], objects)
-        made.append(Proposal(row, _annotation(row, masks[place[index]])))
+        made.append(Proposal(row, proposal_annotation(row, masks[place[index]])))
     return made
 
 
-def _bare_row(one: PointedObject, image_id: int, predictor: str, status: str) -> LedgerRow:
+def bare_row(one: PointedObject, image_id: int, predictor: str, status: str) -> LedgerRow:
+    """A row that says no more than whose it is and what became of it."""
     x, y = one.point
     return LedgerRow(
         image_id=image_id,
@@ -136,18 +137,25 @@ def _bare_row(one: PointedObject, image_id: int, predictor: str, status: str) ->
 def _filled_row(
     row: LedgerRow, found: PointProposals, place: int, mask: NDArray[np.bool_], objects: Sequence[PointedObject]
 ) -> LedgerRow:
-    inside = [one for one in objects if one.id != row.point_id and _holds(mask, one.point)]
     return replace(
-        row,
+        measured_row(row, mask, objects),
         level=int(found.level[place]),
         score=round(float(found.score[place]), DIGITS),
         maskness=round(float(found.maskness[place]), DIGITS),
         category_score=round(float(found.category_score[place]), DIGITS),
+        fallback=bool(found.fallback[place]),
+    )
+
+
+def measured_row(row: LedgerRow, mask: NDArray[np.bool_], objects: Sequence[PointedObject]) -> LedgerRow:
+    """The row with what a mask (H, W) tells by itself: its area, and which points of the image's objects it holds."""
+    inside = [one for one in objects if one.id != row.point_id and _holds(mask, one.point)]
+    return replace(
+        row,
         area=int(mask.sum()),
         own_point_inside=_holds(mask, (row.x, row.y)),
         foreign_points=len(inside),
         same_class_points=sum(one.category_id == row.category_id for one in inside),
-        fallback=bool(found.fallback[place]),
     )
 
 
@@ -157,7 +165,7 @@ def _holds(mask: NDArray[np.bool_], point: tuple[float, float]) -> bool:
     return bool(mask[row, column])
 
 
-def _annotation(row: LedgerRow, mask: NDArray[np.bool_]) -> dict[str, Any]:
+def proposal_annotation(row: LedgerRow, mask: NDArray[np.bool_]) -> dict[str, Any]:
     """The COCO annotation of a record; its id is set later."""
     return {
         "id": 0,

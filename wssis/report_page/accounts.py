@@ -15,6 +15,7 @@ FATES = {
     "cell_taken": "cell already taken by another point",
     "small": "mask too small",
     "suppressed": "suppressed by a better mask",
+    "corrupted": "true masks with mistakes",
     "beyond_top": "beyond the limit of masks per image",
 }
 SIDES = {
