@@ -7,26 +7,22 @@ def refinement(wildcards):
     The store is named beside its manifest so that a temporary one lives until it has been read. Its time says nothing:
     hence `ancient`. It is named in every study, so that making it temporary changes no rule's inputs.
     """
-    if get_arm(wildcards.arm).pseudo != "refined":
+    arm = get_arm(wildcards.arm)
+    if arm.pseudo != "refined":
         return {}
+    crops = Product("crops", second_round(arm.name), side="weak")
+    refiner = LINEAGE.refiner(arm.name, wildcards.variant)
+    around = "" if refiner.arm is None else arm.round
     return {
-        "crops": of("crops", "crops/weak.zarr.manifest.json")(wildcards),
-        "store": ancient(of("crops", "crops/weak.zarr")(wildcards)),
-        "refiner": of("refiner", "refiner/model.safetensors")(wildcards),
+        "crops": path_of(crops, f"{arm.round}crops/weak.zarr.manifest.json", wildcards),
+        "store": ancient(path_of(crops, f"{arm.round}crops/weak.zarr", wildcards)),
+        "refiner": path_of(refiner, f"{around}refiner/model.safetensors", wildcards),
     }
 
 
 def measured_proposals(wildcards):
     """Input: the proposals behind an arm's pseudo masks; nothing for an arm whose labels come without points."""
-    if "proposals" not in get_arm(wildcards.arm).rules:
-        return {}
-    return {"proposals": of("proposals", "proposals/weak.json")(wildcards)}
-
-
-def fold_teachers(wildcards):
-    """Checkpoints of the fold teachers by name."""
-    folds = resolved("score_thresholds", wildcards).folds
-    return {f"fold{k}": of("fold", f"folds/{k}/model.safetensors")(wildcards) for k in range(folds)}
+    return {"proposals": weak_proposals_of(wildcards)} if "proposals" in get_arm(wildcards.arm).rules else {}
 
 
 def refinement_options(wildcards, input):
@@ -40,7 +36,7 @@ rule pseudo:
         unpack(refinement),
         full=of("split", "full.json"),
         weak=of("points", "weak.json"),
-        proposals=of("proposals", "proposals/weak.json"),
+        proposals=weak_proposals_of,
     output:
         pseudo=f"{RUN}/pseudo/{{arm}}.json",
         manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
@@ -61,7 +57,7 @@ rule pseudo:
 rule score_thresholds:
     input:
         full=of("split", "full.json"),
-        predictors=lambda wildcards: list(fold_teachers(wildcards).values()),
+        predictors=lambda wildcards: list(fold_teachers(resolved("score_thresholds", wildcards).folds, wildcards).values()),
         images=f"{DATASET}/images.csv",
     output:
         thresholds=f"{RUN}/arms/{{arm}}/thresholds.csv",
@@ -70,7 +66,7 @@ rule score_thresholds:
     params:
         settings=settings_of("score_thresholds"),
         code=code_of("score_thresholds"),
-        predictors=lambda wildcards, input: [f"--predictor {n}={p}" for n, p in fold_teachers(wildcards).items()],
+        predictors=lambda wildcards, input: [f"--predictor {n}={p}" for n, p in fold_teachers(resolved("score_thresholds", wildcards).folds, wildcards).items()],
         image_dir=image_dir("train"),
     message:
         f"How sure the teacher must be for {{wildcards.arm}}, {AT}"
@@ -131,7 +127,7 @@ rule pseudo_quality:
         train=f"{DATASET}/train.json",
         hidden_ids=of("points", "hidden_ids.csv"),
         weak=of("points", "weak.json"),
-        pseudo=training_set,
+        pseudo=training_set_of,
     output:
         table=f"{RUN}/quality/{{arm}}.csv",
         shown=f"{RUN}/quality/{{arm}}.shown.json",

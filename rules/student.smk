@@ -3,7 +3,7 @@
 
 rule train_student:
     input:
-        training_set=training_set,
+        training_set=training_set_of,
         images=f"{DATASET}/images.csv",
         weights=given_weights("student"),
     output:

@@ -8,8 +8,9 @@ import pytest
 import wssis.arms
 from wssis.arms.registry import arms, get_arm
 from wssis.config.default_study import DEFAULT_STUDY
+from wssis.config.merging import merged
 from wssis.config.plan import plan_json, plan_rows, run_folder, run_mixes
-from wssis.config.resolve import merged, resolve
+from wssis.config.resolve import resolve
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -39,7 +40,8 @@ def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_arms_there_are() -> None:
     assert list(arms()) == [
-        "oracle", "oracle-mask", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-long",
+        "oracle", "oracle-mask", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-2",
+        "wssis-long",
     ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
 
@@ -53,6 +55,7 @@ def test_what_each_arm_trains_on_and_pays_for() -> None:
         "oracle": ("full.json", ("full",), "100pct"),
         "oracle-mask": ("pseudo/oracle-mask.json", ("full", "point"), "each"),
         "semi": ("pseudo/semi.json", ("full",), "each"),
+        "wssis-2": ("pseudo/wssis-2.json", ("full", "point"), "each"),
         "wssis-long": ("pseudo/wssis.json", ("full", "point"), "each"),
     }
 
@@ -97,6 +100,16 @@ def test_long_is_twice_as_long_on_the_very_same_training_set() -> None:
     assert long.schedule.iterations == 2 * short.schedule.iterations
     assert long.model_copy(update={"schedule": short.schedule}) == short
     assert get_arm("wssis-long").training_set == get_arm("wssis").training_set
+
+
+def test_a_second_round_is_as_long_as_the_first_and_its_proposals_are_its_own() -> None:
+    at = {"mix": "10pct", "seed": "s0"}
+    config = study(arms=["wssis", "wssis-2"])
+    assert resolve(config, "student", arm="wssis-2", **at) == resolve(config, "student", arm="wssis", **at)
+    assert (get_arm("wssis").round, get_arm("wssis-2").round) == ("", "arms/wssis-2/")
+    assert resolve(config, "proposals", arm="wssis-2", side="full", **at).pairs == "student"
+    weak = [resolve(config, "proposals", arm=arm, side="weak", **at) for arm in (None, "wssis-2")]
+    assert weak[0] == weak[1]
 
 
 def test_semi_is_augmented_more_strongly_than_the_others_and_never_less() -> None:

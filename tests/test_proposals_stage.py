@@ -141,6 +141,11 @@ def test_snapshots_both_predict_every_image(folder: Path, checkpoint: Callable[.
     assert ledger.groupby(["point_id", "predictor"]).size().eq(1).all()
 
 
+def test_a_second_rounds_student_predicts_every_full_image(folder: Path, checkpoint: Callable[..., Path]) -> None:
+    coco, _ = _run(folder, "full", {"student": checkpoint("student", SORTED)}, pairs="student")
+    assert len(coco["annotations"]) == 9 and {a["predictor"] for a in coco["annotations"]} == {"student"}
+
+
 def test_corrupt_pairs_need_no_predictor(folder: Path, checkpoint: Callable[..., Path]) -> None:
     coco, ledger = _run(folder, "full", {}, pairs="corrupt", corrupt_seed=3)
     full = read_coco(folder / "full.json")

@@ -7,8 +7,9 @@ import pytest
 
 from wssis.arms.registry import arms
 from wssis.config import stages
+from wssis.config.merging import merged
 from wssis.config.mixes import Mix, parse_shorthand
-from wssis.config.resolve import RESOLVERS, full_percent, merged, resolve, settings_json
+from wssis.config.resolve import RESOLVERS, full_percent, resolve, settings_json
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wssis.config.resolve import merged
+from wssis.config.merging import merged
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -83,6 +83,19 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"run": {"seeds": ["1"]}}, ("run.seeds[0]: '1'", "pattern")),
     ({"run": {"seeds": ["s01"]}}, ("run.seeds[0]: 's01'",)),
     ({"run": {"variants": ["base", "drift"]}}, ("run.variants: unknown variant 'drift'; legal: base",)),
+    ({"run": {"variants": ["v"]}, "variants": {"v": {}}}, ("run.variants: base is missing",)),
+    ({"variants": {"base": {}}}, ("variants.base: this name stands for the study's own settings",)),
+    ({"variants": {"v": {"crop": {}}}}, ("variants.v.crop: unknown key (did you mean crops?)", "legal keys: crops,")),
+    ({"variants": {"v": {"run": {"seeds": ["s1"]}}}}, ("variants.v.run: unknown key",)),
+    ({"variants": {"v": {"crops": {"size": 100}}}}, ("variants.v.crops.size: ", "multiple of 32")),
+    ({"variants": {"v": {"points": {"drif": 1}}}}, ("variants.v.points.drif: unknown key (did you mean drift?)",)),
+    ({"variants": {"1v": {}}}, ("variants.1v: ", "pattern")),
+    (
+        {"variants": {"v": {"refiner": {"network": {"backbone": {"weights": "none", "frozen_stages": 2}}}}},
+         "run": {"variants": ["base", "v"]}},
+        ("refiner.network.backbone.weights: none leaves nothing worth freezing", "[variant v]"),
+    ),
+    ({"refiner": {"second_round": "again"}}, ("refiner.second_round: 'again'", "'reuse' or 'retrain'")),
     ({"run": {"datasets": ["coco"]}}, ("run.datasets: 'coco' is not defined; defined under datasets: shapes",)),
     ({"run": 3}, ("run: 3", "object")),
     ({"datasets": {"shapes": {"sise": 3}}}, ("datasets.shapes.sise: unknown key (did you mean size?)",)),

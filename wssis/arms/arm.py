@@ -26,6 +26,7 @@ class Arm:
         pseudo: masks of the images without full labels: none, rough (proposals), refined (proposals and refiner),
             hidden (the true masks that the points stand for) or confident (predictions without points).
         shares: the arm whose training set the student is trained on, where it is not this arm's own.
+        teacher: the arm whose student takes the teacher's place in a second round; None: the teacher itself.
         augmentation: that of all students, or the stronger one of the section `semi`.
         mix: "each" for one student per mix of the study, "100pct" for one per data set and seed.
         iterations: factor on the length of `student.schedule`, given the mix's full percent.
@@ -37,9 +38,15 @@ class Arm:
     pays: tuple[Label, ...]
     pseudo: Masks = "none"
     shares: str | None = None
+    teacher: str | None = None
     augmentation: Literal["common", "strong"] = "common"
     mix: Literal["each", "100pct"] = "each"
     iterations: Callable[[float], float] = same_iterations
+
+    @property
+    def round(self) -> str:
+        """Where proposals and crops lie in the folder of a run: at its top; a second round's in the arm's folder."""
+        return "" if self.teacher is None else f"arms/{self.name}/"
 
     @property
     def labels(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
+from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
 from wssis.config.stages import (
@@ -26,12 +27,12 @@ from wssis.config.stages import (
     StudentSettings,
     TeacherSettings,
 )
-from wssis.config.study import Study
+from wssis.config.study import BASE, Study
 from wssis.config.training import InferenceSettings, ScheduleSettings
 
 Side = Literal["full", "weak"]
 CROPS_WORKFLOW_KEYS = ("temporary",)
-REFINER_WORKFLOW_KEYS = ("pairs", "folds")
+REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
 UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
 
 
@@ -42,7 +43,6 @@ class Coordinates:
     dataset: str | None
     mix: str | None
     seed: str | None
-    variant: str
     arm: str | None
     fold: int | None
     side: Side | None
@@ -69,7 +69,7 @@ def resolve(
     dataset: str | None = None,
     mix: str | None = None,
     seed: str | None = None,
-    variant: str = "base",
+    variant: str = BASE,
     arm: str | None = None,
     fold: int | None = None,
     side: Side | None = None,
@@ -80,18 +80,18 @@ def resolve(
         config: a validated study.
         stage: name of the stage's module, such as `teacher`, `check_images`, `proposals`.
         seed: such as `s3`; split and points get `seeds.split`, trainings `seeds.training`, or else 3.
-        arm: needed by `pseudo` and `student`.
+        variant: whose settings: base's, or the overrides of a named variant.
+        arm: needed by `pseudo` and `student`; of proposals, the arm whose second round they are of.
         fold: needed by `fold`.
         side: for `proposals`: of weak images, where the refiner's pairs have no say.
 
     Raises:
         ValueError: a coordinate is missing that the stage needs, or (pydantic's subclass) the settings are illegal.
     """
-    if variant != "base":
-        raise ValueError(f"unknown variant {variant!r}; base is the only one")
+    config = config.of_variant(variant)
     if stage not in RESOLVERS:
         raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(RESOLVERS)}")
-    return RESOLVERS[stage](config, Coordinates(dataset, mix, seed, variant, arm, fold, side))
+    return RESOLVERS[stage](config, Coordinates(dataset, mix, seed, arm, fold, side))
 
 
 def settings_json(section: Section) -> str:
@@ -107,20 +107,6 @@ def mix_of(config: Study, name: str) -> Mix:
 def full_percent(config: Study, name: str) -> float:
     """Percent of the images with masks; 100 for the oracle's mix."""
     return 100.0 if name == ORACLE_MIX else mix_of(config, name).full
-
-
-def merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `overrides` laid over it, mapping by mapping; all else, lists too, is replaced.
-
-    >>> merged({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}})
-    {'a': {'b': 1, 'c': [3]}}
-    """
-    result = dict(base)
-    for key, value in overrides.items():
-        old = result.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(old, value) if both else value
-    return result
 
 
 def _section(section: Section, at: Coordinates, drop: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -187,6 +173,8 @@ def _proposals(config: Study, at: Coordinates) -> Section:
     values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
     if at.side == "weak":
         return ProposalsSettings(**values)
+    if at.arm is not None and at.the_arm.teacher is not None:
+        return ProposalsSettings(**values, pairs="student")
     if config.refiner.pairs == "snapshots":
         return ProposalsSettings(**values, pairs="snapshots")
     if config.refiner.pairs == "corrupt":

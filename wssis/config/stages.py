@@ -165,7 +165,7 @@ class ProposalsSettings(ProposalsSection):
     """The proposals of one side, full or weak."""
 
     inference: InferenceSettings = InferenceSettings()
-    pairs: Literal["crossfit", "snapshots", "corrupt"] = Field(
+    pairs: Literal["crossfit", "snapshots", "corrupt", "student"] = Field(
         "crossfit", description="Predictors of the refiner's training pairs."
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")

@@ -59,16 +59,17 @@ def account(rows: Sequence[tuple[PlannedRow, PlannedArm]], dataset_folder: Path)
     Raises:
         InputError: a manifest is missing.
     """
-    run = Path(rows[0][0].run)
+    first = rows[0][0]
     prepared = read_manifest(dataset_folder / "prepare.manifest.json")["counts"]
-    split = read_manifest(run / "split.manifest.json")["counts"]
+    split = read_manifest(first.folder("split") / "split.manifest.json")["counts"]
     pointed = [(row, arm) for row, arm in rows if arm.pseudo in ("rough", "refined") and row.quality is not None]
     if not pointed:
         return [_split_step(prepared, split, None)]
-    points = read_manifest(run / "points.manifest.json")["counts"]
-    steps = [_split_step(prepared, split, points), _proposals_step(run, "weak", points)]
-    if any(arm.pseudo == "refined" for _, arm in pointed):
-        steps.append(_proposals_step(run, "full", points))
+    points = read_manifest(pointed[0][0].folder("points") / "points.manifest.json")["counts"]
+    steps = [_split_step(prepared, split, points), _proposals_step(pointed[0][0], "weak", points)]
+    refined = next((row for row, arm in pointed if arm.pseudo == "refined"), None)
+    if refined is not None:
+        steps.append(_proposals_step(refined, "full", points))
     return steps + [_training_step(row, arm, points) for row, arm in pointed]
 
 
@@ -95,9 +96,9 @@ def _missing(lines: Sequence[Line]) -> int:
     return sum(abs(getattr(total, key) - sum(getattr(part, key) for part in parts)) for key in keys)
 
 
-def _proposals_step(run: Path, side: Literal["full", "weak"], points: Mapping[str, int]) -> Step:
+def _proposals_step(row: PlannedRow, side: Literal["full", "weak"], points: Mapping[str, int]) -> Step:
     """Points of one side by what became of them; on the full side, two snapshots make two records per point."""
-    counts = read_manifest(run / "proposals" / f"{side}.json.manifest.json")["counts"]
+    counts = read_manifest(row.folder(f"proposals/{side}") / f"proposals/{side}.json.manifest.json")["counts"]
     given = points[f"{side}_points"]
     times = 2 if "predictor_snapshot2" in counts else 1
     title, what = SIDES[side]
@@ -110,8 +111,8 @@ def _proposals_step(run: Path, side: Literal["full", "weak"], points: Mapping[st
 
 def _training_step(row: PlannedRow, arm: PlannedArm, points: Mapping[str, int]) -> Step:
     """What a student trains on, against what the pseudo set was put together from."""
-    made = read_manifest(Path(row.run) / "pseudo" / f"{row.arm}.json.manifest.json")["counts"]
-    trained = read_manifest(Path(row.scores).with_name("manifest.json"))["counts"]
+    made = read_manifest(row.folder("pseudo") / f"pseudo/{row.arm}.json.manifest.json")["counts"]
+    trained = read_manifest(row.network / "manifest.json")["counts"]
     crowd = " and crowd regions" if points["full_crowd"] else ""
     lines = [
         Line("what the student trains on", trained["images"], trained["objects"], part=False),

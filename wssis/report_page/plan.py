@@ -1,5 +1,6 @@
 """What the report is told: which students and teachers the study has, and where their files are."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -25,9 +26,10 @@ class PlannedRow(Section):
     """One student or teacher; all paths as the workflow knows them, relative to its working folder.
 
     `run` holds full.json, weak.json and the manifests of split, points, proposals and pseudo sets. Beside `scores` lie
-    detections.json, and the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest,
+    detections.json, in `network` the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest,
     {arm}.shown.json and {arm}.predictions.json; the last two are read for one run per data set and mix: the first seed
-    of `wssis` or, without it, of the last arm that has a quality file.
+    of `wssis` or, without it, of the last arm that has a quality file. What a variant did not make itself lies in the
+    run that `homes` names, part by part.
     """
 
     dataset: str
@@ -39,6 +41,16 @@ class PlannedRow(Section):
     run: str
     scores: str
     quality: str | None = Field(None, description="quality/{arm}.csv; null where the arm has none.")
+    homes: dict[str, str] = Field({}, description="Part (split, points, pseudo, ...) -> the run that holds it.")
+
+    def folder(self, part: str) -> Path:
+        """Folder of the run that holds a part: split, points, proposals/weak, refiner, pseudo, predict_shown, ..."""
+        return Path(self.homes.get(part, self.run))
+
+    @property
+    def network(self) -> Path:
+        """Folder of the network's manifest.json and metrics.jsonl."""
+        return self.folder("network") / ("teacher" if self.arm == TEACHER else f"students/{self.arm}")
 
 
 class Plan(Section):

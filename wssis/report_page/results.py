@@ -11,11 +11,11 @@ from wssis.engine.label_costs import LabelCounts, LabelKind, count_labels, label
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
-from wssis.report_page.plan import TEACHER, Plan, PlannedArm, PlannedRow
+from wssis.report_page.plan import BASE, TEACHER, Plan, PlannedArm, PlannedRow
 
 ORACLE = "oracle"
 BASELINES = ("supervised", "supervised-short")
-SIDES = {"full": "full.json", "point": "weak.json"}
+SIDES = {"full": ("split", "full.json"), "point": ("points", "weak.json")}
 DECIMALS = 4
 
 
@@ -137,11 +137,18 @@ def load_results(plan: Plan, cost: CostSettings) -> list[Result]:
     results = []
     for row in plan.rows:
         arm = plan.arm(row.arm)
-        for path in (Path(row.run) / SIDES[kind] for kind in arm.pays):
+        paths = {kind: labels_file(row, kind) for kind in arm.pays}
+        for path in paths.values():
             if path not in counts:
                 counts[path] = count_labels(read_coco(path))
-        results.append(_load(row, arm, {kind: counts[Path(row.run) / SIDES[kind]] for kind in arm.pays}, cost))
+        results.append(_load(row, arm, {kind: counts[path] for kind, path in paths.items()}, cost))
     return results
+
+
+def labels_file(row: PlannedRow, kind: LabelKind) -> Path:
+    """Where the labels of a kind are: full.json or weak.json."""
+    part, name = SIDES[kind]
+    return row.folder(part) / name
 
 
 def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCounts], cost: CostSettings) -> Result:
@@ -149,8 +156,8 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         row=row,
         arm=arm,
         scores=read_scores(Path(row.scores)),
-        manifest=read_manifest(Path(row.scores).with_name("manifest.json")),
-        points=_points(Path(row.run)) if "point" in arm.pays else "none",
+        manifest=read_manifest(row.network / "manifest.json"),
+        points=_points(row.folder("points")) if "point" in arm.pays else "none",
         labelled=labelled,
         days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
     )
@@ -163,7 +170,10 @@ def _points(run: Path) -> str:
 
 
 def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
-    """Group by data set, mix and variant; a group of the oracle alone is made only if there is no other."""
+    """Group by data set, mix and variant; a group of the oracle alone is made only if there is no other.
+
+    A variant is held against base's networks where it has none of its own.
+    """
     order = [TEACHER, *(arm.name for arm in plan.arms)]
     keys = list(dict.fromkeys((r.row.dataset, r.row.full_percent, r.row.mix, r.row.variant) for r in results))
     oracles = [r for r in results if r.row.arm == ORACLE]
@@ -174,6 +184,9 @@ def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
         if all(r.row.arm == ORACLE for r in own) and others:
             continue
         own += [r for r in oracles if r.row.dataset == dataset and r not in own and _same_variant(r, variant, oracles)]
+        present = {r.row.arm for r in own}
+        base = [r for r in results if (r.row.dataset, r.row.mix, r.row.variant) == (dataset, mix, BASE)]
+        own += [r for r in base if r.row.arm not in present]
         arms = {name: _arm(name, own, plan) for name in order if any(r.row.arm == name for r in own)}
         groups.append(Group(dataset, mix, percent, variant, arms))
     return groups

@@ -225,8 +225,9 @@ def group_pictures(group: Group, image_dirs: Mapping[str, Path]) -> tuple[str, s
         raise InputError(f"--image-dir: none for data set {group.dataset}; give {group.dataset}=FOLDER")
     stem = str(result.row.quality).removesuffix(".csv")
     title = "Refined masks" if arm.arm.pseudo == "refined" else "Rough masks"
+    predictions = result.row.folder("predict_shown") / f"quality/{arm.arm.name}.predictions.json"
     rule, images = shown_images(
-        Path(f"{stem}.shown.json"), image_dirs[group.dataset], Path(f"{stem}.predictions.json"), title
+        Path(f"{stem}.shown.json"), image_dirs[group.dataset], predictions, title
     )
     return f"{arm.arm.title}, seed {result.row.seed}", rule, images
 
@@ -255,7 +256,7 @@ def curves_picture(group: Group) -> Picture | None:
 
 
 def _curve(result: Result) -> figures.Curve:
-    path = result.folder / "metrics.jsonl"
+    path = result.row.network / "metrics.jsonl"
     try:
         lines = parse_metrics(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -39,8 +39,8 @@ def run(
 
     Args:
         side: weak: every image by the predictor `teacher`. full: each image by `fold{k}` of the fold it is in
-            (pairs: crossfit), or by `snapshot1` and `snapshot2` (pairs: snapshots); by none with pairs: corrupt, where
-            true masks are corrupted instead.
+            (pairs: crossfit), by `snapshot1` and `snapshot2` (pairs: snapshots) or, for a second round, by `student`
+            (pairs: student); by none with pairs: corrupt, where true masks are corrupted instead.
         annotations: weak.json, or full.json.
         predictors: name -> checkpoint of a segmentor.
         full_points: full_points.csv, for the full side only.
@@ -125,6 +125,8 @@ def expected_predictors(settings: ProposalsSettings, side: Literal["full", "weak
             return [f"fold{k}" for k in range(settings.folds)]
         case "snapshots":
             return ["snapshot1", "snapshot2"]
+        case "student":
+            return ["student"]
         case "corrupt":
             return []
 

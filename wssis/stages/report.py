@@ -1,9 +1,9 @@
 """Stage report: the study's answer as one page, and scores.csv beside it.
 
 `plan` is JSON: {"study": NAME, "arms": [{name, title, explanation, pays, pseudo}, ...], "rows": [{dataset, mix,
-full_percent, seed, variant, arm, run, scores, quality}, ...]}, one row per student and teacher (arm "teacher"), the
-oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read beside these paths;
-of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
+full_percent, seed, variant, arm, run, scores, quality, homes}, ...]}, one row per student and teacher (arm "teacher"),
+the oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read beside these
+paths; of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from wssis.formats.scores import write_score_table
 from wssis.report_page.compare import compare_all
 from wssis.report_page.page import render
 from wssis.report_page.plan import Plan, read_plan
-from wssis.report_page.results import SIDES, group_results, load_results
+from wssis.report_page.results import group_results, labels_file, load_results
 
 
 def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path) -> None:
@@ -50,7 +50,7 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
     for row in plan.rows:
         place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
         for kind in plan.arm(row.arm).pays:
-            yield f"{kind} {place}", Path(row.run) / SIDES[kind]
+            yield f"{kind} {place}", labels_file(row, kind)
         yield f"scores {place}/{row.arm}", Path(row.scores)
         yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
         if row.quality is not None:
