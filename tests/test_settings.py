@@ -52,6 +52,15 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"student": {"schedule": {"iterations": "500"}}}, ("student.schedule.iterations: '500'", "valid integer")),
     ({"threads": True}, ("threads: True", "valid integer")),
     ({"proposals": {"filter": "mine"}}, ("proposals.filter: 'mine'", "'ours' or 'published'")),
+    ({"refiner": {"network": {"inputs": "none"}}}, ("refiner.network.inputs: 'none'", "'all', 'rough', 'points' or")),
+    (
+        {"refiner": {"network": {"class_channel": "published", "point_maps": "shared"}}},
+        ("refiner.network: class_channel published needs point_maps class",),
+    ),
+    (
+        {"refiner": {"network": {"inputs": "image", "rough_prior": 2.0}}},
+        ("refiner.network: inputs image shows no rough mask to lean to",),
+    ),
     ({"refiner": {"pairs": "mine"}}, ("refiner.pairs: 'mine'", "'crossfit', 'snapshots' or 'corrupt'")),
     ({"semi": {"hue": 0.7}}, ("semi.hue: 0.7", "less than or equal to 0.5")),
     ({"crops": {"size": 100}}, ("crops.size: ", "multiple of 32 (32, 64, 96, ...), not 100")),
