@@ -141,6 +141,16 @@ def test_snapshots_both_predict_every_image(folder: Path, checkpoint: Callable[.
     assert ledger.groupby(["point_id", "predictor"]).size().eq(1).all()
 
 
+@pytest.mark.parametrize("named", [{"selection": "consistent"}, {"overlap": "exclusive"}, {"flip": True}])
+def test_improvements_lose_no_point(folder: Path, checkpoint: Callable[..., Path], named: dict[str, Any]) -> None:
+    teacher = {"teacher": checkpoint("teacher", SORTED)}
+    plain, _ = _run(folder, "weak", teacher)
+    coco, ledger = _run(folder, "weak", teacher, **named)
+    assert [a["point_id"] for a in coco["annotations"]] == [a["point_id"] for a in plain["annotations"]]
+    assert (coco == plain) == ("overlap" in named), "the random masks of a class here share no pixel, or all"
+    assert (ledger.score <= (ledger.maskness * ledger.category_score) + 2e-6).all()
+
+
 def test_a_second_rounds_student_predicts_every_full_image(folder: Path, checkpoint: Callable[..., Path]) -> None:
     coco, _ = _run(folder, "full", {"student": checkpoint("student", SORTED)}, pairs="student")
     assert len(coco["annotations"]) == 9 and {a["predictor"] for a in coco["annotations"]} == {"student"}

@@ -19,7 +19,7 @@ INJECTED = {
     "Segmentor": {"seed"},
     "Teacher": {"seed"},
     "Student": {"seed"},
-    "Proposals": {"inference", "pairs", "folds", "fold_seed", "corrupt_seed"},
+    "Proposals": {"inference", "pairs", "folds", "fold_seed", "corrupt_seed", "own_point_inside"},
     "Crops": {"heatmap_sigma", "heatmap_radius"},
     "Refiner": {"seed"},
     "Pseudo": {"masks", "threads"},
@@ -71,6 +71,8 @@ def changed_by(**changes: Any) -> set[str]:
         ({"inference": {"nms_iou": 0.4}}, DETECTING),
         ({"inference": {"mask_threshold": 0.4}}, DETECTING | {"proposals full", "proposals weak"}),
         ({"points": {"drift": 2.0}}, {"points"}),
+        ({"points": {"strategy": "random"}}, {"points"}),
+        ({"proposals": {"flip": True}}, {"proposals full", "proposals weak"}),
         ({"crops": {"scale": 3.0}}, {"crops"}),
         ({"pseudo": {"flip": True}}, {"pseudo"}),
         ({"quality": {"shown": 1}}, {"quality"}),
@@ -148,6 +150,13 @@ def test_later_keys_at_their_defaults_are_not_in_the_json() -> None:
     corrupt = given(study(refiner={"pairs": "corrupt"}), "proposals", side="full")
     assert (corrupt.pairs, corrupt.corrupt_seed) == ("corrupt", 3)
     assert '"corrupt_seed":3' in settings_json(corrupt)
+
+
+def test_consistent_masks_hold_their_own_point_unless_it_is_a_centroid() -> None:
+    consistent = {"selection": "consistent"}
+    for strategy, inside in (("centroid", False), ("interior", True), ("random", True)):
+        config = study(proposals=consistent, points={"strategy": strategy})
+        assert given(config, "proposals", side="weak").own_point_inside is inside
 
 
 def test_corrupt_pairs_follow_from_masks_and_seed_alone() -> None:

@@ -61,6 +61,12 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         {"refiner": {"network": {"inputs": "image", "rough_prior": 2.0}}},
         ("refiner.network: inputs image shows no rough mask to lean to",),
     ),
+    ({"proposals": {"selection": "best"}}, ("proposals.selection: 'best'", "'published' or 'consistent'")),
+    ({"proposals": {"overlap": "none"}}, ("proposals.overlap: 'none'", "'keep' or 'exclusive'")),
+    (
+        {"proposals": {"filter": "published", "flip": True}},
+        ("proposals: filter published goes with selection published, overlap keep and flip false only",),
+    ),
     ({"refiner": {"pairs": "mine"}}, ("refiner.pairs: 'mine'", "'crossfit', 'snapshots' or 'corrupt'")),
     ({"semi": {"hue": 0.7}}, ("semi.hue: 0.7", "less than or equal to 0.5")),
     ({"crops": {"size": 100}}, ("crops.size: ", "multiple of 32 (32, 64, 96, ...), not 100")),

@@ -171,6 +171,8 @@ def _proposals_inference(config: Study) -> InferenceSettings:
 
 def _proposals(config: Study, at: Coordinates) -> Section:
     values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
+    if config.proposals.selection == "consistent":
+        values["own_point_inside"] = config.points.strategy != "centroid"
     if at.side == "weak":
         return ProposalsSettings(**values)
     if at.arm is not None and at.the_arm.teacher is not None:

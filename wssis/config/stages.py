@@ -159,6 +159,21 @@ class ProposalsSection(Section):
     filter: Literal["ours", "published"] = Field(
         "ours", description="ours: no point is dropped; published: area, NMS, top 100."
     )
+    selection: Literal["published", "consistent"] = added_field(
+        "published",
+        description="Levels by maskness x category score; consistent: a mask that holds other points of its class, or "
+        "(unless points are centroids) misses its own, scores less.",
+    )
+    overlap: Literal["keep", "exclusive"] = added_field(
+        "keep", description="exclusive: pixels that several masks of a class claim go to the likeliest."
+    )
+    flip: bool = added_field(False, description="Average the predictions over the image and its mirror image.")
+
+    @model_validator(mode="after")
+    def _published_as_it_is(self) -> Self:
+        if self.filter == "published" and (self.selection, self.overlap, self.flip) != ("published", "keep", False):
+            raise ValueError("filter published goes with selection published, overlap keep and flip false only")
+        return self
 
 
 class ProposalsSettings(ProposalsSection):
@@ -170,6 +185,9 @@ class ProposalsSettings(ProposalsSection):
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+    own_point_inside: bool = added_field(
+        False, description="Points lie in their objects: they are no centroids (selection: consistent)."
+    )
     corrupt_seed: int = added_field(0, ge=0, description="Seed of corrupted masks (corrupt).")
 
 

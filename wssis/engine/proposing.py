@@ -15,7 +15,7 @@ from wssis.engine.predictor import PredictedBatch, Segmentor, predict
 from wssis.formats.coco import encode_mask, mask_box
 from wssis.formats.images_table import ImageRow
 from wssis.formats.ledger import LedgerRow
-from wssis.models.point_guidance import PointProposals, point_guided
+from wssis.models.point_guidance import Guidance, PointProposals, point_guided
 
 DIGITS = 6
 
@@ -51,7 +51,7 @@ def propose(
     """
     classes = {category["id"]: index for index, category in enumerate(segmentor.categories)}
     pointed = [image for image in images if objects[image.image_id]]
-    for batch in predict(segmentor, pointed, folder, settings.inference, f"propose, {name}"):
+    for batch in predict(segmentor, pointed, folder, settings.inference, f"propose, {name}", settings.flip):
         for index, row in enumerate(batch.rows):
             found = _guided(batch, index, objects[row.image_id], classes, settings)
             yield row.image_id, records(found, objects[row.image_id], row.image_id, name)
@@ -69,16 +69,26 @@ def _guided(
     image_size, original_size = batch.image_sizes[index], batch.original_sizes[index]
     points, labels = network_points(objects, classes, original_size, image_size)
     device = batch.outputs.mask_features.device
-    inference = settings.inference
     return point_guided(
         batch.outputs.image(index),
         points.to(device),
         labels.to(device),
         image_size,
         original_size,
+        guidance_of(settings),
+        None if batch.mirrored is None else batch.mirrored.image(index),
+    )
+
+
+def guidance_of(settings: ProposalsSettings) -> Guidance:
+    """What the settings say of point guidance."""
+    return Guidance(
         settings.filter,
-        inference.mask_threshold,
-        inference.nms_iou,
+        settings.selection,
+        settings.own_point_inside,
+        settings.overlap,
+        settings.inference.mask_threshold,
+        settings.inference.nms_iou,
     )
 
 
