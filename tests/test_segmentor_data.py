@@ -12,7 +12,7 @@ from wssis.config.training import AugmentationSettings
 from wssis.engine import segmentor_data
 from wssis.engine.feed import Feed
 from wssis.engine.image_cache import Cache
-from wssis.engine.sampler import StepSampler
+from wssis.engine.sampler import EpochOrder, StepSampler
 from wssis.engine.segmentor_data import SegmentorSample, SegmentorSamples, collate
 from wssis.errors import InputError
 from wssis.formats.images_table import ImageRow
@@ -110,7 +110,7 @@ def test_workers_make_the_same_samples(study: dict[str, Path]) -> None:
     batches = []
     for workers in (0, 2):
         task = _OnlyData(_samples(study, COMMON["augmentation"]))
-        feed = Feed(task, StepSampler(4, 3, 1, 0, 4), workers, torch.device("cpu"))
+        feed = Feed(task, StepSampler(EpochOrder(4, 1), 3, 1, 0, 4), workers, torch.device("cpu"))
         batches.append([sample for batch in feed for sample in batch])
     assert len(batches[0]) == len(batches[1]) == 12
     assert all(_equal(one, other) for one, other in zip(*batches, strict=True))

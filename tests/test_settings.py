@@ -61,6 +61,8 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         {"refiner": {"network": {"inputs": "image", "rough_prior": 2.0}}},
         ("refiner.network: inputs image shows no rough mask to lean to",),
     ),
+    ({"student": {"mask_weight": "score"}}, ("student.mask_weight: 'score'", "'none' or 'quality'")),
+    ({"student": {"full_share": 1.0}}, ("student.full_share: 1.0", "less than 1")),
     ({"proposals": {"selection": "best"}}, ("proposals.selection: 'best'", "'published' or 'consistent'")),
     ({"proposals": {"overlap": "none"}}, ("proposals.overlap: 'none'", "'keep' or 'exclusive'")),
     (

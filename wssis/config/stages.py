@@ -271,6 +271,18 @@ class OracleMaskSettings(Section):
 class StudentSection(SegmentorSection):
     """SOLOv2 on an arm's training set."""
 
+    mask_weight: Literal["none", "quality"] = added_field(
+        "none",
+        description="quality: the mask loss of a pseudo mask is weighed by its score (0 to 1); true masks weigh 1.",
+    )
+    full_share: float | None = added_field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of every batch for images with true masks; null: as they come. Without effect where a "
+        "training set has but one kind.",
+    )
+
 
 class StudentSettings(SegmentorSettings, StudentSection):
     """The student of one arm, mix and seed."""
