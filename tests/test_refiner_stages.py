@@ -162,6 +162,23 @@ def test_every_point_ends_as_one_annotation(study: Path) -> None:
     assert again == made
 
 
+def test_pixels_the_refiner_is_not_sure_of_are_kept_apart(study: Path) -> None:
+    _crops(study, "full"), _crops(study, "weak")
+    leaning = REFINER.model_copy(update={"network": TINY.model_copy(update={"rough_prior": 0.5})})
+    refiner.run(leaning, study / "crops/full.zarr", study / "state", study / "refiner")
+    plain = _refined(study)
+    pseudo.run(PseudoSettings(batch=2, threads=1, ignore_band=0.2), study / "full.json", study / "weak.json",
+               study / "proposals_weak.json", study / "banded.json", study / "crops/weak.zarr",
+               study / "refiner/model.safetensors")  # fmt: skip
+    banded = read_coco(study / "banded.json")
+    made = [one for one in banded["annotations"] if "uncertain" in one]
+    assert made, "it follows the rough masks, with probabilities near .5"
+    for one in made:
+        assert one["source"] == "pseudo" and decode_mask(one | {"segmentation": one["uncertain"]}, H, W).any()
+    bare = [{key: value for key, value in one.items() if key != "uncertain"} for one in banded["annotations"]]
+    assert bare == plain["annotations"], "the masks themselves are the same"
+
+
 def test_flip_averaging_runs(study: Path) -> None:
     _crops(study, "full"), _crops(study, "weak")
     refiner.run(REFINER, study / "crops/full.zarr", study / "state", study / "refiner")

@@ -159,6 +159,12 @@ def test_consistent_masks_hold_their_own_point_unless_it_is_a_centroid() -> None
         assert given(config, "proposals", side="weak").own_point_inside is inside
 
 
+def test_rough_masks_have_no_probability_to_be_unsure_of() -> None:
+    config = study(pseudo={"ignore_band": 0.1})
+    assert given(config, "pseudo", arm="wssis").ignore_band == 0.1
+    assert given(config, "pseudo", arm="rough") == given(study(), "pseudo", arm="rough")
+
+
 def test_corrupt_pairs_follow_from_masks_and_seed_alone() -> None:
     corrupt = {"pairs": "corrupt"}
     other = study(refiner=corrupt, inference={"mask_threshold": 0.4}, proposals={"filter": "published"})

@@ -166,3 +166,16 @@ def test_bad_data_are_refused(study: dict[str, Path]) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(study["image_dir"] / "1.png")
     with pytest.raises(InputError, match="image 1 has changed"):
         _samples(study)[0, 0]
+
+
+def test_uncertain_pixels_move_with_the_masks(study: dict[str, Path]) -> None:
+    """The first object is uncertain wherever its mask is, the second nowhere; other images have none at all."""
+    annotations = training_set()["annotations"]
+    annotations[0]["uncertain"] = annotations[0]["segmentation"]
+    samples = _samples(study, COMMON["augmentation"].model_copy(update={"zoom": (0.7, 4.0)}), annotations=annotations)
+    found = [samples[0, seed].instances for seed in range(30)]
+    assert any(len(objects) == 1 for objects in found) and any(len(objects) == 2 for objects in found)
+    for objects in found:
+        wanted = objects.masks * (objects.labels == 1)[:, None, None]
+        assert torch.equal(objects.uncertain, wanted)
+    assert samples[3, 0].instances.uncertain is None

@@ -61,6 +61,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         {"refiner": {"network": {"inputs": "image", "rough_prior": 2.0}}},
         ("refiner.network: inputs image shows no rough mask to lean to",),
     ),
+    ({"pseudo": {"ignore_band": 0.5}}, ("pseudo.ignore_band: 0.5", "less than 0.5")),
     ({"student": {"mask_weight": "score"}}, ("student.mask_weight: 'score'", "'none' or 'quality'")),
     ({"student": {"full_share": 1.0}}, ("student.full_share: 1.0", "less than 1")),
     ({"proposals": {"selection": "best"}}, ("proposals.selection: 'best'", "'published' or 'consistent'")),

@@ -197,7 +197,9 @@ def _refiner(config: Study, at: Coordinates) -> Section:
 
 
 def _pseudo(config: Study, at: Coordinates) -> Section:
-    return PseudoSettings(**_section(config.pseudo, at), masks=at.the_arm.pseudo, threads=config.threads)
+    masks = at.the_arm.pseudo
+    values = _section(config.pseudo, at, drop=("ignore_band",) if masks == "rough" else ())
+    return PseudoSettings(**values, masks=masks, threads=config.threads)
 
 
 def _student(config: Study, at: Coordinates) -> Section:

@@ -254,6 +254,13 @@ class PseudoSection(Section):
     """How the training set of an arm is put together."""
 
     flip: bool = Field(False, description="Average the refiner over the crop and its mirror image.")
+    ignore_band: float = added_field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        description="Pixels whose refined probability is less than this from one half are left out of the student's "
+        "mask loss; 0: none.",
+    )
     batch: int = Field(32, ge=1, description="Crops per forward pass.")
 
 

@@ -21,12 +21,13 @@ Rle = dict[str, Any]
 class PseudoMask:
     """What a weak point ends with: `rle` is None where it is unmasked; `outcome` says how it came to that.
 
-    score: of its proposal, 0 where it has none.
+    score: of its proposal, 0 where it has none; uncertain: pixels that no mask loss is to count, or None.
     """
 
     rle: Rle | None
     outcome: str
     score: float = 0.0
+    uncertain: Rle | None = None
 
 
 OUTCOMES = {
@@ -78,12 +79,16 @@ def rough_mask(proposal: Mapping[str, Any], height: int, width: int) -> PseudoMa
     return PseudoMask(rle, "rough", score)
 
 
-def refined_mask(refined: np.ndarray, rough: PseudoMask) -> PseudoMask:
-    """The refined mask (H, W), or unmasked where it is empty: never the rough mask in its place."""
+def refined_mask(refined: np.ndarray, rough: PseudoMask, uncertain: np.ndarray | None = None) -> PseudoMask:
+    """The refined mask (H, W), or unmasked where it is empty: never the rough mask in its place.
+
+    uncertain: bool (H, W), pixels of which the refiner was not sure.
+    """
     from_empty = rough.rle is None
     if refined.any():
         outcome = "refined_from_empty" if from_empty else "refined"
-        return PseudoMask(encode_mask(refined), outcome, rough.score)
+        band = encode_mask(uncertain) if uncertain is not None and uncertain.any() else None
+        return PseudoMask(encode_mask(refined), outcome, rough.score, band)
     return PseudoMask(None, "unmasked_both_empty" if from_empty else "unmasked_refined_empty", rough.score)
 
 
@@ -183,6 +188,8 @@ def _pseudo(number: int, point: Mapping[str, Any], mask: PseudoMask) -> dict[str
     if mask.rle is not None:
         annotation["bbox"] = [int(side) for side in mask_api.toBbox(mask.rle)]
         annotation["area"] = int(mask_api.area(mask.rle))
+    if mask.uncertain is not None:
+        annotation["uncertain"] = mask.uncertain
     return annotation
 
 

@@ -59,6 +59,19 @@ def paste(probability: Tensor, window: Window, height: int, width: int, threshol
     return mask
 
 
+def paste_uncertain(probability: Tensor, window: Window, height: int, width: int, band: float) -> np.ndarray:
+    """Pixels bool (H, W) of the window whose pasted probability is less than `band` from one half.
+
+    >>> paste_uncertain(torch.tensor([[0.1, 0.45, 0.9]]), (1, 0, 4, 1), height=1, width=5, band=0.1).astype(int)
+    array([[0, 0, 1, 0, 0]])
+    """
+    x1, y1, x2, y2 = window
+    uncertain = np.zeros((height, width), dtype=bool)
+    resized = _resize(probability[None, None].float(), (y2 - y1, x2 - x1), antialias=False)[0, 0]
+    uncertain[y1:y2, x1:x2] = ((resized - 0.5).abs() < band).cpu().numpy()
+    return uncertain
+
+
 def _inside(array: np.ndarray, window: Window) -> np.ndarray:
     x1, y1, x2, y2 = window
     return array[y1:y2, x1:x2]
