@@ -107,6 +107,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"variants": {"v": {"run": {"seeds": ["s1"]}}}}, ("variants.v.run: unknown key",)),
     ({"variants": {"v": {"crops": {"size": 100}}}}, ("variants.v.crops.size: ", "multiple of 32")),
     ({"variants": {"v": {"points": {"drif": 1}}}}, ("variants.v.points.drif: unknown key (did you mean drift?)",)),
+    ({"variants": {"v": {"crops": {"temporary": True}}}}, ("variants.v.crops.temporary: holds for the whole study",)),
     ({"variants": {"1v": {}}}, ("variants.1v: ", "pattern")),
     (
         {"variants": {"v": {"refiner": {"network": {"backbone": {"weights": "none", "frozen_stages": 2}}}}},

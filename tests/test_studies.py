@@ -12,6 +12,7 @@ from snakemake.utils import update_config
 
 from wssis.config import defaults
 from wssis.config.jobs import jobs_of
+from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.resolve import resolve
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
@@ -126,6 +127,18 @@ def test_a_data_set_that_is_not_defined_is_refused() -> None:
     raw["run"]["datasets"] = ["coco"]
     with pytest.raises(InputError, match=r"run\.datasets: 'coco' is not defined"):
         validate_study(raw)
+
+
+@pytest.mark.parametrize("name", ["ablations", "improvements"])
+def test_a_sweep_trains_one_teacher_per_seed(name: str) -> None:
+    config = study(name)
+    number = Counter(job.rule for job in jobs_of(config))
+    assert set(config.run.variants) == {"base", *config.variants}
+    assert (number["train_teacher"], number["train_fold"]) == (len(config.run.seeds), 2 * len(config.run.seeds))
+    lineage = Lineage(config)
+    student = Product("student", "wssis")
+    homes = {lineage.home(student, Place("shapes", "10pct", "s0"), variant) for variant in config.run.variants}
+    assert homes == set(config.run.variants), "every variant reaches the student of wssis"
 
 
 def test_ablations_train_one_teacher_per_seed_and_no_student_twice() -> None:

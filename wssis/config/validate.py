@@ -114,6 +114,8 @@ def _variant_problems(study: Study) -> Iterator[str]:
         unknown = [section for section in overrides if section not in VARIABLE]
         for section in unknown:
             yield f"variants.{name}.{section}: {unknown_key(section, sorted(VARIABLE))}"
+        if "temporary" in overrides.get("crops", {}):
+            yield f"variants.{name}.crops.temporary: holds for the whole study; set it under crops"
         if not unknown and name != BASE:
             try:
                 study.of_variant(name)
