@@ -205,6 +205,17 @@ def test_averaging_over_a_perfect_mirror_image_changes_nothing() -> None:
         assert (plain.masks != both.masks).float().mean() < 1e-3
 
 
+def test_soft_masks_are_cut_at_one_half_to_the_masks_themselves() -> None:
+    points, labels = torch.tensor([[5.0, 10.0], [37.0, 50.0], [61.0, 30.0]]), torch.tensor([0, 1, 0])
+    found = point_guided(_random_outputs(3), points, labels, SIZE, (50, 70), Guidance(soft=True))
+    assert found.soft is not None and found.soft.dtype == torch.uint8 and found.soft.shape == found.masks.shape
+    assert torch.equal(found.soft >= 3, found.masks) and set(found.soft.unique().tolist()) == {0, 1, 2, 3, 4, 5}
+    assert point_guided(_random_outputs(3), points, labels, SIZE, (50, 70)).soft is None
+    nothing = _outputs([0.3, 0.9, 0.6, 0.2, 0.1], [0.0] * 5)
+    empty = point_guided(nothing, points, labels * 0, SIZE, SIZE, Guidance(soft=True))
+    assert not empty.soft.any(), "of an empty mask nothing is left, however likely it was"
+
+
 def test_averaging_takes_both_views_into_account() -> None:
     points, labels = torch.tensor([[5.0, 10.0]]), torch.tensor([0])
     one, other = _random_outputs(1), _random_outputs(2)

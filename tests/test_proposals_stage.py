@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,20 @@ def test_improvements_lose_no_point(folder: Path, checkpoint: Callable[..., Path
     assert [a["point_id"] for a in coco["annotations"]] == [a["point_id"] for a in plain["annotations"]]
     assert (coco == plain) == ("overlap" in named), "the random masks of a class here share no pixel, or all"
     assert (ledger.score <= (ledger.maskness * ledger.category_score) + 2e-6).all()
+
+
+def test_soft_proposals_keep_their_masks_and_say_how_likely_each_pixel_is(
+    folder: Path, checkpoint: Callable[..., Path]
+) -> None:
+    teacher = {"teacher": checkpoint("teacher", SORTED)}
+    plain, _ = _run(folder, "weak", teacher)
+    coco, _ = _run(folder, "weak", teacher, rough="soft")
+    bare = [{key: value for key, value in one.items() if key != "soft"} for one in coco["annotations"]]
+    assert bare == plain["annotations"]
+    for one in coco["annotations"]:
+        sets = [decode_mask({"id": 0, "segmentation": rle}, *SIZES[one["image_id"]]) for rle in one["soft"]]
+        assert len(sets) == 5 and all((inner <= outer).all() for outer, inner in pairwise(sets))
+        assert one["soft"][2] == one["segmentation"], "the third is the mask: above one half"
 
 
 def test_a_second_rounds_student_predicts_every_full_image(folder: Path, checkpoint: Callable[..., Path]) -> None:

@@ -10,6 +10,7 @@ from wssis.config.stages import CropAugmentationSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, collate
 from wssis.engine.refining import _batch, mirrored
 from wssis.formats.crop_store import CropStore
+from wssis.geometry.crop_changes import deform_soft_masks
 from wssis.models.refinenet.inputs import trained_target
 from wssis.models.refinenet.loss import refiner_loss
 from wssis.models.refinenet.network import MaskRefineNet
@@ -170,3 +171,13 @@ def test_loss_trains_every_weight(store: CropStore) -> None:
     batch = _trained_on(store, CropAugmentationSettings())
     refiner_loss(net(_input(net, batch)), batch.target).backward()
     assert all(parameter.grad is not None for parameter in net.parameters() if parameter.requires_grad)
+
+
+def test_soft_masks_are_deformed_near_their_border_and_stay_soft() -> None:
+    masks = torch.zeros(2, 48, 48)
+    masks[:, 10:30, 10:30] = 0.8
+    still = deform_soft_masks(masks, torch.zeros(2, 6, 6))
+    assert still[0, 20, 20] == pytest.approx(0.8) and still[0, 0, 0] == 0 and 0 < still[0, 10, 20] < 0.8
+    grown, shrunk = (deform_soft_masks(masks, torch.full((2, 6, 6), bump)) for bump in (0.5, -0.5))
+    assert grown.max() <= 1 and shrunk.min() >= 0
+    assert grown.sum() > still.sum() > shrunk.sum() and not grown[:, :4].any(), "no islands far away"

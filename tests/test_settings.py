@@ -68,7 +68,12 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"proposals": {"overlap": "none"}}, ("proposals.overlap: 'none'", "'keep' or 'exclusive'")),
     (
         {"proposals": {"filter": "published", "flip": True}},
-        ("proposals: filter published goes with selection published, overlap keep and flip false only",),
+        ("proposals: filter published goes with selection published, overlap keep, flip false and rough binary",),
+    ),
+    ({"proposals": {"rough": "grey"}}, ("proposals.rough: 'grey'", "'binary' or 'soft'")),
+    (
+        {"proposals": {"rough": "soft"}, "refiner": {"pairs": "corrupt"}},
+        ("proposals.rough soft needs refiner.pairs crossfit or snapshots",),
     ),
     ({"refiner": {"pairs": "mine"}}, ("refiner.pairs: 'mine'", "'crossfit', 'snapshots' or 'corrupt'")),
     ({"semi": {"hue": 0.7}}, ("semi.hue: 0.7", "less than or equal to 0.5")),

@@ -188,7 +188,8 @@ def _crops(config: Study, at: Coordinates) -> Section:
     """The stored heat map is the refiner's, at the same mix."""
     network = RefinerSettings(**_section(config.refiner, at, drop=REFINER_WORKFLOW_KEYS)).network
     heatmap = {"heatmap_sigma": network.heatmap_sigma, "heatmap_radius": network.heatmap_radius}
-    return CropsSettings(**_section(config.crops, at, drop=CROPS_WORKFLOW_KEYS), **heatmap)
+    values = _section(config.crops, at, drop=CROPS_WORKFLOW_KEYS)
+    return CropsSettings(**values, **heatmap, rough=config.proposals.rough)
 
 
 def _refiner(config: Study, at: Coordinates) -> Section:

@@ -168,11 +168,18 @@ class ProposalsSection(Section):
         "keep", description="exclusive: pixels that several masks of a class claim go to the likeliest."
     )
     flip: bool = added_field(False, description="Average the predictions over the image and its mirror image.")
+    rough: Literal["binary", "soft"] = added_field(
+        "binary",
+        description="What the refiner is shown of a proposal: its mask; soft: how likely each pixel is, in five steps.",
+    )
 
     @model_validator(mode="after")
     def _published_as_it_is(self) -> Self:
-        if self.filter == "published" and (self.selection, self.overlap, self.flip) != ("published", "keep", False):
-            raise ValueError("filter published goes with selection published, overlap keep and flip false only")
+        named = (self.selection, self.overlap, self.flip, self.rough)
+        if self.filter == "published" and named != ("published", "keep", False, "binary"):
+            raise ValueError(
+                "filter published goes with selection published, overlap keep, flip false and rough binary only"
+            )
         return self
 
 
@@ -213,6 +220,7 @@ class CropsSettings(CropsSection):
 
     heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the stored heat map, px, as the refiner has it.")
     heatmap_radius: int = Field(19, ge=1, description="Radius of the stored heat map, px, as the refiner has it.")
+    rough: Literal["binary", "soft"] = added_field("binary", description="Rough masks, as the proposals have them.")
 
 
 class CropAugmentationSettings(Section):

@@ -2,9 +2,9 @@
 
 import json
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
@@ -154,6 +154,12 @@ class Study(Section):
     evaluate: EvaluateSection = EvaluateSection()
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _soft_masks_need_probabilities(self) -> Self:
+        if self.proposals.rough == "soft" and self.refiner.pairs == "corrupt":
+            raise ValueError("proposals.rough soft needs refiner.pairs crossfit or snapshots: true masks are not soft")
+        return self
 
     def of_variant(self, name: str) -> "Study":
         """The study with a variant's settings in the place of base's.

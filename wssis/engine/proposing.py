@@ -15,7 +15,7 @@ from wssis.engine.predictor import PredictedBatch, Segmentor, predict
 from wssis.formats.coco import encode_mask, mask_box
 from wssis.formats.images_table import ImageRow
 from wssis.formats.ledger import LedgerRow
-from wssis.models.point_guidance import Guidance, PointProposals, point_guided
+from wssis.models.point_guidance import SOFT_LEVELS, Guidance, PointProposals, point_guided
 
 DIGITS = 6
 
@@ -89,6 +89,7 @@ def guidance_of(settings: ProposalsSettings) -> Guidance:
         settings.overlap,
         settings.inference.mask_threshold,
         settings.inference.nms_iou,
+        settings.rough == "soft",
     )
 
 
@@ -115,8 +116,16 @@ def records(found: PointProposals, objects: Sequence[PointedObject], image_id: i
             made.append(Proposal(row, None))
             continue
         row = _filled_row(row, found, place[index], masks[place[index]], objects)
-        made.append(Proposal(row, proposal_annotation(row, masks[place[index]])))
+        annotation = proposal_annotation(row, masks[place[index]])
+        if found.soft is not None:
+            annotation["soft"] = level_sets(found.soft[place[index]].cpu().numpy())
+        made.append(Proposal(row, annotation))
     return made
+
+
+def level_sets(steps: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    """A soft mask (H, W) of 0 ... 5 steps as five masks (RLE), of the pixels with at least 1, 2, ... 5 of them."""
+    return [encode_mask(steps >= step) for step in range(1, len(SOFT_LEVELS) + 1)]
 
 
 def bare_row(one: PointedObject, image_id: int, predictor: str, status: str) -> LedgerRow:

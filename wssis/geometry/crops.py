@@ -3,6 +3,8 @@
 Windows are xyxy with exclusive x2, y2, at least one pixel wide and high, inside the image.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,6 +28,17 @@ def cut_rough(mask: np.ndarray, window: Window, size: int) -> np.ndarray:
     """
     pixels = torch.from_numpy(np.ascontiguousarray(_inside(mask, window), dtype=np.float32))
     return F.interpolate(pixels[None, None], (size, size), mode="nearest")[0, 0].numpy().astype(np.uint8)
+
+
+def cut_soft(level_sets: Sequence[np.ndarray], window: Window, size: int) -> np.ndarray:
+    """Crop of a soft mask given by its level sets (H, W), cut as rough masks are: uint8 (S, S), their mean x 255.
+
+    >>> cut_soft([np.array([[1, 1]], np.uint8), np.array([[0, 1]], np.uint8)], (0, 0, 2, 1), 2)
+    array([[128, 255],
+           [128, 255]], dtype=uint8)
+    """
+    mean = np.mean([cut_rough(one, window, size) for one in level_sets], axis=0)
+    return (mean * 255).round().astype(np.uint8)
 
 
 def cut_target(mask: np.ndarray, window: Window, size: int) -> np.ndarray:

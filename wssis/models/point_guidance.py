@@ -32,6 +32,9 @@ SMALL = "small"
 SUPPRESSED = "suppressed"
 BEYOND_TOP = "beyond_top"
 
+SOFT_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Probabilities that a soft mask distinguishes."""
+
 PUBLISHED_UNIT = 1e4
 PUBLISHED_TOP = 100
 MISSED_OWN_POINT = 0.5
@@ -45,7 +48,8 @@ class Guidance:
     filter: ours loses no point; published drops by area, NMS and top 100, and knows none of the other keys.
     selection: consistent divides a mask's score by 1 + the other points of its class that it holds, and halves it where
     it misses its own, if `own_point_inside` says that points lie in their objects. overlap: exclusive gives pixels that
-    several masks of a class claim to the likeliest. mask_threshold; nms_iou: of the published filter.
+    several masks of a class claim to the likeliest; soft: say how likely each pixel is, too, whatever the overlap.
+    mask_threshold; nms_iou: of the published filter.
     """
 
     filter: Literal["ours", "published"] = "ours"
@@ -54,6 +58,7 @@ class Guidance:
     overlap: Literal["keep", "exclusive"] = "keep"
     mask_threshold: float = 0.5
     nms_iou: float = 0.5
+    soft: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ class PointProposals:
     index: int64 (M,), which point; masks: bool (M, H0, W0); level: int64 (M,); score, maskness, category_score:
     float32 (M,), where score is the product (ours; less for a mask that is not consistent) or the maskness (published);
     fallback: bool (M,), a level that ranked higher was empty; fate: one word per given point, N in all, also for those
-    without a record.
+    without a record; soft: uint8 (M, H0, W0), how many of SOFT_LEVELS the probability of each pixel exceeds, of empty
+    masks 0, or None unless asked for.
     """
 
     index: Tensor
@@ -74,6 +80,7 @@ class PointProposals:
     category_score: Tensor
     fallback: Tensor
     fate: list[str]
+    soft: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -224,12 +231,26 @@ def _ours(
         v.gather(1, level[:, None])[:, 0] for v in (candidates.maskness, candidates.category, candidates.consistency)
     )
     maskness = maskness.masked_fill(lost, 0)
+    soft = None
+    if guidance.soft:
+        soft = _soft(views, level, image_size, original_size, masks.shape) * masks.flatten(1).any(1)[:, None, None]
     fallback = rank > 0
     fates = zip(lost.tolist(), fallback.tolist(), strict=True)
     fate = [EMPTY if gone else FALLBACK if fell else KEPT for gone, fell in fates]
     index = torch.arange(count, device=ranked.device)
     score = maskness * category * consistency
-    return PointProposals(index, masks, level, score, maskness, category, fallback, fate)
+    return PointProposals(index, masks, level, score, maskness, category, fallback, fate, soft)
+
+
+def _soft(
+    views: list[_View], level: Tensor, image_size: tuple[int, int], original_size: tuple[int, int], shape: torch.Size
+) -> Tensor:
+    """uint8 (N, H0, W0): how many of SOFT_LEVELS the probability of each pixel exceeds."""
+    steps = torch.zeros(shape, dtype=torch.uint8, device=level.device)
+    points = torch.arange(len(level), device=level.device)
+    for part, probability in _full_size(views, points, level, image_size, original_size):
+        steps[part] = sum((probability > bound).to(torch.uint8) for bound in SOFT_LEVELS)
+    return steps
 
 
 def _mean(found: list[_Candidates]) -> _Candidates:
