@@ -11,7 +11,7 @@ from wssis.config.lineage import SHARED, Lineage, Place, Product, network, secon
 from wssis.config.locations import data_set_folder, image_folder, is_prepared, missing_data, weight_files
 from wssis.config.plan import plan_json, plan_rows
 from wssis.config.resolve import settings_json
-from wssis.config.study import BASE, CocoDataset
+from wssis.config.study import BASE
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
 from wssis.provenance import code_digest
@@ -114,6 +114,7 @@ def code_of(stage):
 
 # Priority of what the refined masks wait for: it is the longest chain, so it goes ahead of students that are ready.
 AHEAD = 1
+
 
 def path_of(product, path, wildcards):
     """A file of the same run that holds or goes with a product: in this variant's folder, or in base's."""
