@@ -7,10 +7,11 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from wssis.arms.registry import arms, get_arm
+from wssis.config.lineage import SHARED, Lineage, Place, Product, network, second_round, training_set
 from wssis.config.locations import data_set_folder, image_folder, is_prepared, missing_data, weight_files
 from wssis.config.plan import plan_json, plan_rows
-from wssis.config.resolve import resolve, settings_json
-from wssis.config.study import CocoDataset
+from wssis.config.resolve import settings_json
+from wssis.config.study import BASE
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
 from wssis.provenance import code_digest
@@ -26,9 +27,9 @@ DATASET = f"{RESULTS}/{{dataset}}"
 RUN = f"{DATASET}/{{mix}}/{{seed}}/{{variant}}"
 AT = "{wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"  # the run, in messages
 
-# After `points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv). Nothing trains on what
-# they write. The rule `pseudo_quality` feeds the report; `oracle-mask` will be the second.
-READ_HIDDEN_MASKS = ("pseudo_quality",)
+# After `points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv). `pseudo_quality` feeds
+# the report, and nothing trains on what it writes; what `oracle_mask` writes, the student of oracle-mask alone reads.
+READ_HIDDEN_MASKS = ("pseudo_quality", "oracle_mask")
 
 # Missing data do not hide the DAG from a dry run: they are left out of the inputs and named here. A real run stops
 # with the same lines before its first job (onstart, in the Snakefile).
@@ -41,6 +42,11 @@ if workflow.is_main_process:
 def any_of(names):
     """A constraint for one of the names; `-` begins no name and so stands for none at all."""
     return "|".join(map(re.escape, names)) or "-"
+
+
+def arms_with(*masks):
+    """The names of the arms whose own training set holds such masks."""
+    return [name for name, arm in arms().items() if arm.pseudo in masks and arm.shares is None]
 
 
 def data_sets(kind):
@@ -57,25 +63,43 @@ wildcard_constraints:
     fold=r"\d+",
     side="full|weak",
     network=r"teacher|students/[a-z0-9\-]+",
+    round="|".join(dict.fromkeys(re.escape(arm.round) for arm in arms().values())),
 
 
-def coordinates(wildcards):
-    """The keyword arguments of `resolve` that a job's wildcards stand for."""
-    texts = ("dataset", "mix", "seed", "variant", "arm", "side")
-    named = {key: wildcards[key] for key in texts if key in wildcards.keys()}
-    return named | ({"fold": int(wildcards.fold)} if "fold" in wildcards.keys() else {})
+LINEAGE = Lineage(STUDY)
 
 
-RESOLVED = {}
+def place_of(wildcards):
+    """Data set, mix and seed of a job."""
+    return Place(*(wildcards.get(name) for name in ("dataset", "mix", "seed")))
 
 
-def resolved(stage, wildcards, **other):
-    """A stage's settings at the wildcards' coordinates, `other` replacing some."""
-    at = coordinates(wildcards) | other
-    key = (stage, *sorted(at.items()))
-    if key not in RESOLVED:
-        RESOLVED[key] = resolve(STUDY, stage, **at)
-    return RESOLVED[key]
+def variant_of(wildcards):
+    """The variant that a job belongs to."""
+    return wildcards.get("variant", BASE)
+
+
+def product_of(stage, wildcards, **which):
+    """What a job of that stage makes, as its wildcards say; `which` says what they do not."""
+    if stage in SHARED:
+        own_fold = {"fold": int(wildcards.fold)} if stage == "fold" and "fold" in wildcards.keys() else {}
+        return Product(stage, **own_fold | which)
+    named = {name: wildcards[name] for name in ("arm", "side") if name in wildcards.keys()}
+    if wildcards.get("round"):
+        named["arm"] = next(name for name, arm in arms().items() if arm.round == wildcards.round)
+    if "network" in wildcards.keys():
+        named["arm"] = arm_of(wildcards.network)
+    return Product(stage, **named | which)
+
+
+def arm_of(folder):
+    """The arm whose student lies in a network's folder; None for the teacher's."""
+    return None if folder == "teacher" else folder.removeprefix("students/")
+
+
+def resolved(stage, wildcards, **which):
+    """A stage's settings at the wildcards' coordinates."""
+    return LINEAGE.settings(product_of(stage, wildcards, **which), place_of(wildcards), variant_of(wildcards))
 
 
 def settings_of(stage):
@@ -91,39 +115,42 @@ def code_of(stage):
 # Priority of what the refined masks wait for: it is the longest chain, so it goes ahead of students that are ready.
 AHEAD = 1
 
-# Stages whose settings decide whether a variant needs its own outputs of a stage, beside the stage itself.
-UPSTREAM = {
-    "split": (),
-    "points": ("split",),
-    "teacher": ("split",),
-    "fold": ("split",),
-    "proposals": ("split", "points", "teacher", "fold"),
-    "crops": ("split", "points", "teacher", "fold", "proposals"),
-    "refiner": ("split", "points", "teacher", "fold", "proposals", "crops"),
-    "pseudo": ("split", "points", "teacher", "fold", "proposals", "crops", "refiner"),
-}
+
+def path_of(product, path, wildcards):
+    """A file of the same run that holds or goes with a product: in this variant's folder, or in base's."""
+    home = LINEAGE.home(product, place_of(wildcards), variant_of(wildcards))
+    return f"{RUN}/{path}".format(**dict(wildcards.items()) | {"variant": home})
 
 
-def home(stage, wildcards):
-    """The variant in whose folder the stage's outputs lie: `base`, unless settings up to that stage differ."""
-    if wildcards.variant == "base":
-        return "base"
-    some_fold = {"fold": int(wildcards.get("fold", 0))}
-    differs = any(
-        resolved(name, wildcards, **some_fold) != resolved(name, wildcards, variant="base", **some_fold)
-        for name in (*UPSTREAM[stage], stage)
-    )
-    return wildcards.variant if differs else "base"
+def of(stage, path, **which):
+    """Input: a file of the same run, written by `stage`, in this variant's folder or in base's.
+
+    which: arm, fold or side, where the wildcards do not say it, or say it of something else.
+    """
+    return lambda wildcards: path_of(product_of(stage, wildcards, **which), path, wildcards)
 
 
-def of(stage, path):
-    """Input: a file of the same run, written by `stage`, in this variant's folder or in base's."""
-    pattern = f"{RUN}/{path}"
+def training_set_of(wildcards):
+    """Input: full.json, or the training set that the arm's pseudo masks are in."""
+    return path_of(training_set(wildcards.arm), get_arm(wildcards.arm).training_set, wildcards)
 
-    def find(wildcards):
-        return pattern.format(**dict(wildcards.items()) | {"variant": home(stage, wildcards)})
 
-    return find
+def model_of(arm, wildcards):
+    """Input: the weights of an arm's student, or of the teacher (None)."""
+    folder = "teacher" if arm is None else f"students/{arm}"
+    return path_of(network(arm), f"{folder}/model.safetensors", wildcards)
+
+
+def fold_teachers(folds, wildcards):
+    """Inputs: the checkpoints of the fold teachers by name."""
+    return {f"fold{k}": of("fold", f"folds/{k}/model.safetensors", fold=k)(wildcards) for k in range(folds)}
+
+
+def weak_proposals_of(wildcards):
+    """Input: the proposals on weak images that the arm's pseudo masks come from."""
+    arm = wildcards.arm
+    product = Product("proposals", second_round(arm), side="weak")
+    return path_of(product, f"{get_arm(arm).round}proposals/weak.json", wildcards)
 
 
 def given_weights(stage):

@@ -8,12 +8,12 @@ def crops_to_keep(store):
 
 rule crops_full:
     input:
-        proposals=of("proposals", "proposals/full.json"),
+        proposals=of("proposals", "{round}proposals/full.json", side="full"),
         full=of("split", "full.json"),
         images=f"{DATASET}/images.csv",
     output:
-        store=directory(f"{RUN}/crops/full.zarr"),
-        manifest=f"{RUN}/crops/full.zarr.manifest.json",
+        store=directory(f"{RUN}/{{round}}crops/full.zarr"),
+        manifest=f"{RUN}/{{round}}crops/full.zarr.manifest.json",
     priority: AHEAD
     params:
         settings=settings_of("crops"),
@@ -30,12 +30,12 @@ rule crops_full:
 
 rule crops_weak:
     input:
-        proposals=of("proposals", "proposals/weak.json"),
+        proposals=of("proposals", "{round}proposals/weak.json", side="weak"),
         full=of("split", "full.json"),
         images=f"{DATASET}/images.csv",
     output:
-        store=crops_to_keep(f"{RUN}/crops/weak.zarr"),
-        manifest=f"{RUN}/crops/weak.zarr.manifest.json",
+        store=crops_to_keep(f"{RUN}/{{round}}crops/weak.zarr"),
+        manifest=f"{RUN}/{{round}}crops/weak.zarr.manifest.json",
     priority: AHEAD
     params:
         settings=settings_of("crops"),

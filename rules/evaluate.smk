@@ -3,7 +3,7 @@
 
 rule evaluate:
     input:
-        model=f"{RUN}/{{network}}/model.safetensors",
+        model=lambda wildcards: model_of(arm_of(wildcards.network), wildcards),
         val=f"{DATASET}/val.json",
         images=f"{DATASET}/images.csv",
     output:
@@ -25,8 +25,8 @@ rule evaluate:
 
 rule predict_shown:
     input:
-        model=f"{RUN}/students/{{arm}}/model.safetensors",
-        shown=of("pseudo", "quality/{arm}.shown.json"),
+        model=lambda wildcards: model_of(wildcards.arm, wildcards),
+        shown=of("quality", "quality/{arm}.shown.json"),
         images=f"{DATASET}/images.csv",
     output:
         predictions=f"{RUN}/quality/{{arm}}.predictions.json",

@@ -1,12 +1,27 @@
-"""proposals: dense predictions, filtered by the points. On full images out of fold, to make the refiner's pairs."""
+"""proposals: dense predictions, filtered by the points. On full images out of fold, to make the refiner's pairs.
+
+The wildcard `round` is empty, or the folder of the arm whose second round it is.
+"""
 
 
 def pair_predictors(wildcards):
-    """Checkpoints by name that predict the full images: fold teachers, or the teacher's snapshots."""
+    """Checkpoints by name that predict the full images: fold teachers, the teacher's snapshots, a student, or none."""
     settings = resolved("proposals", wildcards, side="full")
-    if settings.pairs == "snapshots":
-        return {f"snapshot{n}": of("teacher", f"teacher/snapshot{n}.safetensors")(wildcards) for n in (1, 2)}
-    return {f"fold{k}": of("fold", f"folds/{k}/model.safetensors")(wildcards) for k in range(settings.folds)}
+    match settings.pairs:
+        case "crossfit":
+            return fold_teachers(settings.folds, wildcards)
+        case "snapshots":
+            return {f"snapshot{n}": of("teacher", f"teacher/snapshot{n}.safetensors")(wildcards) for n in (1, 2)}
+        case "student":
+            return {"student": weak_predictor(wildcards)}
+        case "corrupt":
+            return {}
+
+
+def weak_predictor(wildcards):
+    """Input: the teacher, or in a second round the student that takes its place."""
+    arm = product_of("proposals", wildcards).arm
+    return model_of(None if arm is None else get_arm(arm).teacher, wildcards)
 
 
 rule propose_full:
@@ -16,9 +31,9 @@ rule propose_full:
         predictors=lambda wildcards: list(pair_predictors(wildcards).values()),
         images=f"{DATASET}/images.csv",
     output:
-        proposals=f"{RUN}/proposals/full.json",
-        ledger=f"{RUN}/proposals/full.csv",
-        manifest=f"{RUN}/proposals/full.json.manifest.json",
+        proposals=f"{RUN}/{{round}}proposals/full.json",
+        ledger=f"{RUN}/{{round}}proposals/full.csv",
+        manifest=f"{RUN}/{{round}}proposals/full.json.manifest.json",
     threads: STUDY.threads
     priority: AHEAD
     params:
@@ -37,12 +52,12 @@ rule propose_full:
 rule propose_weak:
     input:
         annotations=of("points", "weak.json"),
-        teacher=of("teacher", "teacher/model.safetensors"),
+        teacher=weak_predictor,
         images=f"{DATASET}/images.csv",
     output:
-        proposals=f"{RUN}/proposals/weak.json",
-        ledger=f"{RUN}/proposals/weak.csv",
-        manifest=f"{RUN}/proposals/weak.json.manifest.json",
+        proposals=f"{RUN}/{{round}}proposals/weak.json",
+        ledger=f"{RUN}/{{round}}proposals/weak.csv",
+        manifest=f"{RUN}/{{round}}proposals/weak.json.manifest.json",
     threads: STUDY.threads
     priority: AHEAD
     params:

@@ -7,13 +7,22 @@ def refinement(wildcards):
     The store is named beside its manifest so that a temporary one lives until it has been read. Its time says nothing:
     hence `ancient`. It is named in every study, so that making it temporary changes no rule's inputs.
     """
-    if get_arm(wildcards.arm).pseudo != "refined":
+    arm = get_arm(wildcards.arm)
+    if arm.pseudo != "refined":
         return {}
+    crops = Product("crops", second_round(arm.name), side="weak")
+    refiner = LINEAGE.refiner(arm.name, wildcards.variant)
+    around = "" if refiner.arm is None else arm.round
     return {
-        "crops": of("crops", "crops/weak.zarr.manifest.json")(wildcards),
-        "store": ancient(of("crops", "crops/weak.zarr")(wildcards)),
-        "refiner": of("refiner", "refiner/model.safetensors")(wildcards),
+        "crops": path_of(crops, f"{arm.round}crops/weak.zarr.manifest.json", wildcards),
+        "store": ancient(path_of(crops, f"{arm.round}crops/weak.zarr", wildcards)),
+        "refiner": path_of(refiner, f"{around}refiner/model.safetensors", wildcards),
     }
+
+
+def measured_proposals(wildcards):
+    """Input: the proposals behind an arm's pseudo masks; nothing for an arm whose labels come without points."""
+    return {"proposals": weak_proposals_of(wildcards)} if "proposals" in get_arm(wildcards.arm).rules else {}
 
 
 def refinement_options(wildcards, input):
@@ -27,10 +36,12 @@ rule pseudo:
         unpack(refinement),
         full=of("split", "full.json"),
         weak=of("points", "weak.json"),
-        proposals=of("proposals", "proposals/weak.json"),
+        proposals=weak_proposals_of,
     output:
         pseudo=f"{RUN}/pseudo/{{arm}}.json",
         manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_with("rough", "refined")),
     threads: STUDY.threads
     params:
         settings=settings_of("pseudo"),
@@ -43,13 +54,80 @@ rule pseudo:
         " {params.refinement} --out {output.pseudo} --settings {params.settings:q}"
 
 
-rule pseudo_quality:
+rule score_thresholds:
+    input:
+        full=of("split", "full.json"),
+        predictors=lambda wildcards: list(fold_teachers(resolved("score_thresholds", wildcards).folds, wildcards).values()),
+        images=f"{DATASET}/images.csv",
+    output:
+        thresholds=f"{RUN}/arms/{{arm}}/thresholds.csv",
+        manifest=f"{RUN}/arms/{{arm}}/thresholds.csv.manifest.json",
+    threads: STUDY.threads
+    params:
+        settings=settings_of("score_thresholds"),
+        code=code_of("score_thresholds"),
+        predictors=lambda wildcards, input: [f"--predictor {n}={p}" for n, p in fold_teachers(resolved("score_thresholds", wildcards).folds, wildcards).items()],
+        image_dir=image_dir("train"),
+    message:
+        f"How sure the teacher must be for {{wildcards.arm}}, {AT}"
+    shell:
+        "python -m wssis score-thresholds --full {input.full} {params.predictors} --images-table {input.images}"
+        " --image-dir {params.image_dir:q} --out {output.thresholds} --settings {params.settings:q}"
+
+
+rule confident_labels:
+    input:
+        full=of("split", "full.json"),
+        split=of("split", "split.csv"),
+        thresholds=of("score_thresholds", "arms/{arm}/thresholds.csv"),
+        teacher=of("teacher", "teacher/model.safetensors"),
+        images=f"{DATASET}/images.csv",
+    output:
+        pseudo=f"{RUN}/pseudo/{{arm}}.json",
+        manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_with("confident")),
+    threads: STUDY.threads
+    params:
+        settings=settings_of("confident_labels"),
+        code=code_of("confident_labels"),
+        image_dir=image_dir("train"),
+    message:
+        f"Training set of {{wildcards.arm}}, {AT}"
+    shell:
+        "python -m wssis confident-labels --full {input.full} --split {input.split} --thresholds {input.thresholds}"
+        " --teacher {input.teacher} --images-table {input.images} --image-dir {params.image_dir:q}"
+        " --out {output.pseudo} --settings {params.settings:q}"
+
+
+rule oracle_mask:
     input:
         train=f"{DATASET}/train.json",
         hidden_ids=of("points", "hidden_ids.csv"),
+        full=of("split", "full.json"),
         weak=of("points", "weak.json"),
-        proposals=of("proposals", "proposals/weak.json"),
-        pseudo=of("pseudo", "pseudo/{arm}.json"),
+    output:
+        pseudo=f"{RUN}/pseudo/{{arm}}.json",
+        manifest=f"{RUN}/pseudo/{{arm}}.json.manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_with("hidden")),
+    params:
+        settings=settings_of("oracle_mask"),
+        code=code_of("oracle_mask"),
+    message:
+        f"Training set of {{wildcards.arm}}, {AT}"
+    shell:
+        "python -m wssis oracle-mask --train {input.train} --full {input.full} --weak {input.weak}"
+        " --hidden-ids {input.hidden_ids} --out {output.pseudo} --settings {params.settings:q}"
+
+
+rule pseudo_quality:
+    input:
+        unpack(measured_proposals),
+        train=f"{DATASET}/train.json",
+        hidden_ids=of("points", "hidden_ids.csv"),
+        weak=of("points", "weak.json"),
+        pseudo=training_set_of,
     output:
         table=f"{RUN}/quality/{{arm}}.csv",
         shown=f"{RUN}/quality/{{arm}}.shown.json",
@@ -57,9 +135,10 @@ rule pseudo_quality:
     params:
         settings=settings_of("quality"),
         code=code_of("quality"),
+        proposals=lambda wildcards, input: f"--proposals {input.proposals}" if input.get("proposals") else "",
     message:
         f"Pseudo masks of {{wildcards.arm}} against hidden truth, {AT}"
     shell:
         "python -m wssis pseudo-quality --train {input.train} --weak {input.weak} --hidden-ids {input.hidden_ids}"
-        " --proposals {input.proposals} --pseudo {input.pseudo} --out {output.table} --shown {output.shown}"
+        " {params.proposals} --pseudo {input.pseudo} --out {output.table} --shown {output.shown}"
         " --settings {params.settings:q}"

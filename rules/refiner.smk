@@ -3,12 +3,12 @@
 
 rule train_refiner:
     input:
-        crops=of("crops", "crops/full.zarr.manifest.json"),
+        crops=of("crops", "{round}crops/full.zarr.manifest.json", side="full"),
         weights=given_weights("refiner"),
     output:
-        model=f"{RUN}/refiner/model.safetensors",
-        metrics=f"{RUN}/refiner/metrics.jsonl",
-        manifest=f"{RUN}/refiner/manifest.json",
+        model=f"{RUN}/{{round}}refiner/model.safetensors",
+        metrics=f"{RUN}/{{round}}refiner/metrics.jsonl",
+        manifest=f"{RUN}/{{round}}refiner/manifest.json",
     threads: STUDY.threads
     priority: AHEAD
     params:

@@ -6,9 +6,9 @@ def report_inputs(wildcards):
     """Input: everything the page is made of; train.json is not."""
     names = []
     for row in PLAN:
-        network = os.path.dirname(row.scores)
-        names += [f"{network}/{name}" for name in ("scores.json", "detections.json", "manifest.json", "metrics.jsonl")]
-        names += [f"{row.run}/full.json", f"{row.run}/split.manifest.json"]
+        names += [f"{os.path.dirname(row.scores)}/{name}" for name in ("scores.json", "detections.json")]
+        names += [f"{row.network}/{name}" for name in ("manifest.json", "metrics.jsonl")]
+        names += [f"{row.folder('split')}/{name}" for name in ("full.json", "split.manifest.json")]
         if row.quality is not None:
             names += about_pseudo_masks(row)
     for name in STUDY.run.datasets:
@@ -19,14 +19,18 @@ def report_inputs(wildcards):
 
 def about_pseudo_masks(row):
     """The files behind the pseudo masks of one arm's row: counts, ledgers, quality, pictures."""
-    stem = row.quality.removesuffix(".csv")
-    names = ["weak.json", "points.manifest.json", "proposals/weak.csv", "proposals/weak.json.manifest.json"]
-    names.append(f"pseudo/{row.arm}.json.manifest.json")
-    if get_arm(row.arm).pseudo == "refined":
-        names += ["proposals/full.json.manifest.json", "crops/weak.zarr.manifest.json", "refiner/manifest.json"]
-        names.append("refiner/metrics.jsonl")
-    beside = [f"{stem}.shown.json", f"{stem}.predictions.json"]
-    return [row.quality, f"{row.quality}.manifest.json", *beside, *(f"{row.run}/{name}" for name in names)]
+    rules = get_arm(row.arm).rules
+    parts = {"points": ["weak.json", "points.manifest.json"], "pseudo": [f"pseudo/{row.arm}.json.manifest.json"]}
+    if "proposals" in rules:
+        parts["proposals/weak"] = ["proposals/weak.csv", "proposals/weak.json.manifest.json"]
+    if "refiner" in rules:
+        parts["proposals/full"] = ["proposals/full.json.manifest.json"]
+        parts["crops/weak"] = ["crops/weak.zarr.manifest.json"]
+        parts["refiner"] = ["refiner/manifest.json", "refiner/metrics.jsonl"]
+    parts["predict_shown"] = [f"quality/{row.arm}.predictions.json"]
+    beside = [f"{row.quality}.manifest.json", f"{row.quality.removesuffix('.csv')}.shown.json"]
+    found = [f"{row.folder(part)}/{name}" for part, names in parts.items() for name in names]
+    return [row.quality, *beside, *found]
 
 
 rule report:

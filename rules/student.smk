@@ -1,15 +1,9 @@
 """student: the same segmentor, on each arm's training set."""
 
 
-def training_set(wildcards):
-    """Input: full.json, or the arm's pseudo masks."""
-    arm = get_arm(wildcards.arm)
-    return of("split" if arm.pseudo == "none" else "pseudo", arm.training_set)(wildcards)
-
-
 rule train_student:
     input:
-        training_set=training_set,
+        training_set=training_set_of,
         images=f"{DATASET}/images.csv",
         weights=given_weights("student"),
     output:

@@ -8,8 +8,9 @@ import pytest
 import wssis.arms
 from wssis.arms.registry import arms, get_arm
 from wssis.config.default_study import DEFAULT_STUDY
+from wssis.config.merging import merged
 from wssis.config.plan import plan_json, plan_rows, run_folder, run_mixes
-from wssis.config.resolve import merged
+from wssis.config.resolve import resolve
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -38,7 +39,10 @@ def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_arms_there_are() -> None:
-    assert list(arms()) == ["oracle", "rough", "supervised", "supervised-short", "wssis"]
+    assert list(arms()) == [
+        "oracle", "oracle-mask", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-2",
+        "wssis-long",
+    ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
 
 
@@ -49,6 +53,10 @@ def test_what_each_arm_trains_on_and_pays_for() -> None:
         "rough": ("pseudo/rough.json", ("full", "point"), "each"),
         "wssis": ("pseudo/wssis.json", ("full", "point"), "each"),
         "oracle": ("full.json", ("full",), "100pct"),
+        "oracle-mask": ("pseudo/oracle-mask.json", ("full", "point"), "each"),
+        "semi": ("pseudo/semi.json", ("full",), "each"),
+        "wssis-2": ("pseudo/wssis-2.json", ("full", "point"), "each"),
+        "wssis-long": ("pseudo/wssis.json", ("full", "point"), "each"),
     }
 
 
@@ -56,6 +64,7 @@ def test_rules_of_an_arm() -> None:
     assert get_arm("supervised").rules == ("split",)
     assert get_arm("rough").rules == ("split", "points", "teacher", "proposals", "pseudo")
     assert get_arm("wssis").rules == ("split", "points", "teacher", "proposals", "crops", "refiner", "pseudo")
+    assert get_arm("oracle-mask").rules == ("split", "points", "oracle_mask")
 
 
 @pytest.mark.parametrize(("percent", "factor"), [(1, 0.25), (10, 0.25), (25, 0.25), (30, 0.3), (50, 0.5)])
@@ -65,7 +74,7 @@ def test_short_is_equal_epochs_but_at_least_a_quarter(percent: float, factor: fl
 
 
 def test_unknown_arm_names_the_legal_ones() -> None:
-    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are oracle, rough"):
+    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are oracle, oracle-mask, rough"):
         get_arm("wsis")
 
 
@@ -82,6 +91,42 @@ def test_a_new_arm_changes_no_other_row() -> None:
     before = plan_rows(study(arms=["wssis", "oracle"]))
     after = plan_rows(study(arms=["wssis", "oracle", "only-points"]))
     assert [row for row in after if row.arm != "only-points"] == list(before)
+
+
+def test_long_is_twice_as_long_on_the_very_same_training_set() -> None:
+    config = study(arms=["wssis", "wssis-long"])
+    at = {"mix": "10pct", "seed": "s0"}
+    long, short = (resolve(config, "student", arm=arm, **at) for arm in ("wssis-long", "wssis"))
+    assert long.schedule.iterations == 2 * short.schedule.iterations
+    assert long.model_copy(update={"schedule": short.schedule}) == short
+    assert get_arm("wssis-long").training_set == get_arm("wssis").training_set
+
+
+def test_a_second_round_is_as_long_as_the_first_and_its_proposals_are_its_own() -> None:
+    at = {"mix": "10pct", "seed": "s0"}
+    config = study(arms=["wssis", "wssis-2"])
+    assert resolve(config, "student", arm="wssis-2", **at) == resolve(config, "student", arm="wssis", **at)
+    assert (get_arm("wssis").round, get_arm("wssis-2").round) == ("", "arms/wssis-2/")
+    assert resolve(config, "proposals", arm="wssis-2", side="full", **at).pairs == "student"
+    weak = [resolve(config, "proposals", arm=arm, side="weak", **at) for arm in (None, "wssis-2")]
+    assert weak[0] == weak[1]
+
+
+def test_semi_is_augmented_more_strongly_than_the_others_and_never_less() -> None:
+    at = {"mix": "10pct", "seed": "s0"}
+    strong, common = (resolve(study(arms=["semi", "rough"]), "student", arm=arm, **at) for arm in ("semi", "rough"))
+    given = common.augmentation.model_dump() | {"jitter": 0.6, "hue": 0.1, "greyscale": 0.2}
+    assert strong.augmentation.model_dump() == given
+    assert strong.model_copy(update={"augmentation": common.augmentation}) == common
+    bright = validate_study(merged(DEFAULT_STUDY, {"student": {"augmentation": {"jitter": 0.9}}}))
+    assert resolve(bright, "student", arm="semi", **at).augmentation.jitter == 0.9
+
+
+def test_only_what_could_differ_from_the_truth_is_measured() -> None:
+    rows = plan_rows(study(arms=["rough", "wssis", "wssis-long", "oracle-mask"]))
+    assert [row.arm for row in rows if row.quality] == ["rough", "wssis"]
+    described = json.loads(plan_json(study(arms=["wssis-long", "oracle-mask"])))["arms"]
+    assert [arm["pseudo"] for arm in described] == ["refined", "hidden"]
 
 
 def test_plan_of_the_default_study() -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from dag_runs import REPOSITORY, Clone, planned_jobs
 
+from wssis.arms.registry import arms
 from wssis.config.files import read_study
 from wssis.config.jobs import TRAININGS, Job, jobs_of
 from wssis.config.study import Study
@@ -28,13 +29,37 @@ def _counted(study: Study) -> dict[str, int]:
     return dict(Counter(job.rule for job in jobs_of(study)))
 
 
+def _arms(*names: str, **more: dict) -> dict:
+    """What is different in a study of these arms."""
+    return {"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": list(names)}, **more}
+
+
+VARIANTS = {
+    "run": {
+        "datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": ["supervised", "wssis", "wssis-2", "oracle"],
+        "variants": ["base", "drift", "small", "many", "corrupt"],
+    },
+    "variants": {
+        "drift": {"points": {"drift": 3.0}},
+        "small": {"crops": {"size": 128}},
+        "many": {"evaluate": {"max_detections": 300}},
+        "corrupt": {"refiner": {"pairs": "corrupt"}},
+    },
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {},
         {"refiner": {"pairs": "snapshots"}},
+        {"refiner": {"pairs": "corrupt"}},
+        _arms("wssis-2", refiner={"second_round": "retrain"}),
+        _arms("wssis-2", "semi", refiner={"pairs": "corrupt", "second_round": "reuse"}),
+        VARIANTS,
+        *(_arms(arm) for arm in arms()),
+        _arms(*arms()),
         {"run": {"datasets": ["cars"], "mixes": ["10pct", "5pct"], "seeds": ["s0", "s3"], "arms": ["rough", "oracle"]}},
-        {"run": {"datasets": ["cars"], "mixes": ["10pct"], "seeds": ["s0"], "arms": ["supervised"]}},
     ],
 )
 def test_as_many_as_snakemake_plans(clone: Clone, changes: dict) -> None:
@@ -49,6 +74,8 @@ def test_published_study(clone: Clone) -> None:
 
 
 def test_manifests_are_where_snakemake_leaves_them(clone: Clone) -> None:
+    clone.study |= VARIANTS | {"refiner": {"second_round": "retrain"}}
+    clone.study["run"] = VARIANTS["run"] | {"arms": list(arms())}
     clone.build()
     found = {path.relative_to(clone.folder).as_posix() for path in (clone.folder / "results").rglob("*manifest.json")}
     assert {job.manifest for job in jobs_of(_study(clone))} == found

@@ -9,7 +9,7 @@ from reference_vectors import Case, assert_close, assert_same_masks, load_case, 
 
 from wssis.config.training import InferenceSettings
 from wssis.models.import_weights import check_names, rename_solov2, solov2_settings
-from wssis.models.point_guidance import PointProposals, point_guided, published_filter
+from wssis.models.point_guidance import Guidance, PointProposals, point_guided, published_filter
 from wssis.models.solov2.inference import cell_masks, cell_strides, detect, flat_kernels, full_size_masks
 from wssis.models.solov2.instances import Instances, mass_centres
 from wssis.models.solov2.loss import solov2_loss
@@ -102,7 +102,7 @@ def _guided(case: Case, network: SOLOv2, image: int, filter: str) -> tuple[Point
     with torch.no_grad():
         outputs = network(network.batch([case.image(image)])) if len(case.suffixes) > 1 else case.outputs
     sizes = case.sizes[image], case.originals[image]
-    return point_guided(outputs, centres, instances.labels, *sizes, filter=filter), instances
+    return point_guided(outputs, centres, instances.labels, *sizes, Guidance(filter)), instances
 
 
 def test_point_guidance_with_the_published_filter(case: Case, network: SOLOv2) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,61 @@ def test_snapshots_both_predict_every_image(folder: Path, checkpoint: Callable[.
     coco, ledger = _run(folder, "full", both, pairs="snapshots")
     assert len(coco["annotations"]) == 18
     assert ledger.groupby(["point_id", "predictor"]).size().eq(1).all()
+
+
+@pytest.mark.parametrize("named", [{"selection": "consistent"}, {"overlap": "exclusive"}, {"flip": True}])
+def test_improvements_lose_no_point(folder: Path, checkpoint: Callable[..., Path], named: dict[str, Any]) -> None:
+    teacher = {"teacher": checkpoint("teacher", SORTED)}
+    plain, _ = _run(folder, "weak", teacher)
+    coco, ledger = _run(folder, "weak", teacher, **named)
+    assert [a["point_id"] for a in coco["annotations"]] == [a["point_id"] for a in plain["annotations"]]
+    assert (coco == plain) == ("overlap" in named), "the random masks of a class here share no pixel, or all"
+    assert (ledger.score <= (ledger.maskness * ledger.category_score) + 2e-6).all()
+
+
+def test_soft_proposals_keep_their_masks_and_say_how_likely_each_pixel_is(
+    folder: Path, checkpoint: Callable[..., Path]
+) -> None:
+    teacher = {"teacher": checkpoint("teacher", SORTED)}
+    plain, _ = _run(folder, "weak", teacher)
+    coco, _ = _run(folder, "weak", teacher, rough="soft")
+    bare = [{key: value for key, value in one.items() if key != "soft"} for one in coco["annotations"]]
+    assert bare == plain["annotations"]
+    for one in coco["annotations"]:
+        sets = [decode_mask({"id": 0, "segmentation": rle}, *SIZES[one["image_id"]]) for rle in one["soft"]]
+        assert len(sets) == 5 and all((inner <= outer).all() for outer, inner in pairwise(sets))
+        assert one["soft"][2] == one["segmentation"], "the third is the mask: above one half"
+
+
+def test_a_second_rounds_student_predicts_every_full_image(folder: Path, checkpoint: Callable[..., Path]) -> None:
+    coco, _ = _run(folder, "full", {"student": checkpoint("student", SORTED)}, pairs="student")
+    assert len(coco["annotations"]) == 9 and {a["predictor"] for a in coco["annotations"]} == {"student"}
+
+
+def test_corrupt_pairs_need_no_predictor(folder: Path, checkpoint: Callable[..., Path]) -> None:
+    coco, ledger = _run(folder, "full", {}, pairs="corrupt", corrupt_seed=3)
+    full = read_coco(folder / "full.json")
+    assert [a["point_id"] for a in coco["annotations"]] == [a["id"] for a in full["annotations"]]
+    assert set(ledger.status) == {"corrupted"} and set(ledger.predictor) == {"corrupt"}
+    assert ledger[["level", "score", "maskness", "fallback"]].isna().all(axis=None)
+    for annotation, row in zip(coco["annotations"], ledger.itertuples(), strict=True):
+        mask = decode_mask(annotation, *SIZES[annotation["image_id"]])
+        assert mask.sum() == annotation["area"] == row.area > 0
+    assert len({a["segmentation"]["counts"] for a in coco["annotations"]}) > 6
+    assert _run(folder, "full", {}, pairs="corrupt", corrupt_seed=3)[0] == coco
+    assert _run(folder, "full", {}, pairs="corrupt", corrupt_seed=4)[0] != coco
+    with pytest.raises(InputError, match="needs no --predictor"):
+        _run(folder, "full", {"teacher": checkpoint("teacher", SORTED)}, pairs="corrupt")
+
+
+def test_a_corrupt_mask_follows_from_its_annotation_id(folder: Path) -> None:
+    before = {a["point_id"]: a["segmentation"] for a in _run(folder, "full", {}, pairs="corrupt")[0]["annotations"]}
+    full = read_coco(folder / "full.json")
+    full["images"].pop(0)
+    full["annotations"] = [a for a in reversed(full["annotations"]) if a["image_id"] != 11]
+    write_coco(folder / "full.json", full)
+    after = {a["point_id"]: a["segmentation"] for a in _run(folder, "full", {}, pairs="corrupt")[0]["annotations"]}
+    assert len(after) == 6 and all(before[number] == mask for number, mask in after.items())
 
 
 def test_published_filter_says_what_became_of_every_point(folder: Path, checkpoint: Callable[..., Path]) -> None:

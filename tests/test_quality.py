@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wssis.config.stages import QualitySettings
-from wssis.engine.pseudo_quality import PointQuality, precision_recall, touching_objects
+from wssis.engine.pseudo_quality import PointQuality, match_labels, precision_recall, touching_objects
 from wssis.engine.shown_images import choose_gallery, choose_images
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
@@ -89,10 +89,11 @@ def run_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(folder: Path, shown: int = 6) -> dict:
+def _run(folder: Path, shown: int = 6, proposals: bool = True) -> dict:
     paths = {"hidden_ids": "hidden_ids.csv", "out": "q.csv", "shown": "q.shown.json"}
     paths |= {name: f"{name}.json" for name in ("train", "weak", "proposals", "pseudo")}
-    quality.run(QualitySettings(shown=shown), **{name: folder / path for name, path in paths.items()})
+    given = {name: folder / path for name, path in paths.items()}
+    quality.run(QualitySettings(shown=shown), **given | ({} if proposals else {"proposals": None}))
     return json.loads((folder / "q.csv.manifest.json").read_text())
 
 
@@ -110,6 +111,37 @@ def test_rows_follow_the_points(run_folder: Path) -> None:
     assert counts["precision_50_pseudo"] == pytest.approx(1)
     assert counts["recall_50_pseudo"] == pytest.approx(2 / 3, abs=1e-6)
     assert set(manifest["outputs"]) == {"q.csv", "q.shown.json"}
+
+
+def test_labels_without_points_are_held_against_the_objects_they_fit_best(run_folder: Path) -> None:
+    """Image 1: two labels on the left object. Image 2: one, of another class. Image 7 is not weak."""
+    half = LEFT & (np.arange(3) < 1)[:, None]
+    content = json.loads((run_folder / "pseudo.json").read_text())
+    made = [(1, 3, half, 0.9), (1, 3, LEFT, 0.4), (2, 3, LEFT, 0.8), (7, 3, LEFT, 0.8)]
+    content["annotations"] = [
+        {**_annotation(n, image, category, mask), "score": score, "source": "pseudo"}
+        for n, (image, category, mask, score) in enumerate(made)
+    ]
+    write_json(run_folder / "pseudo.json", content)
+    counts = _run(run_folder, proposals=False)["counts"]
+    rows = list(csv.DictReader((run_folder / "q.csv").open()))
+    assert [(row["status"], row["score"], row["iou_rough"]) for row in rows] == [
+        ("dropped", "", ""), ("dropped", "", ""), ("masked", "0.4", ""),
+    ]  # fmt: skip
+    assert (counts["precision_50_pseudo"], counts["recall_50_pseudo"]) == pytest.approx((1 / 3, 1 / 3), abs=1e-6)
+    assert not any("rough" in key for key in counts)
+    shown = json.loads((run_folder / "q.shown.json").read_text())
+    objects = {o["weak_id"]: o for image in shown["images"] for o in image["objects"]}
+    assert objects[3]["pseudo"] == encode_mask(LEFT) and objects[1]["pseudo"] is None is objects[3]["rough"]
+
+
+def test_the_pair_with_the_highest_iou_is_taken_first() -> None:
+    both = LEFT | NEXT
+    labels = [_annotation(1, 1, 3, both), _annotation(2, 1, 3, LEFT)]
+    hidden = {8: _annotation(11, 1, 3, LEFT), 9: _annotation(12, 1, 3, NEXT)}
+    found = match_labels(labels, hidden, {1: {"height": 3, "width": 9}})
+    assert {weak_id: label["id"] for weak_id, label in found.items()} == {8: 2, 9: 1}
+    assert match_labels(labels, {9: _annotation(12, 1, 3, FAR)}, {1: {"height": 3, "width": 9}}) == {}
 
 
 def test_shown_images_hold_all_masks(run_folder: Path) -> None:

@@ -10,6 +10,8 @@ from wssis.config.stages import CropAugmentationSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, collate
 from wssis.engine.refining import _batch, mirrored
 from wssis.formats.crop_store import CropStore
+from wssis.geometry.crop_changes import deform_soft_masks
+from wssis.models.refinenet.inputs import trained_target
 from wssis.models.refinenet.loss import refiner_loss
 from wssis.models.refinenet.network import MaskRefineNet
 
@@ -67,6 +69,34 @@ def test_each_class_lights_its_own_channel(net: MaskRefineNet, store: CropStore)
     batch = _refined(store)
     lit = _input(net, batch)[:, 3 : 3 + len(CATEGORIES)].amax(dim=(2, 3)) > 0
     assert torch.equal(lit.int().argmax(dim=1), batch.labels) and torch.equal(lit.sum(dim=1), torch.ones(6).long())
+
+
+@pytest.mark.parametrize(
+    ("inputs", "points", "rough"), [("all", 1, 1), ("rough", 0, 1), ("points", 1, 0), ("image", 0, 0)]
+)
+def test_inputs_that_an_ablation_leaves_out_are_empty(store: CropStore, inputs: str, points: int, rough: int) -> None:
+    settings = TINY.model_copy(update={"inputs": inputs, "neighbours": True, "guide": True})
+    net, batch = MaskRefineNet(settings, len(CATEGORIES)).eval(), _refined(store)
+    shown = _input(net, batch)
+    whole = _input(MaskRefineNet(settings.model_copy(update={"inputs": "all"}), len(CATEGORIES)).eval(), batch)
+    assert torch.equal(shown[:, :3], whole[:, :3]) and shown.shape == whole.shape
+    assert torch.equal(shown[:, 3:6], whole[:, 3:6] * points) and torch.equal(shown[:, 6], whole[:, 6] * rough)
+    assert whole[:, 3:5].amax() > 0 < whole[:, 5].amax() and whole[:, 6].amax() > 0
+    assert net(shown).shape == (len(store), 2, 64, 64)
+
+
+def test_published_class_channel_is_off_by_one_between_training_and_inference(store: CropStore) -> None:
+    net = MaskRefineNet(TINY.model_copy(update={"class_channel": "published"}), len(CATEGORIES)).eval()
+    batch = _refined(store)
+    crops = (batch.images, batch.rough, batch.points, batch.labels, batch.others)
+    maps = (net.input(*crops, training=training)[:, 3:6] for training in (True, False))
+    trained, inferred = (one.amax(dim=(2, 3)) > 0 for one in maps)
+    assert batch.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert trained.int().tolist() == [[0, 0, 0], [0, 1, 0]] * 3, "the first class trains on an empty map"
+    assert inferred.int().tolist() == [[0, 1, 0], [0, 0, 1]] * 3
+    target = trained_target(torch.ones(6, 4, 4), batch.labels, net.settings)
+    assert target.amax(dim=(1, 2)).tolist() == [0, 1] * 3, "and on an empty target"
+    assert torch.equal(trained_target(torch.ones(6, 4, 4), batch.labels, TINY), torch.ones(6, 4, 4))
 
 
 def test_moved_point_stays_on_its_pixel(store: CropStore) -> None:
@@ -141,3 +171,13 @@ def test_loss_trains_every_weight(store: CropStore) -> None:
     batch = _trained_on(store, CropAugmentationSettings())
     refiner_loss(net(_input(net, batch)), batch.target).backward()
     assert all(parameter.grad is not None for parameter in net.parameters() if parameter.requires_grad)
+
+
+def test_soft_masks_are_deformed_near_their_border_and_stay_soft() -> None:
+    masks = torch.zeros(2, 48, 48)
+    masks[:, 10:30, 10:30] = 0.8
+    still = deform_soft_masks(masks, torch.zeros(2, 6, 6))
+    assert still[0, 20, 20] == pytest.approx(0.8) and still[0, 0, 0] == 0 and 0 < still[0, 10, 20] < 0.8
+    grown, shrunk = (deform_soft_masks(masks, torch.full((2, 6, 6), bump)) for bump in (0.5, -0.5))
+    assert grown.max() <= 1 and shrunk.min() >= 0
+    assert grown.sum() > still.sum() > shrunk.sum() and not grown[:, :4].any(), "no islands far away"

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from wssis.config.network import BackboneSettings, RefineNetSettings
-from wssis.config.stages import CropsSettings, PseudoSettings, RefinerSettings
+from wssis.config.stages import CropAugmentationSettings, CropsSettings, PseudoSettings, RefinerSettings
 from wssis.config.training import OptimizerSettings, ScheduleSettings
+from wssis.engine.crop_data import CropDataset, collate
 from wssis.engine.pseudo_set import NO_PROPOSAL, PseudoMask, TrainingSet, refined_mask
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask, encode_mask, mask_box, read_coco, write_coco
@@ -160,6 +162,64 @@ def test_every_point_ends_as_one_annotation(study: Path) -> None:
     assert found["rough"] == 0 and found["weak_images_verified_empty"] == 1
     again = _refined(study, "again.json")
     assert again == made
+
+
+def test_pixels_the_refiner_is_not_sure_of_are_kept_apart(study: Path) -> None:
+    _crops(study, "full"), _crops(study, "weak")
+    leaning = REFINER.model_copy(update={"network": TINY.model_copy(update={"rough_prior": 0.5})})
+    refiner.run(leaning, study / "crops/full.zarr", study / "state", study / "refiner")
+    plain = _refined(study)
+    pseudo.run(PseudoSettings(batch=2, threads=1, ignore_band=0.2), study / "full.json", study / "weak.json",
+               study / "proposals_weak.json", study / "banded.json", study / "crops/weak.zarr",
+               study / "refiner/model.safetensors")  # fmt: skip
+    banded = read_coco(study / "banded.json")
+    made = [one for one in banded["annotations"] if "uncertain" in one]
+    assert made, "it follows the rough masks, with probabilities near .5"
+    for one in made:
+        assert one["source"] == "pseudo" and decode_mask(one | {"segmentation": one["uncertain"]}, H, W).any()
+    bare = [{key: value for key, value in one.items() if key != "uncertain"} for one in banded["annotations"]]
+    assert bare == plain["annotations"], "the masks themselves are the same"
+
+
+def _soften(study: Path, side: str) -> None:
+    """Give every proposal five level sets: its mask four times, and the right half of it."""
+    path = study / f"proposals_{side}.json"
+    coco = read_coco(path)
+    for one in coco["annotations"]:
+        mask = decode_mask(one, H, W)
+        x, _, width, _ = mask_box(mask)
+        half = mask & (np.arange(W) >= x + width // 2)
+        one["soft"] = [encode_mask(mask)] * 4 + [encode_mask(half)]
+    write_coco(path, coco)
+
+
+def _soft_crops(study: Path, side: str) -> Path:
+    out = study / "soft" / f"{side}.zarr"
+    crops.run(CropsSettings(size=32, shard_megabytes=1, rough="soft"), study / f"proposals_{side}.json",
+              study / "full.json", study / "images", study / "images.csv", out,
+              study / "full.json" if side == "full" else None)  # fmt: skip
+    return out
+
+
+def test_soft_rough_masks_from_proposals_to_pseudo_masks(study: Path) -> None:
+    with pytest.raises(InputError, match="has no soft mask; run propose with rough: soft"):
+        _soft_crops(study, "full")
+    for side in ("full", "weak"):
+        _soften(study, side)
+    stores = {side: CropStore(_soft_crops(study, side)) for side in ("full", "weak")}
+    assert set(np.unique(stores["full"].record(0)["rough"])) == {0, 204, 255}
+    binary = CropStore(_crops(study, "full"))
+    assert not binary.layout.soft and (binary.record(0)["rough"] == (stores["full"].record(0)["rough"] > 0)).all()
+    batch = collate([CropDataset(stores["full"], None)[index, 0] for index in range(2)])
+    assert batch.rough.dtype == torch.float32 and sorted(batch.rough.unique().tolist()) == pytest.approx([0, 0.8, 1])
+    moving = REFINER.model_copy(update={"augmentation": CropAugmentationSettings(rough_noise=0.5)})
+    refiner.run(moving, stores["full"].path, study / "state", study / "refiner")
+    paths = (study / "full.json", study / "weak.json", study / "proposals_weak.json", study / "soft.json")
+    model = study / "refiner/model.safetensors"
+    pseudo.run(PseudoSettings(batch=2, threads=1, flip=True), *paths, stores["weak"].path, model)
+    assert read_manifest(study / "soft.json.manifest.json")["counts"]["weak_points"] == 3
+    with pytest.raises(InputError, match=r"trained with rough masks soft, but .* has binary"):
+        pseudo.run(PseudoSettings(batch=2, threads=1), *paths, _crops(study, "weak"), model)
 
 
 def test_flip_averaging_runs(study: Path) -> None:

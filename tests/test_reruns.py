@@ -9,6 +9,8 @@ from dag_runs import Clone
 
 STUDENTS = {"train_student": 4, "evaluate": 4, "predict_shown": 2, "report": 1}
 """The students of the fake study's four arms, and all that depends on them."""
+MEASURED = {"pseudo_quality": 1, "train_student": 1, "evaluate": 1, "predict_shown": 1, "report": 1}
+"""One more arm whose pseudo masks are held against the hidden truth."""
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,39 @@ def test_new_arm_module(clone: Clone) -> None:
     clone.study["run"]["arms"].append("again")
     new = {"pseudo": 1, "pseudo_quality": 1, "train_student": 1, "evaluate": 1, "predict_shown": 1, "report": 1}
     assert clone.planned() == new
+
+
+@pytest.mark.parametrize(
+    ("arm", "new"),
+    [
+        ("oracle-mask", {"oracle_mask": 1, "train_student": 1, "evaluate": 1, "report": 1}),
+        ("semi", {"score_thresholds": 1, "confident_labels": 1, **MEASURED}),
+        (
+            "wssis-2",
+            {"propose_weak": 1, "crops_weak": 1, "pseudo": 1, **MEASURED},
+        ),
+        ("wssis-long", {"train_student": 1, "evaluate": 1, "report": 1}),
+    ],
+)
+def test_one_more_arm_runs_only_its_own(clone: Clone, arm: str, new: dict[str, int]) -> None:
+    clone.study["run"]["arms"].append(arm)
+    assert clone.planned() == new
+
+
+def test_a_second_round_with_a_refiner_of_its_own(clone: Clone) -> None:
+    clone.study["run"]["arms"].append("wssis-2")
+    clone.study["refiner"] = {"second_round": "retrain"}
+    own = {"propose_full": 1, "crops_full": 1, "train_refiner": 1, "propose_weak": 1, "crops_weak": 1, "pseudo": 1}
+    assert clone.planned() == own | MEASURED
+
+
+def test_a_variant_makes_only_what_is_different(clone: Clone) -> None:
+    clone.study["variants"] = {"small": {"crops": {"size": 128}}, "corrupt": {"refiner": {"pairs": "corrupt"}}}
+    clone.study["run"]["variants"] = ["base", "small"]
+    refined = {"train_refiner": 1, "pseudo": 1, **MEASURED}
+    assert clone.planned() == {"crops_full": 1, "crops_weak": 1} | refined
+    clone.study["run"]["variants"] = ["base", "corrupt"]
+    assert clone.planned() == {"propose_full": 1, "crops_full": 1} | refined
 
 
 def test_comments(clone: Clone) -> None:

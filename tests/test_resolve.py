@@ -7,8 +7,9 @@ import pytest
 
 from wssis.arms.registry import arms
 from wssis.config import stages
+from wssis.config.merging import merged
 from wssis.config.mixes import Mix, parse_shorthand
-from wssis.config.resolve import RESOLVERS, full_percent, merged, resolve, settings_json
+from wssis.config.resolve import RESOLVERS, full_percent, resolve, settings_json
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 
@@ -18,12 +19,14 @@ INJECTED = {
     "Segmentor": {"seed"},
     "Teacher": {"seed"},
     "Student": {"seed"},
-    "Proposals": {"inference", "pairs", "folds", "fold_seed"},
-    "Crops": {"heatmap_sigma", "heatmap_radius"},
+    "Proposals": {"inference", "pairs", "folds", "fold_seed", "corrupt_seed", "own_point_inside"},
+    "Crops": {"heatmap_sigma", "heatmap_radius", "rough"},
     "Refiner": {"seed"},
     "Pseudo": {"masks", "threads"},
     "Evaluate": {"inference"},
 }
+DETECTING = {"evaluate", "predict_shown", "score_thresholds", "confident_labels"}
+"""The stages that detect without prompts."""
 
 
 def study(**changes: Any) -> Study:
@@ -60,13 +63,17 @@ def changed_by(**changes: Any) -> set[str]:
         ({"student": {"optimizer": {"lr": 0.5}}}, {"student"}),
         ({"student": {"network": {"sigma": 0.3}}}, {"student"}),
         ({"refiner": {"optimizer": {"lr": 0.5}}}, {"refiner"}),
-        ({"refiner": {"folds": 5}}, {"fold", "proposals full"}),
+        ({"refiner": {"folds": 5}}, {"fold", "proposals full", "score_thresholds"}),
         ({"refiner": {"pairs": "snapshots"}}, {"proposals full"}),
+        ({"refiner": {"pairs": "corrupt"}}, {"proposals full"}),
         ({"refiner": {"network": {"heatmap_sigma": 3.0}}}, {"refiner", "crops"}),
-        ({"inference": {"nms_sigma": 1.0}}, {"evaluate", "predict_shown"}),
-        ({"inference": {"nms_iou": 0.4}}, {"evaluate", "predict_shown"}),
-        ({"inference": {"mask_threshold": 0.4}}, {"evaluate", "predict_shown", "proposals full", "proposals weak"}),
+        ({"inference": {"nms_sigma": 1.0}}, DETECTING),
+        ({"inference": {"nms_iou": 0.4}}, DETECTING),
+        ({"inference": {"mask_threshold": 0.4}}, DETECTING | {"proposals full", "proposals weak"}),
         ({"points": {"drift": 2.0}}, {"points"}),
+        ({"points": {"strategy": "random"}}, {"points"}),
+        ({"proposals": {"flip": True}}, {"proposals full", "proposals weak"}),
+        ({"proposals": {"rough": "soft"}}, {"proposals full", "proposals weak", "crops"}),
         ({"crops": {"scale": 3.0}}, {"crops"}),
         ({"pseudo": {"flip": True}}, {"pseudo"}),
         ({"quality": {"shown": 1}}, {"quality"}),
@@ -74,7 +81,12 @@ def changed_by(**changes: Any) -> set[str]:
         ({"prepare": {"zero_area": "drop"}}, {"prepare"}),
         ({"datasets": {"shapes": {"size": 96}}}, {"generate"}),
         ({"seeds": {"split": 9}}, {"split", "points"}),
-        ({"seeds": {"training": 9}}, {"teacher", "fold", "refiner", "student", "proposals full"}),
+        (
+            {"seeds": {"training": 9}},
+            {"teacher", "fold", "refiner", "student", "proposals full", "score_thresholds"},
+        ),
+        ({"evaluate": {"max_detections": 7}}, DETECTING),
+        ({"semi": {"jitter": 0.9}}, set()),
         ({"run": {"seeds": ["s0", "s1"]}}, set()),
         ({"run": {"arms": ["wssis"]}}, set()),
         ({"study": "renamed"}, set()),
@@ -87,7 +99,7 @@ def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[
 
 def test_threads_reach_every_stage_that_computes() -> None:
     stages_that_compute = {"teacher", "fold", "proposals full", "proposals weak", "refiner", "pseudo", "student"}
-    assert changed_by(threads=1) == stages_that_compute | {"evaluate", "predict_shown"}
+    assert changed_by(threads=1) == stages_that_compute | DETECTING
 
 
 def test_seeds() -> None:
@@ -131,6 +143,33 @@ def test_students_share_all_but_the_length(mix: str) -> None:
 def test_pseudo_masks_are_the_arms() -> None:
     assert given(study(), "pseudo", arm="rough").masks == "rough"
     assert given(study(), "pseudo", arm="wssis").masks == "refined"
+
+
+def test_later_keys_at_their_defaults_are_not_in_the_json() -> None:
+    """What was run before a key existed has the same settings, to the letter, and does not run again."""
+    assert "corrupt_seed" not in settings_json(given(study(), "proposals", side="full"))
+    corrupt = given(study(refiner={"pairs": "corrupt"}), "proposals", side="full")
+    assert (corrupt.pairs, corrupt.corrupt_seed) == ("corrupt", 3)
+    assert '"corrupt_seed":3' in settings_json(corrupt)
+
+
+def test_consistent_masks_hold_their_own_point_unless_it_is_a_centroid() -> None:
+    consistent = {"selection": "consistent"}
+    for strategy, inside in (("centroid", False), ("interior", True), ("random", True)):
+        config = study(proposals=consistent, points={"strategy": strategy})
+        assert given(config, "proposals", side="weak").own_point_inside is inside
+
+
+def test_rough_masks_have_no_probability_to_be_unsure_of() -> None:
+    config = study(pseudo={"ignore_band": 0.1})
+    assert given(config, "pseudo", arm="wssis").ignore_band == 0.1
+    assert given(config, "pseudo", arm="rough") == given(study(), "pseudo", arm="rough")
+
+
+def test_corrupt_pairs_follow_from_masks_and_seed_alone() -> None:
+    corrupt = {"pairs": "corrupt"}
+    other = study(refiner=corrupt, inference={"mask_threshold": 0.4}, proposals={"filter": "published"})
+    assert given(other, "proposals", side="full") == given(study(refiner=corrupt), "proposals", side="full")
 
 
 def test_settings_json_is_compact_sorted_and_read_back() -> None:

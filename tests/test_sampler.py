@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wssis.engine.sampler import StepSampler, epoch_order, sample_seed
+from wssis.engine.sampler import EpochOrder, SharedOrder, StepSampler, epoch_order, sample_seed
 from wssis.errors import InputError
 
 
@@ -28,7 +28,7 @@ def test_seeds_of_samples_differ_by_seed_and_number() -> None:
 
 
 def test_every_image_comes_once_per_epoch() -> None:
-    indices = [index for step in StepSampler(6, 4, 0, 0, 9) for index, _ in step]
+    indices = [index for step in StepSampler(EpochOrder(6, 0), 4, 0, 0, 9) for index, _ in step]
     for epoch in range(6):
         assert sorted(indices[6 * epoch : 6 * epoch + 6]) == list(range(6))
 
@@ -38,21 +38,43 @@ def test_processes_passes_and_resumes_share_out_the_same_samples(
     size: int, batch: int, start: int, world: int, micro: int
 ) -> None:
     world = min(world, batch)
-    whole = _steps(StepSampler(size, batch, 3, 0, 8))
-    parts = [_steps(StepSampler(size, batch, 3, start, 8, rank=r, world=world, micro=micro)) for r in range(world)]
+    whole = _steps(StepSampler(EpochOrder(size, 3), batch, 3, 0, 8))
+    parts = [
+        _steps(StepSampler(EpochOrder(size, 3), batch, 3, start, 8, rank=r, world=world, micro=micro))
+        for r in range(world)
+    ]
     for step, expected in enumerate(whole[start:]):
         for rank in range(world):
             assert parts[rank][step] == expected[rank::world]
 
 
 def test_passes_are_no_longer_than_the_micro_batch() -> None:
-    sampler = StepSampler(10, 7, 0, 0, 2, micro=3)
+    sampler = StepSampler(EpochOrder(10, 0), 7, 0, 0, 2, micro=3)
     assert [len(one) for one in sampler] == [3, 3, 1, 3, 3, 1]
     assert len(sampler) == 6
 
 
 def test_what_cannot_be_shared_out_is_refused() -> None:
     with pytest.raises(InputError, match="no images"):
-        StepSampler(0, 4, 0, 0, 1)
+        EpochOrder(0, 0)
     with pytest.raises(InputError, match=r"batch \(2\)"):
-        StepSampler(5, 2, 0, 0, 1, world=3)
+        StepSampler(EpochOrder(5, 0), 2, 0, 0, 1, world=3)
+
+
+@pytest.mark.parametrize(("share", "batch", "first"), [(0.5, 4, 2), (0.01, 4, 1), (0.99, 4, 3), (0.25, 8, 2)])
+def test_a_share_of_every_batch_from_one_group(share: float, batch: int, first: int) -> None:
+    group, others = [1, 4, 5], [0, 2, 3, 6, 7]
+    order = SharedOrder(group, others, share, batch, seed=3)
+    steps = [[order.index(batch * step + place) for place in range(batch)] for step in range(15)]
+    assert all(sum(index in group for index in step) == first for step in steps)
+    for members, chosen in ((group, slice(0, first)), (others, slice(first, None))):
+        drawn = list(chain(*(step[chosen] for step in steps)))
+        size = len(members)
+        for epoch in range(len(drawn) // size):
+            assert sorted(drawn[size * epoch : size * epoch + size]) == members, "once per epoch of its own"
+    assert steps[7] == [SharedOrder(group, others, share, batch, 3).index(7 * batch + place) for place in range(batch)]
+
+
+def test_a_batch_of_one_cannot_be_shared() -> None:
+    with pytest.raises(InputError, match=r"full_share needs an optimizer\.batch of 2 and more, not 1"):
+        SharedOrder([0], [1], 0.5, 1, 0)

@@ -12,7 +12,7 @@ from wssis.config.training import AugmentationSettings
 from wssis.engine import segmentor_data
 from wssis.engine.feed import Feed
 from wssis.engine.image_cache import Cache
-from wssis.engine.sampler import StepSampler
+from wssis.engine.sampler import EpochOrder, StepSampler
 from wssis.engine.segmentor_data import SegmentorSample, SegmentorSamples, collate
 from wssis.errors import InputError
 from wssis.formats.images_table import ImageRow
@@ -110,7 +110,7 @@ def test_workers_make_the_same_samples(study: dict[str, Path]) -> None:
     batches = []
     for workers in (0, 2):
         task = _OnlyData(_samples(study, COMMON["augmentation"]))
-        feed = Feed(task, StepSampler(4, 3, 1, 0, 4), workers, torch.device("cpu"))
+        feed = Feed(task, StepSampler(EpochOrder(4, 1), 3, 1, 0, 4), workers, torch.device("cpu"))
         batches.append([sample for batch in feed for sample in batch])
     assert len(batches[0]) == len(batches[1]) == 12
     assert all(_equal(one, other) for one, other in zip(*batches, strict=True))
@@ -166,3 +166,16 @@ def test_bad_data_are_refused(study: dict[str, Path]) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(study["image_dir"] / "1.png")
     with pytest.raises(InputError, match="image 1 has changed"):
         _samples(study)[0, 0]
+
+
+def test_uncertain_pixels_move_with_the_masks(study: dict[str, Path]) -> None:
+    """The first object is uncertain wherever its mask is, the second nowhere; other images have none at all."""
+    annotations = training_set()["annotations"]
+    annotations[0]["uncertain"] = annotations[0]["segmentation"]
+    samples = _samples(study, COMMON["augmentation"].model_copy(update={"zoom": (0.7, 4.0)}), annotations=annotations)
+    found = [samples[0, seed].instances for seed in range(30)]
+    assert any(len(objects) == 1 for objects in found) and any(len(objects) == 2 for objects in found)
+    for objects in found:
+        wanted = objects.masks * (objects.labels == 1)[:, None, None]
+        assert torch.equal(objects.uncertain, wanted)
+    assert samples[3, 0].instances.uncertain is None

@@ -11,9 +11,10 @@ from segmentor_fixtures import COMMON, NETWORK, training_set, write_study
 from wssis.config.stages import FoldSettings, StudentSettings, TeacherSettings
 from wssis.config.training import InferenceSettings
 from wssis.engine.predictor import load_segmentor, predict, refuse_imported_snapshot
-from wssis.engine.segmentor_task import SegmentorTask
+from wssis.engine.segmentor_task import SegmentorTask, groups_by_truth
 from wssis.errors import InputError
 from wssis.formats.checkpoint import load_model, save_model
+from wssis.formats.coco import write_coco
 from wssis.formats.images_table import read_images_table
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.formats.split import assign_folds
@@ -140,3 +141,37 @@ def test_predictor_groups_by_size_and_checks_weights(trained: Path, folder: Path
     save_model(folder / "unfit.safetensors", weights, metadata)
     with pytest.raises(InputError, match="do not fit"):
         load_segmentor(folder / "unfit.safetensors", CPU)
+
+
+def test_pseudo_masks_weigh_by_their_score() -> None:
+    coco = training_set()
+    kinds = [{"source": "full"}, {"source": "pseudo", "score": 0.25}, {"source": "pseudo", "score": 0.5}]
+    coco["annotations"] = [one | kind for one, kind in zip(coco["annotations"], kinds, strict=False)]
+    assert student.weighted(coco, "none") is coco
+    weights = [one.get("weight") for one in student.weighted(coco, "quality")["annotations"]]
+    assert weights == [0.5, 0.25, None], "the third has no mask, so there is nothing to weigh"
+    assert coco["annotations"][1].get("weight") is None
+
+
+def test_images_with_true_masks_get_their_share_of_every_batch(paths: dict[str, Any]) -> None:
+    coco = training_set()
+    sources = ("full", "full", "pseudo", "pseudo", "pseudo")
+    coco["annotations"] = [one | {"source": source} for one, source in zip(coco["annotations"], sources, strict=True)]
+    assert groups_by_truth(coco) == ([0], [1, 2, 3])
+    arguments = (StudentSettings(**COMMON), coco, paths["images_table"], paths["image_dir"])
+    shared = SegmentorTask(*arguments, full_share=0.5).order(2, 0)
+    assert [shared.index(number) for number in range(0, 8, 2)] == [0] * 4
+    plain = SegmentorTask(*arguments).order(2, 0)
+    assert sorted(plain.index(number) for number in range(4)) == [0, 1, 2, 3]
+    alone = SegmentorTask(arguments[0], training_set(), *arguments[2:], full_share=0.5).order(2, 0)
+    assert groups_by_truth(training_set()) == ([0, 1, 3], [2]), "image 2 has a crowd, whose mask is true"
+    assert {alone.index(number) for number in range(1, 8, 2)} == {2}
+
+
+def test_a_student_trains_with_weights_and_share(folder: Path, paths: dict[str, Any]) -> None:
+    coco = training_set()
+    coco["annotations"] = [one | {"source": "pseudo", "score": 0.5} for one in coco["annotations"][:3]]
+    write_coco(folder / "pseudo.json", coco)
+    settings = StudentSettings(**COMMON, mask_weight="quality", full_share=0.5)
+    student.run(settings, folder / "pseudo.json", out=folder / "weighed", **paths)
+    assert read_manifest(folder / "weighed" / "manifest.json")["settings"]["mask_weight"] == "quality"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wssis.config.resolve import merged
+from wssis.config.merging import merged
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -52,6 +52,31 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"student": {"schedule": {"iterations": "500"}}}, ("student.schedule.iterations: '500'", "valid integer")),
     ({"threads": True}, ("threads: True", "valid integer")),
     ({"proposals": {"filter": "mine"}}, ("proposals.filter: 'mine'", "'ours' or 'published'")),
+    ({"refiner": {"network": {"inputs": "none"}}}, ("refiner.network.inputs: 'none'", "'all', 'rough', 'points' or")),
+    (
+        {"refiner": {"network": {"class_channel": "published", "point_maps": "shared"}}},
+        ("refiner.network: class_channel published needs point_maps class",),
+    ),
+    (
+        {"refiner": {"network": {"inputs": "image", "rough_prior": 2.0}}},
+        ("refiner.network: inputs image shows no rough mask to lean to",),
+    ),
+    ({"pseudo": {"ignore_band": 0.5}}, ("pseudo.ignore_band: 0.5", "less than 0.5")),
+    ({"student": {"mask_weight": "score"}}, ("student.mask_weight: 'score'", "'none' or 'quality'")),
+    ({"student": {"full_share": 1.0}}, ("student.full_share: 1.0", "less than 1")),
+    ({"proposals": {"selection": "best"}}, ("proposals.selection: 'best'", "'published' or 'consistent'")),
+    ({"proposals": {"overlap": "none"}}, ("proposals.overlap: 'none'", "'keep' or 'exclusive'")),
+    (
+        {"proposals": {"filter": "published", "flip": True}},
+        ("proposals: filter published goes with selection published, overlap keep, flip false and rough binary",),
+    ),
+    ({"proposals": {"rough": "grey"}}, ("proposals.rough: 'grey'", "'binary' or 'soft'")),
+    (
+        {"proposals": {"rough": "soft"}, "refiner": {"pairs": "corrupt"}},
+        ("proposals.rough soft needs refiner.pairs crossfit or snapshots",),
+    ),
+    ({"refiner": {"pairs": "mine"}}, ("refiner.pairs: 'mine'", "'crossfit', 'snapshots' or 'corrupt'")),
+    ({"semi": {"hue": 0.7}}, ("semi.hue: 0.7", "less than or equal to 0.5")),
     ({"crops": {"size": 100}}, ("crops.size: ", "multiple of 32 (32, 64, 96, ...), not 100")),
     ({"teacher": {"snapshots": [600, 1200]}}, ("teacher: snapshots [600, 1200] must lie in 1 ... iterations (1000)",)),
     ({"student": {"schedule": {"steps": [700, 1000]}}}, ("student.schedule: steps [700, 1000]", "iterations (1000)")),
@@ -76,11 +101,25 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"mixes": {"half": {"full": 120, "point": 0}}}, ("mixes.half.full: 120", "less than 100")),
     ({"mixes": {"half": {"full": 50, "point": 60}}}, ("mixes.half: full, point and unlabelled must add up", "110")),
     ({"mixes": {"10pct": {"full": 10, "point": 90}}}, ("mixes.10pct: ", "pattern")),
-    ({"run": {"arms": ["wsis"]}}, ("run.arms: unknown arm 'wsis'", "legal: oracle, rough, supervised")),
+    ({"run": {"arms": ["wsis"]}}, ("run.arms: unknown arm 'wsis'", "legal: oracle, oracle-mask, rough, semi,")),
     ({"run": {"seeds": ["s1", "s1"]}}, ("run.seeds: 's1' is listed twice",)),
     ({"run": {"seeds": ["1"]}}, ("run.seeds[0]: '1'", "pattern")),
     ({"run": {"seeds": ["s01"]}}, ("run.seeds[0]: 's01'",)),
     ({"run": {"variants": ["base", "drift"]}}, ("run.variants: unknown variant 'drift'; legal: base",)),
+    ({"run": {"variants": ["v"]}, "variants": {"v": {}}}, ("run.variants: base is missing",)),
+    ({"variants": {"base": {}}}, ("variants.base: this name stands for the study's own settings",)),
+    ({"variants": {"v": {"crop": {}}}}, ("variants.v.crop: unknown key (did you mean crops?)", "legal keys: crops,")),
+    ({"variants": {"v": {"run": {"seeds": ["s1"]}}}}, ("variants.v.run: unknown key",)),
+    ({"variants": {"v": {"crops": {"size": 100}}}}, ("variants.v.crops.size: ", "multiple of 32")),
+    ({"variants": {"v": {"points": {"drif": 1}}}}, ("variants.v.points.drif: unknown key (did you mean drift?)",)),
+    ({"variants": {"v": {"crops": {"temporary": True}}}}, ("variants.v.crops.temporary: holds for the whole study",)),
+    ({"variants": {"1v": {}}}, ("variants.1v: ", "pattern")),
+    (
+        {"variants": {"v": {"refiner": {"network": {"backbone": {"weights": "none", "frozen_stages": 2}}}}},
+         "run": {"variants": ["base", "v"]}},
+        ("refiner.network.backbone.weights: none leaves nothing worth freezing", "[variant v]"),
+    ),
+    ({"refiner": {"second_round": "again"}}, ("refiner.second_round: 'again'", "'reuse' or 'retrain'")),
     ({"run": {"datasets": ["coco"]}}, ("run.datasets: 'coco' is not defined; defined under datasets: shapes",)),
     ({"run": 3}, ("run: 3", "object")),
     ({"datasets": {"shapes": {"sise": 3}}}, ("datasets.shapes.sise: unknown key (did you mean size?)",)),

@@ -10,8 +10,9 @@ from wssis.config.network import BackboneSettings, SOLOv2Settings
 from wssis.config.training import InferenceSettings
 from wssis.models.solov2.inference import detect
 from wssis.models.solov2.instances import Instances, from_masks
-from wssis.models.solov2.loss import solov2_loss
+from wssis.models.solov2.loss import solov2_loss, target_loss
 from wssis.models.solov2.network import DenseOutputs, SOLOv2, padded_size
+from wssis.models.solov2.targets import build_targets
 
 SETTINGS = SOLOv2Settings(
     backbone=BackboneSettings(name="resnet18", norm="batch"),
@@ -52,6 +53,36 @@ def _objects(*boxes: tuple[int, int, int, int], size: int = 64) -> Instances:
     for mask, (left, top, right, bottom) in zip(masks, boxes, strict=True):
         mask[top:bottom, left:right] = 1
     return from_masks(masks, torch.arange(len(boxes)) % CLASSES)
+
+
+def test_uncertain_pixels_count_for_no_mask_and_no_prediction(network: SOLOv2) -> None:
+    objects, band = _objects((4, 4, 44, 44)), torch.zeros(1, 64, 64, dtype=torch.uint8)
+    band[:, 24:44] = 1
+    outputs = network(network.batch([torch.full((3, 64, 64), 90, dtype=torch.uint8)]))
+    plain = build_targets([objects], SETTINGS, CLASSES, (64, 64))
+    banded = build_targets([replace(objects, uncertain=band)], SETTINGS, CLASSES, (64, 64))
+    assert plain.uncertain is None and torch.equal(plain.masks, banded.masks) and banded.uncertain[0, 6:11].all()
+    assert banded.uncertain.sum() == 5 * 16
+    losses = [target_loss(outputs, one) for one in (plain, banded)]
+    assert losses[0]["dice"] != losses[1]["dice"] and losses[0]["focal"] == losses[1]["focal"]
+    other = replace(banded, masks=banded.masks * (1 - banded.uncertain))
+    assert target_loss(outputs, other)["dice"] == losses[1]["dice"], "what the mask says there does not matter"
+    features = outputs.mask_features
+    (gradient,) = torch.autograd.grad(losses[1]["dice"], features)
+    assert not gradient[0, :, 6:11].any() and gradient[0, :, :6].any()
+    none = replace(plain, uncertain=torch.zeros_like(plain.masks))
+    assert target_loss(outputs, none)["dice"] == losses[0]["dice"]
+
+
+def test_uncertain_pixels_of_some_images_only(network: SOLOv2) -> None:
+    one, other = _objects((4, 4, 44, 44)), _objects((0, 0, 20, 20), (30, 30, 60, 60))
+    band = torch.ones(2, 64, 64, dtype=torch.uint8)
+    targets = build_targets([one, replace(other, uncertain=band)], SETTINGS, CLASSES, (64, 64))
+    assert targets.uncertain.shape == targets.masks.shape == (3, 16, 16)
+    assert not targets.uncertain[0].any() and targets.uncertain[1:].all()
+    losses = target_loss(network(network.batch([torch.zeros(3, 64, 64, dtype=torch.uint8)] * 2)), targets)
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
 
 
 def _unmasked(instances: Instances) -> Instances:

@@ -1,6 +1,7 @@
 """config.yaml and every file in studies/, merged as Snakemake merges them."""
 
 import copy
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import yaml
 from snakemake.utils import update_config
 
 from wssis.config import defaults
+from wssis.config.jobs import jobs_of
+from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.resolve import resolve
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
@@ -124,3 +127,32 @@ def test_a_data_set_that_is_not_defined_is_refused() -> None:
     raw["run"]["datasets"] = ["coco"]
     with pytest.raises(InputError, match=r"run\.datasets: 'coco' is not defined"):
         validate_study(raw)
+
+
+@pytest.mark.parametrize("name", ["ablations", "improvements"])
+def test_a_sweep_trains_one_teacher_per_seed(name: str) -> None:
+    config = study(name)
+    number = Counter(job.rule for job in jobs_of(config))
+    assert set(config.run.variants) == {"base", *config.variants}
+    assert (number["train_teacher"], number["train_fold"]) == (len(config.run.seeds), 2 * len(config.run.seeds))
+    lineage = Lineage(config)
+    student = Product("student", "wssis")
+    homes = {lineage.home(student, Place("shapes", "10pct", "s0"), variant) for variant in config.run.variants}
+    assert homes == set(config.run.variants), "every variant reaches the student of wssis"
+
+
+def test_ablations_train_one_teacher_per_seed_and_no_student_twice() -> None:
+    config = study("ablations")
+    assert len(config.run.seeds) >= 2 and set(config.run.variants) == {"base", *config.variants}
+    jobs = jobs_of(config)
+    number = Counter(job.rule for job in jobs)
+    seeds, variants = len(config.run.seeds), len(config.variants)
+    assert (number["train_teacher"], number["train_fold"], number["split"]) == (seeds, 2 * seeds, 2 * seeds)
+    # Base has four students; the refiner's variants have one of wssis, those of points and filter one of rough, too.
+    assert number["train_student"] == seeds * (4 + variants + 5)
+    assert number["points"] == seeds * (1 + 4)
+    assert len({job.manifest for job in jobs}) == len(jobs)
+    made = {job.variant: {one.rule for one in jobs if one.variant == job.variant} for job in jobs}
+    assert made["sigma-1"] == made["sigma-4"] == made["crop-32"]
+    assert made["pairs-corrupt"] == made["pairs-snapshots"] == made["crop-32"] - {"crops_weak"} | {"propose_full"}
+    assert "propose_weak" in made["drift-2"] and "propose_weak" not in made["without-both"]

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from dag_runs import REPOSITORY, Clone, planned_jobs
 
+from wssis.arms.registry import arms
+
 STAGES = (
     "prepare", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "student", "evaluate", "report",
 )  # fmt: skip
@@ -47,8 +49,9 @@ def test_supervised_alone_needs_no_points(clone: Clone) -> None:
     assert clone.planned() == expected
 
 
-def test_snapshots_need_no_folds(clone: Clone) -> None:
-    clone.study["refiner"] = {"pairs": "snapshots"}
+@pytest.mark.parametrize("pairs", ["snapshots", "corrupt"])
+def test_other_pairs_need_no_folds(clone: Clone, pairs: str) -> None:
+    clone.study["refiner"] = {"pairs": pairs}
     assert "train_fold" not in clone.planned()
 
 
@@ -114,7 +117,7 @@ def test_published_study_is_planned_within_ten_seconds(clone: Clone) -> None:
 def test_only_named_rules_see_hidden_masks() -> None:
     named = re.search(r"^READ_HIDDEN_MASKS = (.*)$", (REPOSITORY / "rules/common.smk").read_text(), flags=re.MULTILINE)
     allowed = set(ast.literal_eval(named.group(1)))
-    assert allowed == {"pseudo_quality"}
+    assert allowed == {"pseudo_quality", "oracle_mask"}
     readers = {
         name for name, text in _rules().items() if re.search("train[.]json|hidden_ids", text.split("    output:")[0])
     }
@@ -122,13 +125,14 @@ def test_only_named_rules_see_hidden_masks() -> None:
 
 
 def test_jobs_get_hidden_masks_only_where_named(clone: Clone) -> None:
+    clone.study["run"]["arms"] = list(arms())
     clone.build()
     table = clone.snakemake("--detailed-summary").stdout.splitlines()
     head, rows = table[0].split("\t"), [line.split("\t") for line in table[1:]]
     rule, inputs = head.index("rule"), next(i for i, name in enumerate(head) if name.startswith("input"))
     readers = {row[rule] for row in rows if re.search("train[.]json|hidden_ids", row[inputs])}
     assert len(rows) > 50
-    assert readers - BEFORE_WEAK == {"pseudo_quality"}
+    assert readers - BEFORE_WEAK == {"pseudo_quality", "oracle_mask"}
 
 
 def test_every_rule_tracks_settings_and_code_and_leaves_a_manifest() -> None:

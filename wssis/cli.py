@@ -175,11 +175,14 @@ def train_fold(
 def propose(
     side: Annotated[str, typer.Option(help="full or weak.")],
     annotations: Annotated[Path, typer.Option(help="full.json or weak.json of the run.")],
-    predictor: Annotated[list[str], typer.Option(help="NAME=CHECKPOINT: teacher, fold0 ..., snapshot1, snapshot2.")],
     images_table: ImagesTable,
     image_dir: ImageDir,
     out: OutFile,
     ledger: Annotated[Path, typer.Option(help="CSV: what became of every point.")],
+    predictor: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=CHECKPOINT: teacher, fold0 ..., snapshot1, snapshot2; none for corrupt pairs."),
+    ] = None,
     full_points: Annotated[Path | None, typer.Option(help="full_points.csv, for the full side.")] = None,
     settings: Settings = "{}",
 ) -> None:
@@ -190,7 +193,7 @@ def propose(
         parse_settings(stages.ProposalsSettings, settings),
         side=side,
         annotations=annotations,
-        predictors=parse_pairs("--predictor", predictor),
+        predictors=parse_pairs("--predictor", predictor or []),
         images_table=images_table,
         image_dir=image_dir,
         out=out,
@@ -259,6 +262,55 @@ def pseudo(
 
 
 @app.command()
+def score_thresholds(
+    full: Full,
+    predictor: Annotated[list[str], typer.Option(help="NAME=CHECKPOINT of every fold teacher: fold0 ...")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Choose, per class, how sure a detection must be to become a label, from out-of-fold predictions."""
+    from wssis.stages.score_thresholds import run
+
+    chosen = parse_settings(stages.ScoreThresholdsSettings, settings)
+    run(chosen, full, parse_pairs("--predictor", predictor), images_table, image_dir, out)
+
+
+@app.command()
+def confident_labels(
+    full: Full,
+    split: Annotated[Path, typer.Option(help="split.csv of the run.")],
+    thresholds: Annotated[Path, typer.Option(help="thresholds.csv of the run.")],
+    teacher: Annotated[Path, typer.Option(help="The teacher's model.safetensors.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Put the training set of semi together: full masks and the teacher's confident detections, no points."""
+    from wssis.stages.confident_labels import run
+
+    chosen = parse_settings(stages.ConfidentLabelsSettings, settings)
+    run(chosen, full, split, thresholds, teacher, images_table, image_dir, out)
+
+
+@app.command()
+def oracle_mask(
+    train: Train,
+    full: Full,
+    weak: Weak,
+    hidden_ids: Annotated[Path, typer.Option(help="hidden_ids.csv of the run.")],
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Put the training set of oracle-mask together: full masks, and the hidden masks of the weak points."""
+    from wssis.stages.oracle_mask import run
+
+    run(parse_settings(stages.OracleMaskSettings, settings), train, full, weak, hidden_ids, out)
+
+
+@app.command()
 def train_student(
     training_set: Annotated[Path, typer.Option(help="full.json or pseudo/{arm}.json of the run.")],
     images_table: ImagesTable,
@@ -298,10 +350,10 @@ def pseudo_quality(
     train: Train,
     weak: Weak,
     hidden_ids: Annotated[Path, typer.Option(help="hidden_ids.csv of the run.")],
-    proposals: Proposals,
     pseudo: Annotated[Path, typer.Option(help="pseudo/{arm}.json of the run.")],
     out: OutFile,
     shown: Annotated[Path, typer.Option(help="JSON: the few weak images that the report shows.")],
+    proposals: Annotated[Path | None, typer.Option(help="proposals/weak.json; none for labels without points.")] = None,
     settings: Settings = "{}",
 ) -> None:
     """Compare pseudo masks with the hidden truth; nothing trains on the outcome."""
@@ -309,7 +361,7 @@ def pseudo_quality(
 
     run(
         parse_settings(stages.QualitySettings, settings),
-        train=train, weak=weak, hidden_ids=hidden_ids, proposals=proposals, pseudo=pseudo, out=out, shown=shown,
+        train=train, weak=weak, hidden_ids=hidden_ids, pseudo=pseudo, out=out, shown=shown, proposals=proposals,
     )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Label = Literal["full", "point"]
+Masks = Literal["none", "rough", "refined", "hidden", "confident"]
+MEASURED = ("rough", "refined", "confident")
 
 
 def same_iterations(full_percent: float) -> float:
@@ -21,7 +23,11 @@ class Arm:
         title: a few words for tables and figures.
         explanation: one sentence for the report: what the student is trained on, and what is not paid for.
         pays: the label kinds the arm has to buy.
-        pseudo: masks of the point-labelled images: none, rough (proposals) or refined (proposals and refiner).
+        pseudo: masks of the images without full labels: none, rough (proposals), refined (proposals and refiner),
+            hidden (the true masks that the points stand for) or confident (predictions without points).
+        shares: the arm whose training set the student is trained on, where it is not this arm's own.
+        teacher: the arm whose student takes the teacher's place in a second round; None: the teacher itself.
+        augmentation: that of all students, or the stronger one of the section `semi`.
         mix: "each" for one student per mix of the study, "100pct" for one per data set and seed.
         iterations: factor on the length of `student.schedule`, given the mix's full percent.
     """
@@ -30,14 +36,32 @@ class Arm:
     title: str
     explanation: str
     pays: tuple[Label, ...]
-    pseudo: Literal["none", "rough", "refined"] = "none"
+    pseudo: Masks = "none"
+    shares: str | None = None
+    teacher: str | None = None
+    augmentation: Literal["common", "strong"] = "common"
     mix: Literal["each", "100pct"] = "each"
     iterations: Callable[[float], float] = same_iterations
 
     @property
+    def round(self) -> str:
+        """Where proposals and crops lie in the folder of a run: at its top; a second round's in the arm's folder."""
+        return "" if self.teacher is None else f"arms/{self.name}/"
+
+    @property
+    def labels(self) -> str:
+        """The arm whose name the training set bears: this one, or the one it shares with."""
+        return self.shares or self.name
+
+    @property
     def training_set(self) -> str:
         """The student's training set, relative to the folder of its run."""
-        return "full.json" if self.pseudo == "none" else f"pseudo/{self.name}.json"
+        return "full.json" if self.pseudo == "none" else f"pseudo/{self.labels}.json"
+
+    @property
+    def measured(self) -> bool:
+        """Whether its pseudo masks are held against the hidden truth: they are its own, and could differ from it."""
+        return self.pseudo in MEASURED and self.shares is None
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -50,3 +74,7 @@ class Arm:
                 return tuple(stage for stage in chain if stage not in ("crops", "refiner"))
             case "refined":
                 return chain
+            case "hidden":
+                return ("split", "points", "oracle_mask")
+            case "confident":
+                return ("split", "teacher", "fold", "score_thresholds", "confident_labels")

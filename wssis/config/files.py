@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from wssis.config.resolve import merged
+from wssis.config.merging import merged
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError

@@ -5,18 +5,30 @@ What Snakemake starts is decided by rules/*.smk alone; a test holds the two agai
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
-from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
+from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.locations import data_set_folder
-from wssis.config.mixes import ORACLE_MIX
-from wssis.config.plan import run_folder, run_mixes
+from wssis.config.plan import TEACHER, PlanRow, plan_rows, run_folder
 from wssis.config.resolve import Side, resolve
 from wssis.config.section import Section
-from wssis.config.study import CocoDataset, Study
+from wssis.config.study import BASE, CocoDataset, Study
 
 TRAININGS = ("train_teacher", "train_fold", "train_refiner", "train_student")
+RULES = {
+    "teacher": "train_teacher",
+    "fold": "train_fold",
+    "proposals": "propose_{side}",
+    "crops": "crops_{side}",
+    "refiner": "train_refiner",
+    "student": "train_student",
+    "quality": "pseudo_quality",
+}
+"""Rule behind a stage of a run, where it has another name."""
+ORDER = (
+    "split", "points", "teacher", "evaluate", "fold", "proposals", "crops", "refiner", "pseudo", "score_thresholds",
+    "confident_labels", "oracle_mask", "quality", "student", "predict_shown",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Job:
     arm: str | None = None
     fold: int | None = None
     side: Side | None = None
+    variant: str = BASE
 
     @property
     def folder(self) -> str:
@@ -41,18 +54,21 @@ class Job:
     def settings(self, study: Study) -> Section:
         """Exactly what the job is given."""
         return resolve(
-            study, self.stage, dataset=self.dataset, mix=self.mix, seed=self.seed, arm=self.arm, fold=self.fold,
-            side=self.side,
+            study, self.stage, dataset=self.dataset, mix=self.mix, seed=self.seed, variant=self.variant, arm=self.arm,
+            fold=self.fold, side=self.side,
         )  # fmt: skip
 
 
 def jobs_of(study: Study) -> tuple[Job, ...]:
-    """All jobs of a study, in the order of its stages, data set by data set and run by run."""
+    """All jobs of a study, data set by data set and run by run, each run in the order of its stages."""
     jobs: list[Job] = []
     for name in study.run.datasets:
         jobs += _data_set_jobs(study, name)
-    for dataset, mix, seed in product(study.run.datasets, run_mixes(study), study.run.seeds):
-        jobs += _run_jobs(study, dataset, mix, seed)
+    rows = plan_rows(study)
+    lineage = Lineage(study)
+    for place in dict.fromkeys((row.dataset, row.mix, row.seed) for row in rows):
+        own = [row for row in rows if (row.dataset, row.mix, row.seed) == place]
+        jobs += _run_jobs(lineage, Place(*place), own)
     return (*jobs, Job("report", "report", f"results/{study.study}/report/manifest.json"))
 
 
@@ -63,41 +79,60 @@ def _data_set_jobs(study: Study, name: str) -> Iterator[Job]:
     yield Job("check_images", "check_images", f"{folder}/images.csv.manifest.json", name)
 
 
-def _run_jobs(study: Study, dataset: str, mix: str, seed: str) -> Iterator[Job]:
-    """Jobs of one mix and seed: what its arms need, each once, and then arm by arm."""
-    arms = [arm for arm in map(get_arm, study.run.arms) if (arm.mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
-    needed = {stage for arm in arms for stage in arm.rules}
-    here, at = run_folder(study.study, dataset, mix, seed), (dataset, mix, seed)
-    yield Job("split", "split", f"{here}/split.manifest.json", *at)
-    if "points" in needed:
-        yield Job("points", "points", f"{here}/points.manifest.json", *at)
-    if "teacher" in needed:
-        yield Job("train_teacher", "teacher", f"{here}/teacher/manifest.json", *at)
-        yield Job("evaluate", "evaluate", f"{here}/teacher/evaluate.manifest.json", *at)
-        yield Job("propose_weak", "proposals", f"{here}/proposals/weak.json.manifest.json", *at, side="weak")
-    if "refiner" in needed:
-        yield from _refiner_jobs(study, here, at)
-    for arm in arms:
-        yield from _arm_jobs(here, at, arm)
+def _run_jobs(lineage: Lineage, place: Place, rows: list[PlanRow]) -> Iterator[Job]:
+    """Jobs of one data set, mix and seed: of all variants, each once."""
+    found: dict[tuple[Product, str], None] = {}
+    for row in rows:
+        for product in _asked_for(row):
+            for one in lineage.with_all_before(product, place, row.variant):
+                found.setdefault((one, lineage.home(one, place, row.variant)))
+    for product, variant in sorted(found, key=lambda one: ORDER.index(one[0].stage)):
+        here = run_folder(lineage.study.study, place.dataset, place.mix, place.seed, variant)
+        rule = RULES.get(product.stage, product.stage).format(side=product.side)
+        yield Job(
+            rule, product.stage, f"{here}/{manifest_of(product)}", place.dataset, place.mix, place.seed, product.arm,
+            product.fold, product.side, variant,
+        )  # fmt: skip
 
 
-def _refiner_jobs(study: Study, here: str, at: tuple[str, str, str]) -> Iterator[Job]:
-    if study.refiner.pairs == "crossfit":
-        for k in range(study.refiner.folds):
-            yield Job("train_fold", "fold", f"{here}/folds/{k}/manifest.json", *at, fold=k)
-    yield Job("propose_full", "proposals", f"{here}/proposals/full.json.manifest.json", *at, side="full")
-    for side in ("full", "weak"):
-        yield Job(f"crops_{side}", "crops", f"{here}/crops/{side}.zarr.manifest.json", *at, side=side)
-    yield Job("train_refiner", "refiner", f"{here}/refiner/manifest.json", *at)
+def _asked_for(row: PlanRow) -> Iterator[Product]:
+    """What the report reads of a row."""
+    if row.arm == TEACHER:
+        yield Product("evaluate")
+        return
+    yield Product("evaluate", row.arm)
+    if row.quality is not None:
+        yield Product("predict_shown", row.arm)
 
 
-def _arm_jobs(here: str, at: tuple[str, str, str], arm: Arm) -> Iterator[Job]:
-    name = arm.name
-    if arm.pseudo != "none":
-        yield Job("pseudo", "pseudo", f"{here}/pseudo/{name}.json.manifest.json", *at, arm=name)
-        yield Job("pseudo_quality", "quality", f"{here}/quality/{name}.csv.manifest.json", *at, arm=name)
-    yield Job("train_student", "student", f"{here}/students/{name}/manifest.json", *at, arm=name)
-    yield Job("evaluate", "evaluate", f"{here}/students/{name}/evaluate.manifest.json", *at, arm=name)
-    if arm.pseudo != "none":
-        shown = f"{here}/quality/{name}.predictions.json.manifest.json"
-        yield Job("predict_shown", "predict_shown", shown, *at, arm=name)
+def manifest_of(product: Product) -> str:
+    """Where a product's manifest lies in the folder of its run."""
+    arm, stage = product.arm, product.stage
+    # Proposals, crops and refiner of an arm are those of its second round.
+    around = "" if arm is None else get_arm(arm).round
+    match stage:
+        case "split" | "points":
+            return f"{stage}.manifest.json"
+        case "teacher":
+            return "teacher/manifest.json"
+        case "fold":
+            return f"folds/{product.fold}/manifest.json"
+        case "proposals":
+            return f"{around}proposals/{product.side}.json.manifest.json"
+        case "crops":
+            return f"{around}crops/{product.side}.zarr.manifest.json"
+        case "refiner":
+            return f"{around}refiner/manifest.json"
+        case "score_thresholds":
+            return f"arms/{arm}/thresholds.csv.manifest.json"
+        case "pseudo" | "confident_labels" | "oracle_mask":
+            return f"pseudo/{arm}.json.manifest.json"
+        case "quality":
+            return f"quality/{arm}.csv.manifest.json"
+        case "predict_shown":
+            return f"quality/{arm}.predictions.json.manifest.json"
+        case "student":
+            return f"students/{arm}/manifest.json"
+        case "evaluate":
+            return "teacher/evaluate.manifest.json" if arm is None else f"students/{arm}/evaluate.manifest.json"
+    raise ValueError(f"stage {stage!r} is not one of a run")

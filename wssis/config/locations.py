@@ -57,8 +57,9 @@ def _given(study: Study) -> Iterator[tuple[str, str]]:
             files = [] if is_prepared(study, name) else ["train_annotations", "val_annotations"]
             for key in (*files, "train_images", "val_images"):
                 yield f"datasets.{name}.{key}", getattr(dataset, key)
-    for mix in run_mixes(study):
-        yield from _given_to_stages(study, mix)
+    for variant in study.run.variants:
+        for mix in run_mixes(study):
+            yield from _given_to_stages(study.of_variant(variant), mix)
 
 
 def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from wssis.config.section import Section
+from wssis.config.section import Section, added_field
 
 LEVELS = 5
 
@@ -103,8 +103,27 @@ class RefineNetSettings(Section):
         0.0, ge=0, le=10, description="Logits by which the output leans to the rough mask from the start; 0: published."
     )
 
+    inputs: Literal["all", "rough", "points", "image"] = added_field(
+        "all",
+        description="What is shown beside the image: points and rough mask, or for an ablation the rough mask alone, "
+        "the points alone, or neither; the window is the same.",
+    )
+    class_channel: Literal["correct", "published"] = added_field(
+        "correct",
+        description="published: the published code's mistake, for an ablation: the class index in training, one more "
+        "at inference; the first class trains on an empty map and an empty target. Needs point_maps: class.",
+    )
+
     @model_validator(mode="after")
     def _radius_covers_sigma(self) -> "RefineNetSettings":
         if self.heatmap_radius < self.heatmap_sigma:
             raise ValueError("heatmap_radius must be at least heatmap_sigma")
+        return self
+
+    @model_validator(mode="after")
+    def _ablations_make_sense(self) -> "RefineNetSettings":
+        if self.class_channel == "published" and self.point_maps != "class":
+            raise ValueError("class_channel published needs point_maps class: there is no channel to mistake otherwise")
+        if self.rough_prior and self.inputs in ("points", "image"):
+            raise ValueError(f"inputs {self.inputs} shows no rough mask to lean to; set rough_prior to 0")
         return self

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
 
-from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
+from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.resolve import full_percent
-from wssis.config.study import Study
+from wssis.config.study import BASE, Study
 
 TEACHER = "teacher"
 
@@ -18,7 +18,8 @@ TEACHER = "teacher"
 class PlanRow:
     """One student, or the teacher of a mix; paths are relative to the working directory.
 
-    `arm` is `teacher` in a teacher's row; `quality` is None where no pseudo masks are made.
+    `arm` is `teacher` in a teacher's row; `quality` is None where no pseudo masks are measured. `homes` are the folders
+    of runs that hold what this run did not make itself, part by part: a variant's row takes most from base.
     """
 
     dataset: str
@@ -30,9 +31,20 @@ class PlanRow:
     run: str
     scores: str
     quality: str | None
+    homes: dict[str, str]
+
+    def folder(self, part: str) -> str:
+        """Folder of the run that holds a part: split, points, proposals/full, crops/weak, refiner, pseudo, ..."""
+        return self.homes.get(part, self.run)
+
+    @property
+    def network(self) -> str:
+        """Folder of the network: its manifest and metrics; its scores may lie in another variant's."""
+        inside = "teacher" if self.arm == TEACHER else f"students/{self.arm}"
+        return f"{self.folder('network')}/{inside}"
 
 
-def run_folder(study: str, dataset: str, mix: str, seed: str, variant: str = "base") -> str:
+def run_folder(study: str, dataset: str, mix: str, seed: str, variant: str = BASE) -> str:
     """Folder of one run: the coordinates of the study, nothing else."""
     return f"results/{study}/{dataset}/{mix}/{seed}/{variant}"
 
@@ -44,7 +56,10 @@ def run_mixes(config: Study) -> tuple[str, ...]:
 
 
 def plan_rows(config: Study) -> tuple[PlanRow, ...]:
-    """All students and teachers, in the order of `run`; each oracle once per data set and seed."""
+    """All students and teachers, in the order of `run`; each oracle once per data set and seed.
+
+    A variant has rows for what it makes differently from base, scores or what they rest on; all else is base's.
+    """
     return tuple(_rows(config))
 
 
@@ -57,19 +72,64 @@ def plan_json(config: Study) -> str:
 
 
 def _rows(config: Study) -> Iterator[PlanRow]:
-    arms = [get_arm(name) for name in config.run.arms]
-    teacher = any(TEACHER in arm.rules for arm in arms)
-    run = config.run
+    run, lineage = config.run, Lineage(config)
     for dataset, mix, seed, variant in product(run.datasets, run_mixes(config), run.seeds, run.variants):
-        here = run_folder(config.study, dataset, mix, seed, variant)
-        percent = full_percent(config, mix)
-        if teacher and mix != ORACLE_MIX:
-            yield PlanRow(dataset, mix, percent, seed, variant, TEACHER, here, f"{here}/teacher/scores.json", None)
-        for arm in arms:
-            if (arm.mix == ORACLE_MIX) == (mix == ORACLE_MIX):
-                scores, quality = f"{here}/students/{arm.name}/scores.json", _quality(here, arm)
-                yield PlanRow(dataset, mix, percent, seed, variant, arm.name, here, scores, quality)
+        for arm in _networks_at(config, mix):
+            scored, place = Product("evaluate", arm), Place(dataset, mix, seed)
+            if lineage.home(scored, place, variant) == variant:
+                yield _row(lineage, place, variant, arm)
 
 
-def _quality(here: str, arm: Arm) -> str | None:
-    return None if arm.pseudo == "none" else f"{here}/quality/{arm.name}.csv"
+def _networks_at(config: Study, mix: str) -> Iterator[str | None]:
+    """What is evaluated at a mix: the teacher (None), where an arm needs it, and the students of the arms."""
+    arms = [get_arm(name) for name in config.run.arms]
+    if mix != ORACLE_MIX and any(TEACHER in arm.rules for arm in arms):
+        yield None
+    yield from (arm.name for arm in arms if (arm.mix == ORACLE_MIX) == (mix == ORACLE_MIX))
+
+
+def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanRow:
+    study = lineage.study
+
+    def folder(one: Product) -> str:
+        home = lineage.home(one, place, variant)
+        return run_folder(study.study, place.dataset, place.mix, place.seed, home)
+
+    here = run_folder(study.study, place.dataset, place.mix, place.seed, variant)
+    inside = "teacher" if arm is None else f"students/{arm}"
+    measured = arm is not None and get_arm(arm).measured
+    quality = f"{folder(Product('quality', arm))}/quality/{arm}.csv" if measured else None
+    before = lineage.with_all_before(Product("predict_shown" if measured else "evaluate", arm), place, variant)
+    homes = {part: folder(one) for one in before if (part := _part(one, arm)) is not None}
+    return PlanRow(
+        dataset=place.dataset,
+        mix=place.mix,
+        full_percent=full_percent(study, place.mix),
+        seed=place.seed,
+        variant=variant,
+        arm=TEACHER if arm is None else arm,
+        run=here,
+        scores=f"{here}/{inside}/scores.json",
+        quality=quality,
+        homes={part: home for part, home in homes.items() if home != here},
+    )
+
+
+def _part(one: Product, arm: str | None) -> str | None:
+    """The name under which a row says where a product lies; None for what no row is asked about."""
+    match one:
+        case Product("split" | "points", None):
+            return one.stage
+        case Product("proposals" | "crops", None, None, side):
+            return f"{one.stage}/{side}"
+        case Product("refiner", None):
+            return "refiner"
+        case Product("pseudo" | "confident_labels" | "oracle_mask", whose) if whose == arm:
+            return "pseudo"
+        case Product("predict_shown", whose) if whose == arm:
+            return "predict_shown"
+        case Product("teacher", None) if arm is None:
+            return "network"
+        case Product("student", whose) if whose == arm:
+            return "network"
+    return None

@@ -7,28 +7,32 @@ from typing import Any, Literal
 
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
+from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
 from wssis.config.stages import (
+    ConfidentLabelsSettings,
     CropsSettings,
     EvaluateSettings,
     FoldSettings,
     GenerateSettings,
+    OracleMaskSettings,
     PointsSettings,
     PrepareSettings,
     ProposalsSettings,
     PseudoSettings,
     RefinerSettings,
+    ScoreThresholdsSettings,
     SplitSettings,
     StudentSettings,
     TeacherSettings,
 )
-from wssis.config.study import Study
+from wssis.config.study import BASE, Study
 from wssis.config.training import InferenceSettings, ScheduleSettings
 
 Side = Literal["full", "weak"]
 CROPS_WORKFLOW_KEYS = ("temporary",)
-REFINER_WORKFLOW_KEYS = ("pairs", "folds")
+REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
 UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
 
 
@@ -39,7 +43,6 @@ class Coordinates:
     dataset: str | None
     mix: str | None
     seed: str | None
-    variant: str
     arm: str | None
     fold: int | None
     side: Side | None
@@ -66,7 +69,7 @@ def resolve(
     dataset: str | None = None,
     mix: str | None = None,
     seed: str | None = None,
-    variant: str = "base",
+    variant: str = BASE,
     arm: str | None = None,
     fold: int | None = None,
     side: Side | None = None,
@@ -77,18 +80,18 @@ def resolve(
         config: a validated study.
         stage: name of the stage's module, such as `teacher`, `check_images`, `proposals`.
         seed: such as `s3`; split and points get `seeds.split`, trainings `seeds.training`, or else 3.
-        arm: needed by `pseudo` and `student`.
+        variant: whose settings: base's, or the overrides of a named variant.
+        arm: needed by `pseudo` and `student`; of proposals, the arm whose second round they are of.
         fold: needed by `fold`.
         side: for `proposals`: of weak images, where the refiner's pairs have no say.
 
     Raises:
         ValueError: a coordinate is missing that the stage needs, or (pydantic's subclass) the settings are illegal.
     """
-    if variant != "base":
-        raise ValueError(f"unknown variant {variant!r}; base is the only one")
+    config = config.of_variant(variant)
     if stage not in RESOLVERS:
         raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(RESOLVERS)}")
-    return RESOLVERS[stage](config, Coordinates(dataset, mix, seed, variant, arm, fold, side))
+    return RESOLVERS[stage](config, Coordinates(dataset, mix, seed, arm, fold, side))
 
 
 def settings_json(section: Section) -> str:
@@ -104,20 +107,6 @@ def mix_of(config: Study, name: str) -> Mix:
 def full_percent(config: Study, name: str) -> float:
     """Percent of the images with masks; 100 for the oracle's mix."""
     return 100.0 if name == ORACLE_MIX else mix_of(config, name).full
-
-
-def merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `overrides` laid over it, mapping by mapping; all else, lists too, is replaced.
-
-    >>> merged({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}})
-    {'a': {'b': 1, 'c': [3]}}
-    """
-    result = dict(base)
-    for key, value in overrides.items():
-        old = result.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(old, value) if both else value
-    return result
 
 
 def _section(section: Section, at: Coordinates, drop: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -182,10 +171,16 @@ def _proposals_inference(config: Study) -> InferenceSettings:
 
 def _proposals(config: Study, at: Coordinates) -> Section:
     values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
+    if config.proposals.selection == "consistent":
+        values["own_point_inside"] = config.points.strategy != "centroid"
     if at.side == "weak":
         return ProposalsSettings(**values)
+    if at.arm is not None and at.the_arm.teacher is not None:
+        return ProposalsSettings(**values, pairs="student")
     if config.refiner.pairs == "snapshots":
         return ProposalsSettings(**values, pairs="snapshots")
+    if config.refiner.pairs == "corrupt":
+        return ProposalsSettings(pairs="corrupt", corrupt_seed=_training_seed(config, at))
     return ProposalsSettings(**values, folds=config.refiner.folds, fold_seed=_training_seed(config, at))
 
 
@@ -193,7 +188,8 @@ def _crops(config: Study, at: Coordinates) -> Section:
     """The stored heat map is the refiner's, at the same mix."""
     network = RefinerSettings(**_section(config.refiner, at, drop=REFINER_WORKFLOW_KEYS)).network
     heatmap = {"heatmap_sigma": network.heatmap_sigma, "heatmap_radius": network.heatmap_radius}
-    return CropsSettings(**_section(config.crops, at, drop=CROPS_WORKFLOW_KEYS), **heatmap)
+    values = _section(config.crops, at, drop=CROPS_WORKFLOW_KEYS)
+    return CropsSettings(**values, **heatmap, rough=config.proposals.rough)
 
 
 def _refiner(config: Study, at: Coordinates) -> Section:
@@ -202,14 +198,33 @@ def _refiner(config: Study, at: Coordinates) -> Section:
 
 
 def _pseudo(config: Study, at: Coordinates) -> Section:
-    return PseudoSettings(**_section(config.pseudo, at), masks=at.the_arm.pseudo, threads=config.threads)
+    masks = at.the_arm.pseudo
+    values = _section(config.pseudo, at, drop=("ignore_band",) if masks == "rough" else ())
+    return PseudoSettings(**values, masks=masks, threads=config.threads)
 
 
 def _student(config: Study, at: Coordinates) -> Section:
     factor = at.the_arm.iterations(full_percent(config, at.mix))
     values = _with_threads(config, _section(config.student, at))
     schedule = ScheduleSettings(**values.pop("schedule")).scaled(factor)
+    if at.the_arm.augmentation == "strong":
+        values["augmentation"] = _strengthened(values["augmentation"], config.semi.model_dump())
     return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
+def _strengthened(values: Mapping[str, Any], least: Mapping[str, float]) -> dict[str, Any]:
+    """The augmentation, where it is weaker than `least` raised to that."""
+    return {**values, **{key: max(values[key], low) for key, low in least.items()}}
+
+
+def _detection(config: Study) -> dict[str, Any]:
+    """Limit and inference of whatever detects without prompts."""
+    return {"max_detections": config.evaluate.max_detections, "inference": _inference(config)}
+
+
+def _score_thresholds(config: Study, at: Coordinates) -> Section:
+    seed = _training_seed(config, at)
+    return ScoreThresholdsSettings(**_detection(config), folds=config.refiner.folds, fold_seed=seed)
 
 
 def _evaluate(config: Study, at: Coordinates) -> Section:
@@ -228,6 +243,9 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "crops": _crops,
     "refiner": _refiner,
     "pseudo": _pseudo,
+    "score_thresholds": _score_thresholds,
+    "confident_labels": lambda config, at: ConfidentLabelsSettings(**_detection(config)),
+    "oracle_mask": lambda config, at: OracleMaskSettings(),
     "student": _student,
     "evaluate": _evaluate,
     "predict_shown": _evaluate,

@@ -1,8 +1,8 @@
 """The base of every settings section: frozen, and closed to unknown keys; and the type of a range."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Number = TypeVar("Number", int, float)
 
@@ -11,6 +11,13 @@ class Section(BaseModel):
     """One section of the settings; an unknown key or a wrong type is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+def added_field(default: Any, **options: Any) -> Any:
+    """A field that came later: at its default it is not written out, so that the settings of what was run before it
+    existed are the same text as ever and nothing runs again. Its default must never change.
+    """
+    return Field(default, exclude_if=lambda value: value == default, **options)
 
 
 def _ordered(pair: tuple[Number, Number]) -> tuple[Number, Number]:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
-from wssis.config.section import Counts, Range, Section
+from wssis.config.section import Counts, Range, Section, added_field
 from wssis.config.training import (
     AugmentationSettings,
     InferenceSettings,
@@ -159,17 +159,43 @@ class ProposalsSection(Section):
     filter: Literal["ours", "published"] = Field(
         "ours", description="ours: no point is dropped; published: area, NMS, top 100."
     )
+    selection: Literal["published", "consistent"] = added_field(
+        "published",
+        description="Levels by maskness x category score; consistent: a mask that holds other points of its class, or "
+        "(unless points are centroids) misses its own, scores less.",
+    )
+    overlap: Literal["keep", "exclusive"] = added_field(
+        "keep", description="exclusive: pixels that several masks of a class claim go to the likeliest."
+    )
+    flip: bool = added_field(False, description="Average the predictions over the image and its mirror image.")
+    rough: Literal["binary", "soft"] = added_field(
+        "binary",
+        description="What the refiner is shown of a proposal: its mask; soft: how likely each pixel is, in five steps.",
+    )
+
+    @model_validator(mode="after")
+    def _published_as_it_is(self) -> Self:
+        named = (self.selection, self.overlap, self.flip, self.rough)
+        if self.filter == "published" and named != ("published", "keep", False, "binary"):
+            raise ValueError(
+                "filter published goes with selection published, overlap keep, flip false and rough binary only"
+            )
+        return self
 
 
 class ProposalsSettings(ProposalsSection):
     """The proposals of one side, full or weak."""
 
     inference: InferenceSettings = InferenceSettings()
-    pairs: Literal["crossfit", "snapshots"] = Field(
+    pairs: Literal["crossfit", "snapshots", "corrupt", "student"] = Field(
         "crossfit", description="Predictors of the refiner's training pairs."
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+    own_point_inside: bool = added_field(
+        False, description="Points lie in their objects: they are no centroids (selection: consistent)."
+    )
+    corrupt_seed: int = added_field(0, ge=0, description="Seed of corrupted masks (corrupt).")
 
 
 class CropsSection(Section):
@@ -194,6 +220,7 @@ class CropsSettings(CropsSection):
 
     heatmap_sigma: float = Field(6.0, gt=0, description="Sigma of the stored heat map, px, as the refiner has it.")
     heatmap_radius: int = Field(19, ge=1, description="Radius of the stored heat map, px, as the refiner has it.")
+    rough: Literal["binary", "soft"] = added_field("binary", description="Rough masks, as the proposals have them.")
 
 
 class CropAugmentationSettings(Section):
@@ -235,6 +262,13 @@ class PseudoSection(Section):
     """How the training set of an arm is put together."""
 
     flip: bool = Field(False, description="Average the refiner over the crop and its mirror image.")
+    ignore_band: float = added_field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        description="Pixels whose refined probability is less than this from one half are left out of the student's "
+        "mask loss; 0: none.",
+    )
     batch: int = Field(32, ge=1, description="Crops per forward pass.")
 
 
@@ -245,8 +279,24 @@ class PseudoSettings(PseudoSection):
     threads: int = Threads
 
 
+class OracleMaskSettings(Section):
+    """The training set of oracle-mask: there is nothing to set."""
+
+
 class StudentSection(SegmentorSection):
     """SOLOv2 on an arm's training set."""
+
+    mask_weight: Literal["none", "quality"] = added_field(
+        "none",
+        description="quality: the mask loss of a pseudo mask is weighed by its score (0 to 1); true masks weigh 1.",
+    )
+    full_share: float | None = added_field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of every batch for images with true masks; null: as they come. Without effect where a "
+        "training set has but one kind.",
+    )
 
 
 class StudentSettings(SegmentorSettings, StudentSection):
@@ -264,10 +314,33 @@ class EvaluateSection(Section):
     )
 
 
-class EvaluateSettings(EvaluateSection):
-    """The evaluation of one network."""
+class DetectionSettings(EvaluateSection):
+    """Whatever detects objects without prompts."""
 
     inference: InferenceSettings = InferenceSettings()
+
+
+class EvaluateSettings(DetectionSettings):
+    """The evaluation of one network."""
+
+
+class SemiSection(Section):
+    """The arm semi. Its student's augmentation is as strong as this at least, the others' stays as it is."""
+
+    jitter: float = Field(0.6, ge=0, le=1, description="Strength of colour jitter, at least.")
+    hue: float = Field(0.1, ge=0, le=0.5, description="Largest change of hue, at least.")
+    greyscale: float = Field(0.2, ge=0, le=1, description="Probability of a grey image, at least.")
+
+
+class ScoreThresholdsSettings(DetectionSettings):
+    """The thresholds of semi, from out-of-fold detections."""
+
+    folds: int = Field(2, ge=2, le=20, description="Number of folds K.")
+    fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+
+
+class ConfidentLabelsSettings(DetectionSettings):
+    """The training set of semi."""
 
 
 class QualitySettings(Section):

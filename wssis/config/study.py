@@ -1,9 +1,12 @@
 """The root of config.yaml: one study, what it runs, and the sections of its stages."""
 
-from typing import Annotated, Any, Literal
+import json
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
 from wssis.config.section import Section
 from wssis.config.stages import (
@@ -17,6 +20,7 @@ from wssis.config.stages import (
     QualitySettings,
     RefinerSection,
     ReportSettings,
+    SemiSection,
     SplitSection,
     StudentSection,
     TeacherSection,
@@ -26,7 +30,14 @@ from wssis.config.training import InferenceSection
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")]
 SeedName = Annotated[str, Field(pattern=r"^s(0|[1-9]\d*)$")]
 MixName = Annotated[str, Field(pattern=NAMED)]
+VariantName = Annotated[str, Field(pattern=NAMED)]
 Overrides = dict[str, dict[str, Any]]
+BASE = "base"
+VARIABLE = (
+    "seeds", "inference", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "semi", "student",
+    "evaluate",
+)  # fmt: skip
+"""Sections that a variant may change: those of the stages of a run."""
 
 
 class RunSection(Section):
@@ -39,7 +50,7 @@ class RunSection(Section):
     seeds: tuple[SeedName, ...] = Field(min_length=1, description="Seeds: s0, s1, ...")
     arms: tuple[str, ...] = Field(min_length=1, description="Arms: the modules of wssis/arms, by name.")
     variants: tuple[str, ...] = Field(
-        ("base",), min_length=1, description="Variants of the settings; base is the only one."
+        ("base",), min_length=1, description="Variants of the settings: base, and names from `variants`."
     )
 
 
@@ -96,11 +107,17 @@ class CropsKeys(CropsSection):
 class RefinerKeys(ByMix, RefinerSection):
     """MaskRefineNet, and where its training pairs come from."""
 
-    pairs: Literal["crossfit", "snapshots"] = Field(
+    pairs: Literal["crossfit", "snapshots", "corrupt"] = Field(
         "crossfit",
-        description="Pairs from fold teachers on images they have not seen, or from two snapshots (published).",
+        description="Pairs from fold teachers on images they have not seen, from two snapshots (published), or true "
+        "masks that are shifted, dilated, eroded, holed or merged with a neighbour, without a teacher.",
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (pairs: crossfit).")
+    second_round: Literal["reuse", "retrain"] = Field(
+        "reuse",
+        description="The refiner of wssis-2: the first round's, or trained again on the student's own proposals on the "
+        "full images, which that student has been trained on.",
+    )
 
 
 class Study(Section):
@@ -113,6 +130,11 @@ class Study(Section):
     )
     mixes: dict[MixName, Mix] = Field(
         {}, description="Named mixes {full, point, unlabelled}; 10pct needs no definition."
+    )
+    variants: dict[VariantName, Overrides] = Field(
+        {},
+        description="Named variants {section: {key: value}}: what is different from base. Only what the differences "
+        "reach is made again. Where a key has a value in by_mix, that value stays.",
     )
     seeds: SeedsSection = SeedsSection()
     threads: int = Field(
@@ -127,7 +149,34 @@ class Study(Section):
     crops: CropsKeys = CropsKeys()
     refiner: RefinerKeys = RefinerKeys()
     pseudo: PseudoSection = PseudoSection()
+    semi: SemiSection = SemiSection()
     student: StudentSection = StudentSection()
     evaluate: EvaluateSection = EvaluateSection()
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _soft_masks_need_probabilities(self) -> Self:
+        if self.proposals.rough == "soft" and self.refiner.pairs == "corrupt":
+            raise ValueError("proposals.rough soft needs refiner.pairs crossfit or snapshots: true masks are not soft")
+        return self
+
+    def of_variant(self, name: str) -> "Study":
+        """The study with a variant's settings in the place of base's.
+
+        Raises:
+            ValueError: there is no such variant, or (pydantic's subclass) its settings are illegal.
+        """
+        if name == BASE:
+            return self
+        if name not in self.variants:
+            raise ValueError(f"unknown variant {name!r}; defined under variants: {', '.join(self.variants) or 'none'}")
+        if name not in self._variants:
+            raw = merged(self.model_dump(mode="json"), self.variants[name])
+            self._variants[name] = Study.model_validate_json(json.dumps(raw), strict=True)
+        return self._variants[name]
+
+    @cached_property
+    def _variants(self) -> dict[str, "Study"]:
+        """The variants asked for so far."""
+        return {}

@@ -8,11 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from wssis.arms.registry import arms
-from wssis.config.messages import problems_of
+from wssis.config.merging import merged
+from wssis.config.messages import problems_of, unknown_key
 from wssis.config.mixes import ORACLE_MIX
-from wssis.config.resolve import RESOLVERS, merged, mix_of, resolve
+from wssis.config.resolve import RESOLVERS, mix_of, resolve
 from wssis.config.section import Section
-from wssis.config.study import ByMix, Study
+from wssis.config.study import BASE, VARIABLE, ByMix, Study
 from wssis.errors import InputError
 
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
@@ -31,7 +32,7 @@ def validate_study(raw: Mapping[str, Any]) -> Study:
         raise _refusal(problems_of(error, Study)) from None
     problems = list(_run_problems(study))
     if not problems:
-        problems = list(_override_problems(study))
+        problems = [*_override_problems(study), *_variant_problems(study)]
     if not problems:
         problems = list(dict.fromkeys(_stage_problems(study)))
     if problems:
@@ -67,9 +68,11 @@ def _run_problems(study: Study) -> Iterator[str]:
     for name in study.run.arms:
         if name not in arms():
             yield f"run.arms: unknown arm {name!r}; legal: {', '.join(arms())}"
+    if BASE not in study.run.variants:
+        yield f"run.variants: {BASE} is missing; variants take from it all that they do not change"
     for name in study.run.variants:
-        if name != "base":
-            yield f"run.variants: unknown variant {name!r}; legal: base"
+        if name != BASE and name not in study.variants:
+            yield f"run.variants: unknown variant {name!r}; legal: {', '.join([BASE, *sorted(study.variants)])}"
     for name in study.run.mixes:
         yield from _mix_problems(study, name, "run.mixes")
 
@@ -103,8 +106,31 @@ def _override_problems(study: Study) -> Iterator[str]:
                 yield from problems_of(error, type(section), key)
 
 
+def _variant_problems(study: Study) -> Iterator[str]:
+    """Each variant: of legal sections, and legal in itself."""
+    if BASE in study.variants:
+        yield f"variants.{BASE}: this name stands for the study's own settings; choose another"
+    for name, overrides in study.variants.items():
+        unknown = [section for section in overrides if section not in VARIABLE]
+        for section in unknown:
+            yield f"variants.{name}.{section}: {unknown_key(section, sorted(VARIABLE))}"
+        if "temporary" in overrides.get("crops", {}):
+            yield f"variants.{name}.crops.temporary: holds for the whole study; set it under crops"
+        if not unknown and name != BASE:
+            try:
+                study.of_variant(name)
+            except ValidationError as error:
+                yield from problems_of(error, Study, f"variants.{name}")
+
+
 def _stage_problems(study: Study) -> Iterator[str]:
-    """Every stage's settings at every mix and arm of the study."""
+    """Every stage's settings at every mix, arm and variant of the study."""
+    for variant in study.run.variants:
+        where = "" if variant == BASE else f" [variant {variant}]"
+        yield from (f"{problem}{where}" for problem in _problems_of_one_variant(study.of_variant(variant)))
+
+
+def _problems_of_one_variant(study: Study) -> Iterator[str]:
     seed = study.run.seeds[0]
     whole = ("prepare", "check_images", "quality", "report", "evaluate", "generate")
     for mix in _all_mixes(study):
@@ -125,7 +151,7 @@ def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
     if stage not in ("pseudo", "student"):
         return [None]
     here = [arm for arm in study.run.arms if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
-    return [arm for arm in here if stage == "student" or arms()[arm].pseudo != "none"]
+    return [arm for arm in here if stage == "student" or stage in arms()[arm].rules]
 
 
 def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | None) -> Iterator[str]:

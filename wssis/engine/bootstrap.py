@@ -25,12 +25,14 @@ class ClassMatches:
         hit: matched a true object at threshold t, bool (T, D).
         counted: hit or false alarm; False on crowd and the like, bool (T, D).
         objects: true objects per image, int64 (I,).
+        score: of each detection, falling, float64 (D,).
     """
 
     image: NDArray[np.int64]
     hit: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     objects: NDArray[np.int64]
+    score: NDArray[np.float64]
 
 
 def class_matches(evaluator: COCOeval) -> list[ClassMatches]:
@@ -49,11 +51,13 @@ def _class_matches(per_image: Sequence[dict | None], thresholds: int) -> ClassMa
         objects[place] = np.count_nonzero(entry["gtIgnore"] == 0)
     image = np.repeat([place for place, _ in found], [len(entry["dtScores"]) for _, entry in found]).astype(np.int64)
     if not image.size:
-        return ClassMatches(image, np.zeros((thresholds, 0), bool), np.zeros((thresholds, 0), bool), objects)
-    order = np.argsort(-np.concatenate([entry["dtScores"] for _, entry in found]), kind="mergesort")
+        none = np.zeros((thresholds, 0), bool)
+        return ClassMatches(image, none, none, objects, np.zeros(0))
+    score = np.concatenate([entry["dtScores"] for _, entry in found])
+    order = np.argsort(-score, kind="mergesort")
     matched = np.concatenate([entry["dtMatches"] for _, entry in found], axis=1)[:, order] > 0
     counted = ~np.concatenate([entry["dtIgnore"] for _, entry in found], axis=1)[:, order].astype(bool)
-    return ClassMatches(image[order], matched & counted, counted, objects)
+    return ClassMatches(image[order], matched & counted, counted, objects, score[order])
 
 
 def draw_weights(images: int, resamples: int, seed: int) -> NDArray[np.int32]:

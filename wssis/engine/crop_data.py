@@ -15,11 +15,13 @@ from wssis.formats.crop_store import CropStore
 from wssis.geometry.crop_changes import (
     CropChange,
     deform_masks,
+    deform_soft_masks,
     draw_change,
     jitter_colour,
     move_points,
     warp_images,
     warp_masks,
+    warp_soft_masks,
 )
 from wssis.geometry.heatmaps import NOWHERE
 
@@ -27,6 +29,8 @@ from wssis.geometry.heatmaps import NOWHERE
 @dataclass(frozen=True)
 class CropSample:
     """One crop as stored: image uint8 (S, S, 3), rough and target uint8 (S, S), with points already moved.
+
+    A soft rough mask is float32 (S, S), 0 to 1.
 
     `change` is what the device still has to do to the pixels; None: nothing.
     """
@@ -75,8 +79,10 @@ class CropBatch:
         if not self.changes:
             return self
         matrix, deform = self.changes["matrix"], self.changes["deform"].view(-1, 1, 1)
-        rough = warp_masks(self.rough, self.changes["rough_matrix"])
-        rough = torch.where(deform, deform_masks(rough, self.changes["bumps"]), rough)
+        soft = self.rough.is_floating_point()
+        warp, deformed = (warp_soft_masks, deform_soft_masks) if soft else (warp_masks, deform_masks)
+        rough = warp(self.rough, self.changes["rough_matrix"])
+        rough = torch.where(deform, deformed(rough, self.changes["bumps"]), rough)
         images = jitter_colour(warp_images(self.images, matrix), self.changes["colour"])
         target = None if self.target is None else warp_masks(self.target, matrix)
         return replace(self, images=images, rough=rough, target=target, changes={})
@@ -114,7 +120,7 @@ def sample_of(store: CropStore, index: int, pixels: dict[str, np.ndarray]) -> Cr
     table = store.table
     return CropSample(
         image=pixels["image"],
-        rough=pixels["rough"],
+        rough=pixels["rough"].astype(np.float32) / 255 if store.layout.soft else pixels["rough"],
         target=pixels.get("target"),
         point=table.point[index],
         others=table.others(index),

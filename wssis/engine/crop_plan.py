@@ -20,7 +20,10 @@ Rle = dict[str, Any]
 
 @dataclass(frozen=True)
 class PlannedCrop:
-    """One crop to render; `rough` is None where the rough mask is empty, `target` where there is none to learn."""
+    """One crop to render; `rough` is None where the rough mask is empty, `target` where there is none to learn.
+
+    soft: level sets of the rough mask's probability, or None where it is binary.
+    """
 
     proposal_id: int
     image_id: int
@@ -30,6 +33,7 @@ class PlannedCrop:
     window: Window
     rough: Rle | None
     target: Rle | None
+    soft: list[Rle] | None = None
 
 
 def medians_of(full: Mapping[str, Any], path: Path) -> MedianBoxes:
@@ -55,7 +59,7 @@ def plan_crops(
     """One crop per proposal; with `targets` (full.json) each is paired with its own object, by annotation id.
 
     Raises:
-        InputError: a proposal's object is not in `targets`.
+        InputError: a proposal's object is not in `targets`, or it has no soft mask where one is asked for.
     """
     images = {image["id"]: image for image in proposals["images"]}
     classes = class_indices(proposals)
@@ -70,8 +74,11 @@ def plan_crops(
         window = _window(rough, (x, y), medians.of(label), settings, height, width)
         target = None if objects is None else _target(objects, proposal, height, width)
         crops.append(
-            PlannedCrop(proposal["id"], image["id"], proposal["point_id"], label, (x, y), window, rough, target)
-        )
+            PlannedCrop(
+                proposal["id"], image["id"], proposal["point_id"], label, (x, y), window, rough, target,
+                _soft(proposal, settings),
+            )
+        )  # fmt: skip
     return crops
 
 
@@ -119,6 +126,15 @@ def _mask(proposal: Mapping[str, Any], height: int, width: int) -> Rle | None:
         return None
     rle = _encoded(proposal, height, width)
     return rle if mask_api.area(rle) else None
+
+
+def _soft(proposal: Mapping[str, Any], settings: CropsSettings) -> list[Rle] | None:
+    """The level sets of a soft rough mask, where the settings ask for them."""
+    if settings.rough == "binary":
+        return None
+    if "soft" not in proposal:
+        raise InputError(f"proposal {proposal['id']}: has no soft mask; run propose with rough: soft")
+    return proposal["soft"]
 
 
 def _encoded(annotation: Mapping[str, Any], height: int, width: int) -> Rle:

@@ -16,7 +16,7 @@ from wssis.engine.crop_plan import PlannedCrop, Rle
 from wssis.formats.crop_store import CropLayout, shards, write_shard
 from wssis.formats.image_files import read_image
 from wssis.formats.images_table import ImageRow
-from wssis.geometry.crops import cut_image, cut_rough, cut_target, to_crop
+from wssis.geometry.crops import cut_image, cut_rough, cut_soft, cut_target, to_crop
 from wssis.geometry.heatmaps import gaussian_maps
 
 
@@ -97,6 +97,8 @@ def render(crop: PlannedCrop, image: np.ndarray, settings: CropsSettings) -> dic
     }
     if crop.rough is not None:
         rendered["rough"] = cut_rough(_decoded(crop.rough), window, size)
+    if crop.soft is not None:
+        rendered["rough"] = cut_soft([_decoded(one) for one in crop.soft], window, size)
     if crop.target is not None:
         rendered["target"] = cut_target(_decoded(crop.target), window, size)
     return rendered

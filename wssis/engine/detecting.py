@@ -1,12 +1,12 @@
 """A segmentor's prompt-free detections as COCO results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from wssis.config.stages import EvaluateSettings
+from wssis.config.stages import DetectionSettings
 from wssis.engine.distributed import this_world
 from wssis.engine.predictor import check_categories, load_segmentor, predict
 from wssis.engine.reproducible import reproducible
@@ -25,9 +25,27 @@ def detect_images(
     images_table: Path,
     subset: str,
     image_dir: Path,
-    settings: EvaluateSettings,
+    settings: DetectionSettings,
 ) -> list[dict[str, Any]]:
     """Detections on a data set's images, as COCO results: image_id, category_id, segmentation (RLE), bbox, score.
+
+    In the order of the images, then best first. Arguments and errors are those of `detections_by_image`.
+    """
+    found: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in coco["images"]}
+    found |= detections_by_image(checkpoint, coco, annotations, images_table, subset, image_dir, settings)
+    return [result for results in found.values() for result in results]
+
+
+def detections_by_image(
+    checkpoint: Path,
+    coco: Mapping[str, Any],
+    annotations: Path,
+    images_table: Path,
+    subset: str,
+    image_dir: Path,
+    settings: DetectionSettings,
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Image id and its detections as COCO results, best first; images of equal padded size together.
 
     Args:
         checkpoint: of a segmentor.
@@ -36,26 +54,22 @@ def detect_images(
         image_dir: folder of the images.
         settings: inference, and the limit of detections per image.
 
-    Returns:
-        In the order of the images, then best first.
-
     Raises:
         InputError: the checkpoint is no segmentor's or has other categories; an image is missing or has changed.
     """
     table = read_images_table(images_table, subset)
     rows = [image_row(table, image["id"], images_table) for image in coco["images"]]
     device = this_world().device
-    found: dict[int, list[dict[str, Any]]] = {row.image_id: [] for row in rows}
-    with reproducible(device, settings.inference.threads), torch.inference_mode():
+    with reproducible(device, settings.inference.threads):
         segmentor = load_segmentor(checkpoint, device)
         check_categories(segmentor, coco["categories"], checkpoint, annotations)
         for batch in predict(segmentor, rows, image_dir, settings.inference, f"detect, {subset}"):
-            detections = detect(
-                batch.outputs, batch.image_sizes, batch.original_sizes, settings.inference, settings.max_detections
-            )
+            with torch.inference_mode():
+                detections = detect(
+                    batch.outputs, batch.image_sizes, batch.original_sizes, settings.inference, settings.max_detections
+                )
             for row, one in zip(batch.rows, detections, strict=True):
-                found[row.image_id] = coco_results(row.image_id, one, segmentor.categories)
-    return [result for results in found.values() for result in results]
+                yield row.image_id, coco_results(row.image_id, one, segmentor.categories)
 
 
 def coco_results(image_id: int, detections: Detections, categories: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -46,12 +46,14 @@ class Segmentor:
 class PredictedBatch:
     """Dense outputs of B images of equal padded size, on the segmentor's device.
 
-    image_sizes: (height, width) of each network input before padding; original_sizes: of the files.
+    image_sizes: (height, width) of each network input before padding; original_sizes: of the files; mirrored: outputs
+    on the images mirrored left to right, None unless asked for.
     """
 
     rows: list[ImageRow]
     outputs: DenseOutputs
     image_sizes: list[tuple[int, int]]
+    mirrored: DenseOutputs | None = None
 
     @property
     def original_sizes(self) -> list[tuple[int, int]]:
@@ -122,12 +124,14 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def predict(
-    segmentor: Segmentor, rows: Sequence[ImageRow], folder: Path, settings: InferenceSettings, title: str
-) -> Iterator[PredictedBatch]:
+    segmentor: Segmentor, rows: Sequence[ImageRow], folder: Path, settings: InferenceSettings, title: str,
+    flip: bool = False,
+) -> Iterator[PredictedBatch]:  # fmt: skip
     """Dense outputs of every image, those of equal padded size together: ordered by padded size, then as given.
 
     Args:
         title: of the progress shown.
+        flip: predict the mirrored images, too.
     """
 
     def padded(row: ImageRow) -> tuple[int, int]:
@@ -139,20 +143,24 @@ def predict(
             same = list(group)
             for first in range(0, len(same), settings.batch):
                 part = same[first : first + settings.batch]
-                yield predict_batch(segmentor, part, folder, settings)
+                yield predict_batch(segmentor, part, folder, settings, flip)
                 done += len(part)
                 progress.count(done)
 
 
 @torch.inference_mode()
 def predict_batch(
-    segmentor: Segmentor, rows: list[ImageRow], folder: Path, settings: InferenceSettings
+    segmentor: Segmentor, rows: list[ImageRow], folder: Path, settings: InferenceSettings, flip: bool = False
 ) -> PredictedBatch:
-    """Dense outputs of images of equal padded size."""
+    """Dense outputs of images of equal padded size; with `flip` of their mirror images, too."""
     sizes = [network_size(row, settings) for row in rows]
     images = []
     for row, size in zip(rows, sizes, strict=True):
         pixels = torch.from_numpy(read_image(folder, row).copy()).permute(2, 0, 1)
         images.append(resize_image(pixels, size).to(segmentor.device, non_blocking=True))
-    batch = segmentor.model.batch(images).contiguous(memory_format=torch.channels_last)
-    return PredictedBatch(rows, segmentor.model(batch), sizes)
+    mirrored = _outputs(segmentor, [image.flip(-1) for image in images]) if flip else None
+    return PredictedBatch(rows, _outputs(segmentor, images), sizes, mirrored)
+
+
+def _outputs(segmentor: Segmentor, images: list[Tensor]) -> DenseOutputs:
+    return segmentor.model(segmentor.model.batch(images).contiguous(memory_format=torch.channels_last))

@@ -15,7 +15,7 @@ from wssis.engine.predictor import PredictedBatch, Segmentor, predict
 from wssis.formats.coco import encode_mask, mask_box
 from wssis.formats.images_table import ImageRow
 from wssis.formats.ledger import LedgerRow
-from wssis.models.point_guidance import PointProposals, point_guided
+from wssis.models.point_guidance import SOFT_LEVELS, Guidance, PointProposals, point_guided
 
 DIGITS = 6
 
@@ -51,7 +51,7 @@ def propose(
     """
     classes = {category["id"]: index for index, category in enumerate(segmentor.categories)}
     pointed = [image for image in images if objects[image.image_id]]
-    for batch in predict(segmentor, pointed, folder, settings.inference, f"propose, {name}"):
+    for batch in predict(segmentor, pointed, folder, settings.inference, f"propose, {name}", settings.flip):
         for index, row in enumerate(batch.rows):
             found = _guided(batch, index, objects[row.image_id], classes, settings)
             yield row.image_id, records(found, objects[row.image_id], row.image_id, name)
@@ -69,16 +69,27 @@ def _guided(
     image_size, original_size = batch.image_sizes[index], batch.original_sizes[index]
     points, labels = network_points(objects, classes, original_size, image_size)
     device = batch.outputs.mask_features.device
-    inference = settings.inference
     return point_guided(
         batch.outputs.image(index),
         points.to(device),
         labels.to(device),
         image_size,
         original_size,
+        guidance_of(settings),
+        None if batch.mirrored is None else batch.mirrored.image(index),
+    )
+
+
+def guidance_of(settings: ProposalsSettings) -> Guidance:
+    """What the settings say of point guidance."""
+    return Guidance(
         settings.filter,
-        inference.mask_threshold,
-        inference.nms_iou,
+        settings.selection,
+        settings.own_point_inside,
+        settings.overlap,
+        settings.inference.mask_threshold,
+        settings.inference.nms_iou,
+        settings.rough == "soft",
     )
 
 
@@ -100,16 +111,25 @@ def records(found: PointProposals, objects: Sequence[PointedObject], image_id: i
     masks = found.masks.cpu().numpy()
     made = []
     for index, one in enumerate(objects):
-        row = _bare_row(one, image_id, predictor, found.fate[index])
+        row = bare_row(one, image_id, predictor, found.fate[index])
         if index not in place:
             made.append(Proposal(row, None))
             continue
         row = _filled_row(row, found, place[index], masks[place[index]], objects)
-        made.append(Proposal(row, _annotation(row, masks[place[index]])))
+        annotation = proposal_annotation(row, masks[place[index]])
+        if found.soft is not None:
+            annotation["soft"] = level_sets(found.soft[place[index]].cpu().numpy())
+        made.append(Proposal(row, annotation))
     return made
 
 
-def _bare_row(one: PointedObject, image_id: int, predictor: str, status: str) -> LedgerRow:
+def level_sets(steps: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    """A soft mask (H, W) of 0 ... 5 steps as five masks (RLE), of the pixels with at least 1, 2, ... 5 of them."""
+    return [encode_mask(steps >= step) for step in range(1, len(SOFT_LEVELS) + 1)]
+
+
+def bare_row(one: PointedObject, image_id: int, predictor: str, status: str) -> LedgerRow:
+    """A row that says no more than whose it is and what became of it."""
     x, y = one.point
     return LedgerRow(
         image_id=image_id,
@@ -136,18 +156,25 @@ def _bare_row(one: PointedObject, image_id: int, predictor: str, status: str) ->
 def _filled_row(
     row: LedgerRow, found: PointProposals, place: int, mask: NDArray[np.bool_], objects: Sequence[PointedObject]
 ) -> LedgerRow:
-    inside = [one for one in objects if one.id != row.point_id and _holds(mask, one.point)]
     return replace(
-        row,
+        measured_row(row, mask, objects),
         level=int(found.level[place]),
         score=round(float(found.score[place]), DIGITS),
         maskness=round(float(found.maskness[place]), DIGITS),
         category_score=round(float(found.category_score[place]), DIGITS),
+        fallback=bool(found.fallback[place]),
+    )
+
+
+def measured_row(row: LedgerRow, mask: NDArray[np.bool_], objects: Sequence[PointedObject]) -> LedgerRow:
+    """The row with what a mask (H, W) tells by itself: its area, and which points of the image's objects it holds."""
+    inside = [one for one in objects if one.id != row.point_id and _holds(mask, one.point)]
+    return replace(
+        row,
         area=int(mask.sum()),
         own_point_inside=_holds(mask, (row.x, row.y)),
         foreign_points=len(inside),
         same_class_points=sum(one.category_id == row.category_id for one in inside),
-        fallback=bool(found.fallback[place]),
     )
 
 
@@ -157,7 +184,7 @@ def _holds(mask: NDArray[np.bool_], point: tuple[float, float]) -> bool:
     return bool(mask[row, column])
 
 
-def _annotation(row: LedgerRow, mask: NDArray[np.bool_]) -> dict[str, Any]:
+def proposal_annotation(row: LedgerRow, mask: NDArray[np.bool_]) -> dict[str, Any]:
     """The COCO annotation of a record; its id is set later."""
     return {
         "id": 0,

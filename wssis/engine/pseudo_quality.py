@@ -1,6 +1,7 @@
 """Pseudo masks against the hidden truth of the weak images: for reading only, nothing trains on the outcome."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,13 +23,16 @@ NEIGHBOURHOOD = np.ones((3, 3), bool)
 class PointQuality:
     """What became of one weak point; a point without a mask has IoU 0.
 
+    Where an arm has no points, of the object that the point stands for, and the label that fits it best.
+
     Attributes:
         weak_id: annotation id in weak.json; annotation_id: in train.json.
         area: of the hidden mask, px.
         touching: 1 if the object's mask touches one of its own class (a pixel next to it, diagonals included).
         status: masked, unmasked (kept without a mask) or dropped (no pseudo label at all).
         score: of the pseudo label, None without one.
-        iou_rough: proposal against hidden mask; iou_pseudo: the mask in the arm's training set against it.
+        iou_rough: proposal against hidden mask, None for an arm without proposals.
+        iou_pseudo: the mask in the arm's training set against it.
     """
 
     weak_id: int
@@ -39,7 +43,7 @@ class PointQuality:
     touching: int
     status: str
     score: float | None
-    iou_rough: float
+    iou_rough: float | None
     iou_pseudo: float
 
 
@@ -89,20 +93,33 @@ def point_qualities(
     truth: Mapping[str, Any],
     weak: Mapping[str, Any],
     hidden_ids: Mapping[int, int],
-    proposals: Mapping[str, Any],
-    pseudo: Mapping[str, Any],
+    rough: Mapping[int, Mapping[str, Any]] | None,
+    labels: Mapping[int, Mapping[str, Any]],
 ) -> list[PointQuality]:
     """One record per point of weak.json, in its order.
+
+    rough: weak id -> proposal, None for an arm without proposals; labels: weak id -> pseudo label.
 
     Raises:
         InputError: a point has no hidden object to compare with.
     """
-    objects = {annotation["id"]: annotation for annotation in truth["annotations"]}
+    hidden = hidden_objects(truth, weak, hidden_ids)
     images = {image["id"]: image for image in weak["images"]}
     touching = _all_touching(truth)
-    rough = {annotation["point_id"]: annotation for annotation in proposals["annotations"]}
-    labels = {a["point_id"]: a for a in pseudo["annotations"] if a.get("source") == "pseudo"}
     rows = []
+    for point in weak["annotations"]:
+        one = hidden[point["id"]]
+        pair = None if rough is None else rough.get(point["id"], {}), labels.get(point["id"])
+        rows.append(_quality(point, one, one["id"] in touching, *pair, images[point["image_id"]]))
+    return rows
+
+
+def hidden_objects(
+    truth: Mapping[str, Any], weak: Mapping[str, Any], hidden_ids: Mapping[int, int]
+) -> dict[int, Mapping[str, Any]]:
+    """Weak id -> the hidden object that the point stands for; InputError where there is none with a mask."""
+    objects = {annotation["id"]: annotation for annotation in truth["annotations"]}
+    found = {}
     for point in weak["annotations"]:
         hidden = objects.get(hidden_ids.get(point["id"], -1))
         if hidden is None or not hidden.get("segmentation"):
@@ -110,9 +127,48 @@ def point_qualities(
                 f"point {point['id']} of image {point['image_id']}: no hidden mask to compare with; leave"
                 " pseudo-quality out where weak images have no masks"
             )
-        pair = rough.get(point["id"], {}), labels.get(point["id"])
-        rows.append(_quality(point, hidden, hidden["id"] in touching, *pair, images[point["image_id"]]))
-    return rows
+        found[point["id"]] = hidden
+    return found
+
+
+def match_labels(
+    labels: Sequence[Mapping[str, Any]],
+    hidden: Mapping[int, Mapping[str, Any]],
+    images: Mapping[int, Mapping[str, Any]],
+) -> dict[int, Mapping[str, Any]]:
+    """Weak id -> the label that fits its hidden object, for labels without points.
+
+    Within image and class the pair with the highest IoU is taken first; each object and label at most once, and only
+    where they overlap. Of equal pairs the first label, then the first object is taken.
+
+    labels: with masks, on any image; images: the weak images by id.
+    """
+    objects: dict[tuple[int, int], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for weak_id, one in hidden.items():
+        objects[one["image_id"], one["category_id"]].append(weak_id)
+    for label in labels:
+        groups[label["image_id"], label["category_id"]].append(label)
+    found: dict[int, Mapping[str, Any]] = {}
+    for key in objects.keys() & groups.keys():
+        size = images[key[0]]["height"], images[key[0]]["width"]
+        truth = [compressed(hidden[weak_id]["segmentation"], *size) for weak_id in objects[key]]
+        masks = [compressed(label["segmentation"], *size) for label in groups[key]]
+        for place, number in _best_pairs(np.asarray(mask_api.iou(masks, truth, [0] * len(truth)))):
+            found[objects[key][place]] = groups[key][number]
+    return found
+
+
+def _best_pairs(iou: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
+    """Places of objects and labels that belong together, of IoU (labels, objects)."""
+    taken_labels: set[int] = set()
+    taken_objects: set[int] = set()
+    for flat in np.argsort(-iou, axis=None, kind="stable").tolist():
+        label, place = divmod(flat, iou.shape[1])
+        if iou[label, place] > 0 and label not in taken_labels and place not in taken_objects:
+            taken_labels.add(label)
+            taken_objects.add(place)
+            yield place, label
 
 
 def _all_touching(truth: Mapping[str, Any]) -> set[int]:
@@ -125,7 +181,7 @@ def _quality(
     point: Mapping[str, Any],
     hidden: Mapping[str, Any],
     touching: bool,
-    rough: Mapping[str, Any],
+    rough: Mapping[str, Any] | None,
     label: Mapping[str, Any] | None,
     image: Mapping[str, Any],
 ) -> PointQuality:
@@ -140,7 +196,9 @@ def _quality(
         touching=int(touching),
         status="dropped" if label is None else "masked" if masked else "unmasked",
         score=None if label is None else label.get("score"),
-        iou_rough=round(mask_iou(rough.get("segmentation"), hidden["segmentation"], *size), 6),
+        iou_rough=None
+        if rough is None
+        else round(mask_iou(rough.get("segmentation"), hidden["segmentation"], *size), 6),
         iou_pseudo=round(mask_iou(label.get("segmentation"), hidden["segmentation"], *size), 6) if masked else 0.0,
     )
 
@@ -172,7 +230,9 @@ def summarise_quality(rows: Sequence[PointQuality]) -> dict[str, int | float]:
         summary[status] = sum(row.status == status for row in rows)
     for suffix, group in groups.items():
         for kind in ("rough", "pseudo") if group else ():
-            values = np.array([asdict(row)[f"iou_{kind}"] for row in group])
+            values = np.array([value for row in group if (value := asdict(row)[f"iou_{kind}"]) is not None])
+            if not len(values):
+                continue
             summary[f"mean_iou_{kind}{suffix}"] = round(float(values.mean()), 6)
             summary[f"above_half_{kind}{suffix}"] = round(float((values >= HALF).mean()), 6)
     return summary

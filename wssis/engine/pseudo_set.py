@@ -21,12 +21,13 @@ Rle = dict[str, Any]
 class PseudoMask:
     """What a weak point ends with: `rle` is None where it is unmasked; `outcome` says how it came to that.
 
-    score: of its proposal, 0 where it has none.
+    score: of its proposal, 0 where it has none; uncertain: pixels that no mask loss is to count, or None.
     """
 
     rle: Rle | None
     outcome: str
     score: float = 0.0
+    uncertain: Rle | None = None
 
 
 OUTCOMES = {
@@ -38,6 +39,7 @@ OUTCOMES = {
     "unmasked_refined_empty": "none: the refiner emptied the proposal's mask",
     "unmasked_both_empty": "none: the proposal's mask is empty, and so is the refined one",
 }
+CEILING = {"hidden": "the true mask, which only the arm oracle-mask is given"}
 
 
 NO_PROPOSAL = PseudoMask(None, "unmasked_no_proposal")
@@ -71,18 +73,22 @@ def add_rough_masks(
 def rough_mask(proposal: Mapping[str, Any], height: int, width: int) -> PseudoMask:
     """The proposal's mask as it is, or unmasked where its mask is empty."""
     score = proposal["score"]
-    rle = _text(compressed(proposal["segmentation"], height, width)) if proposal["segmentation"] else None
+    rle = text_rle(compressed(proposal["segmentation"], height, width)) if proposal["segmentation"] else None
     if rle is None or not mask_api.area(rle):
         return PseudoMask(None, "unmasked_rough_empty", score)
     return PseudoMask(rle, "rough", score)
 
 
-def refined_mask(refined: np.ndarray, rough: PseudoMask) -> PseudoMask:
-    """The refined mask (H, W), or unmasked where it is empty: never the rough mask in its place."""
+def refined_mask(refined: np.ndarray, rough: PseudoMask, uncertain: np.ndarray | None = None) -> PseudoMask:
+    """The refined mask (H, W), or unmasked where it is empty: never the rough mask in its place.
+
+    uncertain: bool (H, W), pixels of which the refiner was not sure.
+    """
     from_empty = rough.rle is None
     if refined.any():
         outcome = "refined_from_empty" if from_empty else "refined"
-        return PseudoMask(encode_mask(refined), outcome, rough.score)
+        band = encode_mask(uncertain) if uncertain is not None and uncertain.any() else None
+        return PseudoMask(encode_mask(refined), outcome, rough.score, band)
     return PseudoMask(None, "unmasked_both_empty" if from_empty else "unmasked_refined_empty", rough.score)
 
 
@@ -152,6 +158,7 @@ class TrainingSet:
             "pseudo_masks": self._number["points"] - self._number["unmasked"],
             "unmasked": self._number["unmasked"],
             **{outcome: self._outcomes[outcome] for outcome in OUTCOMES},
+            **{outcome: self._outcomes[outcome] for outcome in CEILING if self._outcomes[outcome]},
         }
 
 
@@ -181,10 +188,12 @@ def _pseudo(number: int, point: Mapping[str, Any], mask: PseudoMask) -> dict[str
     if mask.rle is not None:
         annotation["bbox"] = [int(side) for side in mask_api.toBbox(mask.rle)]
         annotation["area"] = int(mask_api.area(mask.rle))
+    if mask.uncertain is not None:
+        annotation["uncertain"] = mask.uncertain
     return annotation
 
 
-def _text(rle: Rle) -> Rle:
+def text_rle(rle: Rle) -> Rle:
     """The RLE with counts as text, ready for JSON."""
     counts = rle["counts"]
     return {"size": list(rle["size"]), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}

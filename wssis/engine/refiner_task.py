@@ -11,6 +11,7 @@ from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
 from wssis.engine.reproducible import seed_everything
 from wssis.engine.task import MeansOverSamples
 from wssis.formats.crop_store import CropStore
+from wssis.models.refinenet.inputs import trained_target
 from wssis.models.refinenet.loss import refiner_loss
 from wssis.models.refinenet.network import MaskRefineNet
 
@@ -41,11 +42,12 @@ class RefinerTask(MeansOverSamples):
 
     def losses(self, model: nn.Module, batch: CropBatch) -> dict[str, Tensor]:
         """Soft Dice and, if its weight is set, cross entropy; `model` is the network or what wraps it."""
-        x = self.model.input(batch.images, batch.rough, batch.points, batch.labels, batch.others)
+        x = self.model.input(batch.images, batch.rough, batch.points, batch.labels, batch.others, training=True)
         logits = model(x.contiguous(memory_format=torch.channels_last))
-        losses = {"dice": refiner_loss(logits, batch.target, self.settings.dice)}
+        target = trained_target(batch.target, batch.labels, self.settings.network)
+        losses = {"dice": refiner_loss(logits, target, self.settings.dice)}
         if self.settings.cross_entropy:
-            entropy = F.cross_entropy(logits.float(), batch.target.long())
+            entropy = F.cross_entropy(logits.float(), target.long())
             losses["cross_entropy"] = self.settings.cross_entropy * entropy
         return losses
 

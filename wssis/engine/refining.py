@@ -15,7 +15,7 @@ from wssis.config.network import RefineNetSettings
 from wssis.engine.crop_data import CropBatch, collate, pixel_scale, sample_of
 from wssis.errors import InputError
 from wssis.formats.checkpoint import load_model
-from wssis.formats.crop_store import CropStore
+from wssis.formats.crop_store import CropLayout, CropStore
 from wssis.geometry.crop_changes import move_points
 from wssis.geometry.heatmaps import NOWHERE
 from wssis.models.refinenet.network import MaskRefineNet
@@ -25,20 +25,23 @@ KIND = "maskrefinenet"
 
 @dataclass(frozen=True)
 class Refiner:
-    """A refiner ready to use, with the categories (in class-index order) and the crop side it was trained on."""
+    """A refiner ready to use, with the categories (in class-index order), the crop side and the kind of rough masks
+    (binary, soft) it was trained on."""
 
     network: MaskRefineNet
     categories: list[dict[str, Any]]
     crop_size: int
+    rough: str = "binary"
 
 
-def refiner_metadata(network: RefineNetSettings, categories: list[dict[str, Any]], crop_size: int) -> dict[str, str]:
-    """What a refiner's checkpoint says of itself."""
+def refiner_metadata(network: RefineNetSettings, layout: CropLayout) -> dict[str, str]:
+    """What a refiner's checkpoint says of itself, trained on a store of that layout."""
     return {
         "kind": KIND,
         "network": network.model_dump_json(),
-        "categories": json.dumps(categories, ensure_ascii=False),
-        "crop_size": str(crop_size),
+        "categories": json.dumps(layout.categories, ensure_ascii=False),
+        "crop_size": str(layout.size),
+        **({"rough": "soft"} if layout.soft else {}),
     }
 
 
@@ -58,7 +61,7 @@ def load_refiner(path: Path) -> Refiner:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(f"{path}: its tensors do not fit its settings ({error})") from error
-    return Refiner(network.eval(), categories, int(metadata["crop_size"]))
+    return Refiner(network.eval(), categories, int(metadata["crop_size"]), metadata.get("rough", "binary"))
 
 
 def check_fits(refiner: Refiner, store: CropStore, path: Path) -> None:
@@ -66,6 +69,7 @@ def check_fits(refiner: Refiner, store: CropStore, path: Path) -> None:
     wanted = {
         "category ids": ([c["id"] for c in refiner.categories], [c["id"] for c in store.layout.categories]),
         "crop side": (refiner.crop_size, store.layout.size),
+        "rough masks": (refiner.rough, "soft" if store.layout.soft else "binary"),
     }
     for name, (trained, stored) in wanted.items():
         if trained != stored:

@@ -41,7 +41,8 @@ class SegmentorSample:
 @dataclass(frozen=True)
 class _Decoded:
     """An image as it lies in memory: RGB uint8 (3, H, W), stored pixel by pixel; masks packed to bits, the last of
-    them the crowd's if there is one; the rest as in Instances."""
+    them the crowd's if there is one; the uncertain pixels of each object likewise, None where there are none; the rest
+    as in Instances."""
 
     image: Tensor
     packed: np.ndarray
@@ -50,16 +51,21 @@ class _Decoded:
     has_mask: Tensor
     weights: Tensor
     crowd: bool
+    uncertain: np.ndarray | None
 
     @property
     def nbytes(self) -> int:
         """Memory it holds, in bytes, small tensors left out."""
-        return self.image.nbytes + self.packed.nbytes
+        return self.image.nbytes + self.packed.nbytes + (0 if self.uncertain is None else self.uncertain.nbytes)
 
     def masks(self) -> Tensor:
         """uint8 (N, H, W), or (N + 1, H, W) with the crowd's."""
+        return self.unpacked(self.packed)
+
+    def unpacked(self, packed: np.ndarray) -> Tensor:
+        """Masks packed to bits -> uint8 (N, H, W)."""
         height, width = self.image.shape[-2:]
-        bits = np.unpackbits(self.packed, axis=1, count=height * width)
+        bits = np.unpackbits(packed, axis=1, count=height * width)
         return torch.from_numpy(bits).view(-1, height, width)
 
 
@@ -68,7 +74,7 @@ class SegmentorSamples:
 
     Args:
         coco: training set; `segmentation: null` is an object without a mask, which needs `point`; iscrowd is ignored
-            ground; an annotation's `weight` (default 1) weighs its mask loss.
+            ground; an annotation's `weight` (default 1) weighs its mask loss, which leaves out its `uncertain` pixels.
         images_table: images.csv; each file is checked against its sha256 whenever it is read.
         image_dir: folder of the training images.
         settings: augmentation.
@@ -114,16 +120,27 @@ class SegmentorSamples:
         masks = [_mask(one, row.height, row.width) for one in objects]
         if crowds:
             masks.append(np.logical_or.reduce([_mask(one, row.height, row.width) for one in crowds]))
-        flat = np.stack(masks).reshape(len(masks), -1) if masks else np.zeros((0, row.height * row.width), bool)
+        packed = _packed(masks, row.height * row.width)
+        uncertain = None
+        if any(one.get("uncertain") for one in objects):
+            bands = [_mask({**one, "segmentation": one.get("uncertain")}, row.height, row.width) for one in objects]
+            uncertain = _packed(bands, row.height * row.width)
         return _Decoded(
             image=pixels,
-            packed=np.packbits(flat, axis=1),
+            packed=packed,
             labels=torch.tensor([self._classes[one["category_id"]] for one in objects], dtype=torch.int64),
             points=torch.tensor([one.get("point") or (0.0, 0.0) for one in objects], dtype=torch.float32).view(-1, 2),
             has_mask=torch.tensor([bool(one.get("segmentation")) for one in objects], dtype=torch.bool),
             weights=torch.tensor([float(one.get("weight", 1.0)) for one in objects], dtype=torch.float32),
             crowd=bool(crowds),
+            uncertain=uncertain,
         )
+
+
+def _packed(masks: list[np.ndarray], pixels: int) -> np.ndarray:
+    """Masks (H, W) packed to bits, one per row."""
+    flat = np.stack(masks).reshape(len(masks), -1) if masks else np.zeros((0, pixels), bool)
+    return np.packbits(flat, axis=1)
 
 
 def _mask(annotation: Mapping[str, Any], height: int, width: int) -> np.ndarray:
@@ -147,7 +164,10 @@ def _placed(decoded: _Decoded, placement: Placement) -> Instances:
     else:
         decoded_fields = (decoded.labels, decoded.has_mask, decoded.weights)
     labels, has_mask, weights = decoded_fields
-    return Instances(masks, labels, boxes, points, has_mask, weights, ignore)
+    uncertain = None
+    if decoded.uncertain is not None:
+        uncertain = place_masks(decoded.unpacked(decoded.uncertain), placement)[kept]
+    return Instances(masks, labels, boxes, points, has_mask, weights, ignore, uncertain)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from wssis.config.stages import SegmentorSettings
 from wssis.engine.predictor import KIND
 from wssis.engine.reproducible import seed_everything
+from wssis.engine.sampler import EpochOrder, Order, SharedOrder
 from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample, SegmentorSamples, collate
 from wssis.engine.state import state_folder
 from wssis.engine.trainer import TrainSummary, train
@@ -33,16 +34,38 @@ def segmentor_metadata(settings: SegmentorSettings, categories: list[dict[str, A
     }
 
 
+def groups_by_truth(coco: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    """Places of the images that show a true mask, and of all others: with pseudo masks alone, or without objects."""
+    true = {one["image_id"] for one in coco["annotations"] if one.get("segmentation") and one.get("source") != "pseudo"}
+    places = [[], []]
+    for place, image in enumerate(coco["images"]):
+        places[image["id"] not in true].append(place)
+    return places[0], places[1]
+
+
 class SegmentorTask:
-    """SOLOv2 on a COCO training set. The network's initial weights follow from the seed and its settings alone."""
+    """SOLOv2 on a COCO training set. The network's initial weights follow from the seed and its settings alone.
+
+    full_share: share of every batch for images with true masks; None, or a set of one kind alone: as they come.
+    """
 
     def __init__(
-        self, settings: SegmentorSettings, coco: Mapping[str, Any], images_table: Path, image_dir: Path
-    ) -> None:
+        self, settings: SegmentorSettings, coco: Mapping[str, Any], images_table: Path, image_dir: Path,
+        full_share: float | None = None,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.dataset = SegmentorSamples(coco, images_table, image_dir, settings.augmentation)
         seed_everything(settings.seed)
         self.model = SOLOv2(settings.network, len(coco["categories"]))
+        self._full_share = full_share
+        self._groups = groups_by_truth(coco)
+
+    def order(self, batch: int, seed: int) -> Order:
+        """Every image once per epoch; with `full_share`, the two kinds of images each at a pace of their own."""
+        true, rest = self._groups
+        if self._full_share is None or not (true and rest):
+            return EpochOrder(len(self.dataset), seed)
+        return SharedOrder(true, rest, self._full_share, batch, seed)
 
     def collate(self, samples: Sequence[SegmentorSample]) -> SegmentorBatch:
         """Samples side by side, with their targets."""
@@ -73,7 +96,7 @@ class SegmentorTask:
 def train_segmentor(
     stage: str, settings: SegmentorSettings, coco: Mapping[str, Any], inputs: Mapping[str, Path], image_dir: Path,
     state_root: Path, out: Path, snapshots: Mapping[int, str] | None = None, workers: int = 0,
-    tensorboard: bool = False,
+    tensorboard: bool = False, full_share: float | None = None,
 ) -> TrainSummary:  # fmt: skip
     """Train SOLOv2 on `coco` into the folder `out`.
 
@@ -82,8 +105,9 @@ def train_segmentor(
         inputs: what the manifest lists; `images_table` among them.
         snapshots: step -> file name.
         workers, tensorboard: see `train`.
+        full_share: see `SegmentorTask`.
     """
-    task = SegmentorTask(settings, coco, inputs["images_table"], image_dir)
+    task = SegmentorTask(settings, coco, inputs["images_table"], image_dir, full_share)
     return train(
         task, settings.schedule, settings.optimizer, settings.seed, out,
         state_folder(state_root, stage, settings, inputs, code_digest(stage)),

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from wssis.engine.sampler import EpochOrder, Order
+
 
 class Samples(Protocol):
     """A data set: `samples[index, seed]` is the sample made with that seed, the same wherever it is made."""
@@ -20,6 +22,10 @@ class Task(Protocol):
 
     model: nn.Module
     dataset: Samples
+
+    def order(self, batch: int, seed: int) -> Order:
+        """Which sample comes when, in batches of that size."""
+        ...
 
     def collate(self, samples: Sequence[Any]) -> Any:
         """Samples to a batch, on the CPU; with a `pin_memory()` method where it should be pinned."""
@@ -51,7 +57,13 @@ class Task(Protocol):
 
 
 class MeansOverSamples:
-    """For a task whose losses are means over the samples of a batch."""
+    """For a task whose losses are means over the samples of a batch, and whose samples come once per epoch."""
+
+    dataset: Samples
+
+    def order(self, batch: int, seed: int) -> Order:
+        """Every sample once per epoch."""
+        return EpochOrder(len(self.dataset), seed)
 
     def counts(self, batch: Any) -> Tensor:
         """The number of samples, float64 (1,)."""

@@ -95,7 +95,7 @@ class _Training:
     def _sampler(self, start: int, stop: int) -> StepSampler:
         """This process's passes from step `start` to before step `stop`."""
         return StepSampler(
-            len(self.task.dataset), self.settings.batch, self.seed, start, stop,
+            self.task.order(self.settings.batch, self.seed), self.settings.batch, self.seed, start, stop,
             rank=self.world.rank, world=self.world.size, micro=self.settings.micro_batch,
         )  # fmt: skip
 

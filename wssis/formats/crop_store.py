@@ -5,7 +5,7 @@ Legend: N crops, S side in px, T other points over all crops. Points are [x, y] 
 | array | shape, dtype | what |
 |---|---|---|
 | image | N,S,S,3 uint8 | RGB crop |
-| rough | N,S,S uint8 | rough mask, 0 or 1 |
+| rough | N,S,S uint8 | rough mask, 0 or 1; in a soft store the probability of 0 to 1 x 255 |
 | target | N,S,S uint8 | hidden mask; only in a store to train on |
 | heatmap | N,S,S uint8 | the point's Gaussian x 255, for the reader's eye only |
 | point | N,2 float32 | the object's own point |
@@ -57,7 +57,8 @@ class CropTable:
 
 @dataclass(frozen=True)
 class CropLayout:
-    """What a store says of itself: categories in class-index order, side, heat map, and whether it has targets."""
+    """What a store says of itself: categories in class-index order, side, heat map, whether it has targets, and whether
+    its rough masks are soft."""
 
     size: int
     shard_records: int
@@ -65,6 +66,13 @@ class CropLayout:
     categories: list[dict[str, Any]]
     heatmap_sigma: float
     heatmap_radius: int
+    soft: bool = False
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Its fields as a store holds them; what came later is there only where it is set."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return found if self.soft else {name: value for name, value in found.items() if name != "soft"}
 
     @property
     def arrays(self) -> list[str]:
@@ -88,8 +96,7 @@ def shards(count: int, shard_records: int) -> list[tuple[int, int]]:
 
 def create_store(path: Path, layout: CropLayout, table: CropTable) -> None:
     """Write the table and the empty pixel arrays of a new store at `path`, a temporary name of the caller's."""
-    attributes = {field.name: getattr(layout, field.name) for field in fields(layout)}
-    group = zarr.create_group(path, zarr_format=3, attributes=attributes)
+    group = zarr.create_group(path, zarr_format=3, attributes=layout.attributes)
     for field in fields(table):
         values = getattr(table, field.name)
         array = group.create_array(field.name, shape=values.shape, dtype=values.dtype, chunks=_whole(values.shape))
@@ -180,7 +187,9 @@ class CropStore:
 
 
 def _layout(group: zarr.Group) -> CropLayout:
-    return CropLayout(**{field.name: group.attrs[field.name] for field in fields(CropLayout)})
+    later = {"soft": False}
+    return CropLayout(**later | {field.name: group.attrs[field.name] for field in fields(CropLayout)
+                                 if field.name not in later or field.name in group.attrs})  # fmt: skip
 
 
 def _whole(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -79,19 +79,35 @@ def warp_images(images: Tensor, matrices: Tensor) -> Tensor:
 
 def warp_masks(masks: Tensor, matrices: Tensor) -> Tensor:
     """Warp masks (B, S, S) of 0 and 1, float32 of 0 and 1; nothing outside."""
-    return (_warp_soft(masks, matrices) > 0.5).float()
+    return (warp_soft_masks(masks, matrices) > 0.5).float()
 
 
 def deform_masks(masks: Tensor, bumps: Tensor) -> Tensor:
     """Grow, shrink and dent masks (B, S, S): blurred, bumps (B, cells, cells) added, cut at one half again."""
-    size = masks.shape[-1]
-    width = 2 * (size // 24) + 1
+    soft, noise = _blurred(masks), _spread(bumps, masks.shape[-1])
+    touched = (soft > 0) & (soft < 1)  # bumps dent the border; they make no islands far from it
+    return torch.where(touched, (soft + noise > 0.5).float(), soft.round()).squeeze(1)
+
+
+def deform_soft_masks(masks: Tensor, bumps: Tensor) -> Tensor:
+    """Likewise of soft masks (B, S, S), 0 to 1: near the border, blurred and with bumps added; soft again."""
+    soft, noise = _blurred(masks), _spread(bumps, masks.shape[-1])
+    touched = (soft > 0) & (soft < 1)
+    return torch.where(touched, (soft + noise).clamp(0, 1), soft).squeeze(1)
+
+
+def _blurred(masks: Tensor) -> Tensor:
+    """Masks (B, S, S) after two box filters (B, 1, S, S)."""
+    width = 2 * (masks.shape[-1] // 24) + 1
     soft = masks.unsqueeze(1)
     for _ in range(2):
         soft = F.avg_pool2d(soft, width, stride=1, padding=width // 2, count_include_pad=False)
-    noise = F.interpolate(bumps.unsqueeze(1).float(), (size, size), mode="bilinear", align_corners=False)
-    touched = (soft > 0) & (soft < 1)  # bumps dent the border; they make no islands far from it
-    return torch.where(touched, (soft + noise > 0.5).float(), soft.round()).squeeze(1)
+    return soft
+
+
+def _spread(bumps: Tensor, size: int) -> Tensor:
+    """Bumps (B, cells, cells) over the whole crop (B, 1, size, size)."""
+    return F.interpolate(bumps.unsqueeze(1).float(), (size, size), mode="bilinear", align_corners=False)
 
 
 def jitter_colour(images: Tensor, factors: Tensor) -> Tensor:
@@ -104,7 +120,8 @@ def jitter_colour(images: Tensor, factors: Tensor) -> Tensor:
     return (grey + (images - grey) * saturation).clamp(0, 255)
 
 
-def _warp_soft(masks: Tensor, matrices: Tensor) -> Tensor:
+def warp_soft_masks(masks: Tensor, matrices: Tensor) -> Tensor:
+    """Warp masks (B, S, S) of 0 to 1, bilinear, float32; nothing outside."""
     stacked = masks.unsqueeze(1).float()
     return F.grid_sample(stacked, _grid(matrices, stacked.shape), padding_mode="zeros", align_corners=False).squeeze(1)
 

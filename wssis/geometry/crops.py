@@ -3,6 +3,8 @@
 Windows are xyxy with exclusive x2, y2, at least one pixel wide and high, inside the image.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,6 +28,17 @@ def cut_rough(mask: np.ndarray, window: Window, size: int) -> np.ndarray:
     """
     pixels = torch.from_numpy(np.ascontiguousarray(_inside(mask, window), dtype=np.float32))
     return F.interpolate(pixels[None, None], (size, size), mode="nearest")[0, 0].numpy().astype(np.uint8)
+
+
+def cut_soft(level_sets: Sequence[np.ndarray], window: Window, size: int) -> np.ndarray:
+    """Crop of a soft mask given by its level sets (H, W), cut as rough masks are: uint8 (S, S), their mean x 255.
+
+    >>> cut_soft([np.array([[1, 1]], np.uint8), np.array([[0, 1]], np.uint8)], (0, 0, 2, 1), 2)
+    array([[128, 255],
+           [128, 255]], dtype=uint8)
+    """
+    mean = np.mean([cut_rough(one, window, size) for one in level_sets], axis=0)
+    return (mean * 255).round().astype(np.uint8)
 
 
 def cut_target(mask: np.ndarray, window: Window, size: int) -> np.ndarray:
@@ -57,6 +70,19 @@ def paste(probability: Tensor, window: Window, height: int, width: int, threshol
     resized = _resize(probability[None, None].float(), (y2 - y1, x2 - x1), antialias=False)[0, 0]
     mask[y1:y2, x1:x2] = (resized > threshold).cpu().numpy()
     return mask
+
+
+def paste_uncertain(probability: Tensor, window: Window, height: int, width: int, band: float) -> np.ndarray:
+    """Pixels bool (H, W) of the window whose pasted probability is less than `band` from one half.
+
+    >>> paste_uncertain(torch.tensor([[0.1, 0.45, 0.9]]), (1, 0, 4, 1), height=1, width=5, band=0.1).astype(int)
+    array([[0, 0, 1, 0, 0]])
+    """
+    x1, y1, x2, y2 = window
+    uncertain = np.zeros((height, width), dtype=bool)
+    resized = _resize(probability[None, None].float(), (y2 - y1, x2 - x1), antialias=False)[0, 0]
+    uncertain[y1:y2, x1:x2] = ((resized - 0.5).abs() < band).cpu().numpy()
+    return uncertain
 
 
 def _inside(array: np.ndarray, window: Window) -> np.ndarray:

@@ -20,7 +20,9 @@ from wssis.formats.manifest import read_manifest
 from wssis.overview.records import DataSetSize, Record, count_annotations
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
-ON_GPU = (*TRAININGS, "propose_full", "propose_weak", "pseudo", "evaluate")
+ON_GPU = (
+    *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "evaluate",
+)  # fmt: skip
 """Rules whose jobs ask for a GPU in profiles/default."""
 ONE_SIZE = ("predict_shown", "report")
 """Rules whose jobs take as long whatever the data set."""
@@ -95,8 +97,10 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
     match job.stage:
         case "proposals" | "crops":
             return full if job.side == "full" else weak
-        case "points":
+        case "points" | "confident_labels":
             return weak
+        case "score_thresholds":
+            return full
         case "quality":
             return round(data.train_objects * weak / max(1, data.train_images))
     return data.train_images

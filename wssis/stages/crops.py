@@ -61,6 +61,7 @@ def _layout(settings: CropsSettings, proposals: dict[str, Any], has_target: bool
         categories=[{"id": category["id"], "name": category["name"]} for category in categories],
         heatmap_sigma=settings.heatmap_sigma,
         heatmap_radius=settings.heatmap_radius,
+        soft=settings.rough == "soft",
     )
 
 

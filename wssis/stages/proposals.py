@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wssis.config.stages import ProposalsSettings
+from wssis.engine.corrupting import corrupt_proposals
 from wssis.engine.distributed import this_world
 from wssis.engine.predictor import check_categories, load_segmentor, refuse_imported_snapshot
 from wssis.engine.proposing import PointedObject, Proposal, Tally, numbered, propose
 from wssis.engine.reproducible import reproducible
 from wssis.errors import InputError
-from wssis.formats.coco import write_coco
+from wssis.formats.coco import annotations_by_image, read_coco, write_coco
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_files import image_row
 from wssis.formats.images_table import ImageRow, read_images_table
@@ -38,7 +39,8 @@ def run(
 
     Args:
         side: weak: every image by the predictor `teacher`. full: each image by `fold{k}` of the fold it is in
-            (pairs: crossfit), or by `snapshot1` and `snapshot2` (pairs: snapshots).
+            (pairs: crossfit), by `snapshot1` and `snapshot2` (pairs: snapshots) or, for a second round, by `student`
+            (pairs: student); by none with pairs: corrupt, where true masks are corrupted instead.
         annotations: weak.json, or full.json.
         predictors: name -> checkpoint of a segmentor.
         full_points: full_points.csv, for the full side only.
@@ -48,7 +50,8 @@ def run(
     """
     expected = expected_predictors(settings, side)
     if sorted(predictors) != sorted(expected):
-        raise InputError(f"propose --side {side} needs --predictor {', '.join(expected)}; given {sorted(predictors)}")
+        needed = f"--predictor {', '.join(expected)}" if expected else "no --predictor"
+        raise InputError(f"propose --side {side} needs {needed}; given {sorted(predictors)}")
     inputs = {"annotations": annotations, "images_table": images_table, **predictors}
     if full_points is not None:
         inputs["full_points"] = full_points
@@ -59,6 +62,10 @@ def run(
         images = [image_row(table, image["id"], images_table) for image in frame["images"]]
         tally = Tally()
         with Spill[list[Proposal]](out.parent, (image.image_id for image in images)) as found:
+            if side == "full" and settings.pairs == "corrupt":
+                by_image = annotations_by_image(read_coco(annotations))
+                for image_id, records in corrupt_proposals(images, by_image, objects, settings.corrupt_seed):
+                    found[image_id] = records
             for name, part in shares(settings, side, images).items():
                 _predict(found, settings, name, predictors[name], part, frame, annotations, objects, image_dir)
             with open_ledger(ledger) as write_row:
@@ -113,7 +120,15 @@ def expected_predictors(settings: ProposalsSettings, side: Literal["full", "weak
     """Names of the predictors that a side needs."""
     if side == "weak":
         return ["teacher"]
-    return [f"fold{k}" for k in range(settings.folds)] if settings.pairs == "crossfit" else ["snapshot1", "snapshot2"]
+    match settings.pairs:
+        case "crossfit":
+            return [f"fold{k}" for k in range(settings.folds)]
+        case "snapshots":
+            return ["snapshot1", "snapshot2"]
+        case "student":
+            return ["student"]
+        case "corrupt":
+            return []
 
 
 def shares(
@@ -121,7 +136,7 @@ def shares(
 ) -> dict[str, Sequence[ImageRow]]:
     """Predictor -> the images it predicts: with crossfit, those it was not trained on."""
     names = expected_predictors(settings, side)
-    if side == "weak" or settings.pairs == "snapshots":
+    if side == "weak" or settings.pairs != "crossfit":
         return {name: images for name in names}
     fold = assign_folds([image.image_id for image in images], settings.folds, settings.fold_seed)
     return {name: [image for image in images if fold[image.image_id] == k] for k, name in enumerate(names)}

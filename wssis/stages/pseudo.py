@@ -15,7 +15,7 @@ from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
 from wssis.formats.manifest import StageRun
 from wssis.formats.spill import Spill
-from wssis.geometry.crops import paste
+from wssis.geometry.crops import paste, paste_uncertain
 
 Images = dict[int, dict[str, Any]]
 
@@ -77,5 +77,6 @@ def _refine(masks: Spill[PseudoMask], images: Images, settings: PseudoSettings, 
     for index, probability in refine(trained.network, store, settings.batch, settings.flip, device):
         image, point_id = images[int(table.image_id[index])], int(table.point_id[index])
         x1, y1, x2, y2 = (int(side) for side in table.window[index])
-        mask = paste(probability, (x1, y1, x2, y2), image["height"], image["width"])
-        masks[point_id] = refined_mask(mask, masks[point_id])
+        where = (x1, y1, x2, y2), image["height"], image["width"]
+        band = paste_uncertain(probability, *where, settings.ignore_band) if settings.ignore_band else None
+        masks[point_id] = refined_mask(paste(probability, *where), masks[point_id], band)

@@ -8,7 +8,9 @@ from typing import Any
 from wssis.config.stages import QualitySettings
 from wssis.engine.pseudo_quality import (
     COLUMNS,
+    hidden_objects,
     hidden_truth,
+    match_labels,
     point_qualities,
     precision_recall,
     summarise_quality,
@@ -26,7 +28,7 @@ def run(
     train: Path,
     weak: Path,
     hidden_ids: Path,
-    proposals: Path,
+    proposals: Path | None,
     pseudo: Path,
     out: Path,
     shown: Path,
@@ -38,7 +40,8 @@ def run(
         train: train.json, with the masks that no other stage may see.
         weak: weak.json of the run.
         hidden_ids: hidden_ids.csv of the run, from weak ids to train ids.
-        proposals: proposals/weak.json of the run.
+        proposals: proposals/weak.json of the run; None for an arm whose labels come without points: each is then held
+            against the hidden object of its class that it fits best.
         pseudo: pseudo/{arm}.json, the arm's training set.
         out: quality/{arm}.csv.
         shown: quality/{arm}.shown.json.
@@ -46,18 +49,26 @@ def run(
     Raises:
         InputError: a weak point has no hidden mask.
     """
-    inputs = {"train": train, "weak": weak, "hidden_ids": hidden_ids, "proposals": proposals, "pseudo": pseudo}
+    inputs = {"train": train, "weak": weak, "hidden_ids": hidden_ids, "pseudo": pseudo}
+    if proposals is not None:
+        inputs["proposals"] = proposals
     with StageRun("quality", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
-        points, rough, labels = read_coco(weak), read_coco(proposals), read_coco(pseudo)
-        truth = hidden_truth(read_coco(train), points)
-        rows = point_qualities(truth, points, read_hidden_ids(hidden_ids), rough, labels)
+        points, labels = read_coco(weak), read_coco(pseudo)
+        truth, ids = hidden_truth(read_coco(train), points), read_hidden_ids(hidden_ids)
+        weak_images = {image["id"]: image for image in points["images"]}
+        made = [one for one in labels["annotations"] if one.get("source") == "pseudo"]
+        made = [one for one in made if one["image_id"] in weak_images]
+        rough = None if proposals is None else _by_point(read_coco(proposals)["annotations"])
+        fitting = (
+            match_labels(made, hidden_objects(truth, points, ids), weak_images) if rough is None else _by_point(made)
+        )
+        rows = point_qualities(truth, points, ids, rough, fitting)
         write_table(out, COLUMNS, (["" if cell is None else cell for cell in astuple(row)] for row in rows))
-        made = [annotation for annotation in labels["annotations"] if annotation.get("source") == "pseudo"]
-        pairs = _by_point(rough["annotations"]), _by_point(made)
-        write_json(shown, shown_record(rows, settings.shown, settings.gallery, truth, points, *pairs))
+        write_json(shown, shown_record(rows, settings.shown, settings.gallery, truth, points, rough, fitting))
         stage.output(out, shown)
         stage.counts.update(summarise_quality(rows))
-        for kind, annotations in (("rough", rough["annotations"]), ("pseudo", made)):
+        kinds = {"pseudo": made} if rough is None else {"rough": list(rough.values()), "pseudo": made}
+        for kind, annotations in kinds.items():
             found = dict(zip(("precision_50", "recall_50"), precision_recall(truth, annotations), strict=True))
             stage.counts |= {f"{name}_{kind}": round(value, 6) for name, value in found.items() if value is not None}
 

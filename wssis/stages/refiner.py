@@ -68,7 +68,7 @@ def _train(
     tensorboard: bool,
 ) -> TrainSummary:  # fmt: skip
     state = state_folder(state_root, "refiner", settings, inputs, code_digest("refiner"))
-    metadata = refiner_metadata(settings.network, store.layout.categories, store.layout.size)
+    metadata = refiner_metadata(settings.network, store.layout)
     task = RefinerTask(store, settings)
     return train(
         task, settings.schedule, settings.optimizer, settings.seed, out, state, metadata,

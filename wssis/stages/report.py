@@ -1,9 +1,9 @@
 """Stage report: the study's answer as one page, a gallery, and beside them all tables and the AP-over-cost curves.
 
 `plan` is JSON: {"study": NAME, "arms": [{name, title, explanation, pays, pseudo}, ...], "rows": [{dataset, mix,
-full_percent, seed, variant, arm, run, scores, quality}, ...]}, one row per student and teacher (arm "teacher"), the
-oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read beside these paths;
-of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
+full_percent, seed, variant, arm, run, scores, quality, homes}, ...]}, one row per student and teacher (arm "teacher"),
+the oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read beside these
+paths; of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,7 @@
 """train-student: the segmentor on an arm's training set."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 from wssis.config.stages import StudentSettings
 from wssis.engine.distributed import on_main
@@ -36,11 +37,25 @@ def run(
     with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = read_coco(training_set)
         summary = train_segmentor(
-            "student", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
-        )
+            "student", settings, weighted(coco, settings.mask_weight), inputs, image_dir, state_root, out,
+            workers=workers, tensorboard=tensorboard, full_share=settings.full_share,
+        )  # fmt: skip
         without = sum(not one.get("segmentation") for one in coco["annotations"])
         stage.counts.update(
             images=len(coco["images"]), objects=len(coco["annotations"]), unmasked=without, **summary.counts()
         )
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")
+
+
+def weighted(coco: dict[str, Any], mask_weight: Literal["none", "quality"]) -> dict[str, Any]:
+    """The training set with weights of the mask loss: those of pseudo masks are their scores, or all are alike."""
+    if mask_weight == "none":
+        return coco
+    return {**coco, "annotations": [_weighted(one) for one in coco["annotations"]]}
+
+
+def _weighted(annotation: dict[str, Any]) -> dict[str, Any]:
+    if annotation.get("source") != "pseudo" or not annotation.get("segmentation"):
+        return annotation
+    return {**annotation, "weight": float(annotation["score"])}

@@ -18,8 +18,10 @@ def input_channels(num_classes: int, settings: RefineNetSettings) -> int:
 
 
 def point_channels(num_classes: int, settings: RefineNetSettings) -> int:
-    """Channels that hold the object's own point: one per class, or one for all."""
-    return num_classes if settings.point_maps == "class" else 1
+    """Channels that hold the object's own point: one per class (published mistake: and one more), or one for all."""
+    if settings.point_maps == "shared":
+        return 1
+    return num_classes + 1 if settings.class_channel == "published" else num_classes
 
 
 def refiner_input(
@@ -31,6 +33,7 @@ def refiner_input(
     num_classes: int,
     settings: RefineNetSettings,
     normalise: Callable[[Tensor], Tensor],
+    training: bool = False,
 ) -> Tensor:
     """Input (B, 3 + C + 1, S, S) float32: normalised RGB | point maps | neighbours' map, if set | rough mask.
 
@@ -43,13 +46,32 @@ def refiner_input(
         labels: (B,) int64 class index, 0-based.
         others: (B, P, 2) other points, padded with `geometry.heatmaps.NOWHERE`; read where `neighbours` is set.
         normalise: the backbone's normalisation.
+        training: read where `class_channel` is published alone; else training and inference do not differ.
     """
     size, sigma, radius = images.shape[-1], settings.heatmap_sigma, settings.heatmap_radius
     own = gaussian_maps(points, size, sigma, radius)
     maps = own.new_zeros(len(own), point_channels(num_classes, settings), size, size)
     channels = labels if settings.point_maps == "class" else torch.zeros_like(labels)
+    if settings.class_channel == "published":
+        channels = labels if training else labels + 1
+        own = own * (channels > 0).view(-1, 1, 1)
     maps[torch.arange(len(own), device=own.device), channels] = own
-    parts = [normalise(images), maps]
+    clicks = [maps]
     if settings.neighbours:
-        parts.append(joint_map(others, size, sigma, radius).unsqueeze(1))
-    return torch.cat([*parts, rough.to(own.dtype).unsqueeze(1)], dim=1)
+        clicks.append(joint_map(others, size, sigma, radius).unsqueeze(1))
+    if settings.inputs in ("rough", "image"):
+        clicks = [torch.zeros_like(one) for one in clicks]
+    last = rough.to(own.dtype).unsqueeze(1)
+    if settings.inputs in ("points", "image"):
+        last = torch.zeros_like(last)
+    return torch.cat([normalise(images), *clicks, last], dim=1)
+
+
+def trained_target(target: Tensor, labels: Tensor, settings: RefineNetSettings) -> Tensor:
+    """Target (B, S, S) as it is trained on: itself, or with the published mistake empty for the first class.
+
+    labels: int64 (B,).
+    """
+    if settings.class_channel == "correct":
+        return target
+    return target * (labels > 0).view(-1, 1, 1).to(target.dtype)

@@ -48,10 +48,12 @@ class MaskRefineNet(nn.Module):
         nn.init.normal_(self.head.weight, std=HEAD_STD)
         nn.init.zeros_(self.head.bias)
 
-    def input(self, images: Tensor, rough: Tensor, points: Tensor, labels: Tensor, others: Tensor) -> Tensor:
+    def input(
+        self, images: Tensor, rough: Tensor, points: Tensor, labels: Tensor, others: Tensor, training: bool = False
+    ) -> Tensor:
         """The input tensor of a batch of crops; see `refiner_input`."""
         return refiner_input(
-            images, rough, points, labels, others, self.num_classes, self.settings, self.backbone.normalise
+            images, rough, points, labels, others, self.num_classes, self.settings, self.backbone.normalise, training
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ class Instances:
 
     masks: bool or uint8 (N, H, W); labels: int64 (N,), class indices; boxes: float32 (N, 4), xyxy with exclusive
     x2, y2; points: float32 (N, 2), [x, y], only read where `has_mask` is False; has_mask: bool (N,); weights: float32
-    (N,), of the mask loss; ignore: bool (H, W), pixels of crowd regions, or None.
+    (N,), of the mask loss; ignore: bool (H, W), pixels of crowd regions, or None; uncertain: uint8 (N, H, W), pixels
+    that an object's own mask loss does not count, or None.
     """
 
     masks: Tensor
@@ -22,6 +23,7 @@ class Instances:
     has_mask: Tensor
     weights: Tensor
     ignore: Tensor | None = None
+    uncertain: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,8 +32,9 @@ class Instances:
         """The same objects on another device."""
         fields = ("masks", "labels", "boxes", "points", "has_mask", "weights")
         moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in fields}
-        ignore = None if self.ignore is None else self.ignore.to(device, non_blocking=non_blocking)
-        return replace(self, **moved, ignore=ignore)
+        some = {name: getattr(self, name) for name in ("ignore", "uncertain") if getattr(self, name) is not None}
+        moved |= {name: value.to(device, non_blocking=non_blocking) for name, value in some.items()}
+        return replace(self, **moved)
 
 
 def from_masks(masks: Tensor, labels: Tensor, ignore: Tensor | None = None) -> Instances:

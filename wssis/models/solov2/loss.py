@@ -49,7 +49,7 @@ def loss_divisors(counts: Tensor) -> Tensor:
 def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
     """Mean over positive (cell, object) pairs of weight x (1 - Dice); 0 without any.
 
-    The sum is over all pixels but those of crowd regions.
+    The sum is over all pixels but those of crowd regions and those of which the object's mask is not sure.
     """
     kernels = torch.cat([kernel.flatten(2) for kernel in outputs.kernel], 2).transpose(1, 2)
     chosen = kernels[targets.image, targets.cell]
@@ -60,6 +60,9 @@ def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
     if targets.valid is not None:
         valid = targets.valid.flatten(1)[targets.image]
         predicted, truth = predicted * valid, truth * valid
+    if targets.uncertain is not None:
+        sure = 1 - targets.uncertain.flatten(1)[targets.instance].to(predicted.dtype)
+        predicted, truth = predicted * sure, truth * sure
     dice = dice_coefficient(predicted, truth)
     return (targets.weights[targets.instance] * (1 - dice)).sum() / max(1, len(dice))
 

@@ -28,7 +28,8 @@ class Targets:
     any loss; image, cell, instance: int64 (P,), image and cell of each positive pair and the row of `masks` it is to
     produce, sorted by image, then object, then level; masks: uint8 (N, h, w) at stride 4; weights: float32 (N,);
     valid: float32 (B, h, w), 0 in crowd regions, or None where no image has any; pairs: positive pairs of each image;
-    positives: cells of a class in the batch. The last two are plain numbers, so that no loss has to ask the device.
+    positives: cells of a class in the batch, both plain numbers, so that no loss has to ask the device; uncertain:
+    uint8 (N, h, w), pixels that an object's mask loss does not count, or None where no object has any.
     """
 
     category: Tensor
@@ -41,6 +42,7 @@ class Targets:
     valid: Tensor | None
     pairs: list[int]
     positives: int
+    uncertain: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Targets":
         """The same targets on another device."""
@@ -98,7 +100,9 @@ def build_targets(
     valid = None if crowd is None else 1 - quarter_masks(crowd).float()
     # Cells without an owner (-1) find the last label, that of the background.
     category = F.pad(objects.labels, (0, 1), value=num_classes)[owner]
-    return Targets(category, ignored, image, cell, instance, small, objects.weights, valid, pairs, positives)
+    uncertain = _uncertain(instances, padded)
+    weights = objects.weights
+    return Targets(category, ignored, image, cell, instance, small, weights, valid, pairs, positives, uncertain)
 
 
 def quarter_masks(masks: Tensor) -> Tensor:
@@ -260,6 +264,14 @@ def _unmasked_cells(
     meant = row_in[..., :, None] & column_in[..., None, :] & ~objects.has_mask[:, None, None, None]
     flags[objects.image[:, None], torch.where(meant, cell, cells).flatten(1)] = True
     return flags[:, :cells]
+
+
+def _uncertain(instances: list[Instances], padded: tuple[int, int]) -> Tensor | None:
+    """uint8 (N, h, w) at stride 4; None where no object has uncertain pixels."""
+    if all(one.uncertain is None for one in instances):
+        return None
+    given = (torch.zeros_like(one.masks) if one.uncertain is None else one.uncertain for one in instances)
+    return _quarter(list(given), padded)
 
 
 def _crowd(instances: list[Instances], padded: tuple[int, int]) -> Tensor | None:

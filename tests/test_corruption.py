@@ -1,0 +1,123 @@
+"""Corrupted masks, drawn so that they can be checked by eye."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from wssis.geometry.corruption import KINDS, corrupted, dilated, eroded, holed, merged, moved
+
+
+def _mask(text: str) -> np.ndarray:
+    """A mask drawn in characters: # is inside."""
+    return np.array([[character == "#" for character in line] for line in text.split()])
+
+
+BLOCK = _mask("""
+    .........
+    .####....
+    .####....
+    .####....
+    .........
+    .........
+""")
+CORNER = _mask("""
+    .........
+    .........
+    .........
+    .......##
+    .......##
+    .......##
+""")
+NEAR = _mask("""
+    .........
+    ......#..
+    ......#..
+    .........
+    .........
+    .........
+""")
+
+
+def test_moved_out_of_the_image_is_lost() -> None:
+    expected = _mask("""
+        .........
+        .........
+        .........
+        .........
+        ..####...
+        ..####...
+    """)
+    assert (moved(BLOCK, 1, 3) == expected).all()
+    assert (moved(CORNER, 1, 0).sum(), moved(CORNER, 2, 0).sum()) == (3, 0)
+    assert not moved(BLOCK, -20, 0).any() and not moved(BLOCK, 0, 20).any()
+
+
+def test_dilated_and_eroded_by_a_pixel() -> None:
+    grown = _mask("""
+        .####....
+        ######...
+        ######...
+        ######...
+        .####....
+        .........
+    """)
+    shrunk = _mask("""
+        .........
+        .........
+        ..##.....
+        .........
+        .........
+        .........
+    """)
+    assert (dilated(BLOCK, 1) == grown).all()
+    assert (eroded(BLOCK, 1) == shrunk).all()
+    assert not eroded(BLOCK, 3).any()
+
+
+def test_the_image_edge_is_no_border() -> None:
+    expected = _mask("""
+        .........
+        .........
+        .........
+        .........
+        ........#
+        ........#
+    """)
+    assert (eroded(CORNER, 1) == expected).all()
+    assert eroded(np.ones((6, 9), bool), 2).all()
+
+
+def test_merged_with_the_nearest_neighbour_only() -> None:
+    rng = np.random.default_rng(0)
+    assert (merged(BLOCK, 3.0, [CORNER, NEAR], rng) == (BLOCK | NEAR)).all()
+    assert (merged(BLOCK, 3.0, [], rng) == BLOCK).all()
+    assert (merged(BLOCK, 3.0, [np.zeros((6, 9), bool)], rng) == BLOCK).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hole_takes_away_a_few_pixels(seed: int) -> None:
+    made = holed(BLOCK, 12**0.5, [], np.random.default_rng(seed))
+    assert not (made & ~BLOCK).any() and 1 <= BLOCK.sum() - made.sum() <= 5
+
+
+def test_every_kind_of_mistake_occurs() -> None:
+    made = [corrupted(BLOCK, [NEAR], np.random.default_rng(seed)) for seed in range(60)]
+    assert any((one & NEAR).all(where=NEAR) for one in made), "merged"
+    assert any(one.sum() > BLOCK.sum() for one in made) and any(one.sum() < BLOCK.sum() for one in made)
+    assert len({one.tobytes() for one in made}) > 30
+    assert len(KINDS) == 4
+
+
+@given(
+    arrays(bool, (6, 9)).filter(np.any),
+    st.lists(arrays(bool, (6, 9)), max_size=2),
+    st.integers(0, 10**6),
+)
+def test_never_empty_and_always_the_same(mask: np.ndarray, others: list[np.ndarray], seed: int) -> None:
+    before = mask.copy()
+    made = corrupted(mask, others, np.random.default_rng(seed))
+    assert made.any() and made.shape == mask.shape and made.dtype == bool
+    assert (mask == before).all(), "the mask itself is left alone"
+    assert (corrupted(mask, others, np.random.default_rng(seed)) == made).all()

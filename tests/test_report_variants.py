@@ -1,0 +1,79 @@
+"""The report of a study with a variant and with an arm without points: what lies where, and who is compared."""
+
+import copy
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_report import MadeUp, make_study, toy_set
+
+from wssis.config.stages import CostSettings, QualitySettings
+from wssis.formats.scores import read_score_table
+from wssis.report_page.plan import read_plan
+from wssis.report_page.results import group_results, load_results
+from wssis.stages import quality
+
+PARTS = ("split", "points", "proposals/weak", "proposals/full", "crops/weak", "refiner", "pseudo", "predict_shown")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    """One seed. The variant `many` evaluates base's student of wssis again; semi has the labels of wssis, pointless."""
+    root = tmp_path_factory.mktemp("study")
+    sets = toy_set(root / "images", "train", 20), toy_set(root / "images", "val", 15)
+    made = make_study(root, *sets, root / "images", {"20pct": 4}, seeds=(0,))
+    plan = copy.deepcopy(made.plan)
+    wssis = next(row for row in plan["rows"] if row["arm"] == "wssis")
+    base = Path(wssis["run"])
+    shutil.copytree(base / "students/wssis", base.with_name("many") / "students/wssis")
+    for name in ("manifest.json", "metrics.jsonl"):
+        (base.with_name("many") / "students/wssis" / name).unlink()
+    many = {"variant": "many", "run": str(base.with_name("many")),
+            "scores": str(base.with_name("many") / "students/wssis/scores.json")}  # fmt: skip
+    homes = dict.fromkeys((*PARTS, "network"), str(base))
+    plan["rows"] += [{**wssis, **many, "homes": homes}, _semi(base, wssis)]
+    plan["arms"].append({**plan["arms"][3], "name": "semi", "title": "Semi", "pays": ["full"], "pseudo": "confident"})
+    return replace(made, plan=plan)
+
+
+def _semi(run: Path, wssis: dict) -> dict:
+    """The row of an arm whose labels come without points; what a student of it would be is that of wssis."""
+    shutil.copytree(run / "students/wssis", run / "students/semi")
+    labels = json.loads((run / "pseudo/wssis.json").read_text())
+    labels["annotations"] = [one for one in labels["annotations"] if one["segmentation"]]
+    for one in labels["annotations"]:
+        one.pop("point_id", None)
+    (run / "pseudo/semi.json").write_text(json.dumps(labels))
+    train = run.parents[2] / "train.json"
+    quality.run(QualitySettings(shown=1), train, run / "weak.json", run / "hidden_ids.csv", None,
+                run / "pseudo/semi.json", run / "quality/semi.csv", run / "quality/semi.shown.json")  # fmt: skip
+    scores = str(run / "students/semi/scores.json")
+    return {**wssis, "arm": "semi", "scores": scores, "quality": str(run / "quality/semi.csv")}
+
+
+def test_a_variant_is_held_against_the_arms_of_base(study: MadeUp) -> None:
+    plan = read_plan(json.dumps(study.plan))
+    groups = {group.variant: group for group in group_results(plan, load_results(plan, CostSettings()))}
+    assert set(groups) == {"base", "many"}
+    variants = {name: {one.row.variant for one in arm.seeds.values()} for name, arm in groups["many"].arms.items()}
+    assert variants == {name: {"base"} for name in groups["base"].arms} | {"wssis": {"many"}}
+    assert groups["many"].arms["wssis"].seeds["s0"].iterations == 300, "of base's training"
+
+
+def test_the_page_and_the_table_have_both(study: MadeUp) -> None:
+    page = study.report(resamples=5)
+    assert "toy, 20 % with masks, many" in page
+    rows = read_score_table(study.out / "scores.csv")
+    assert [row["arm"] for row in rows if row["variant"] == "many"] == ["wssis"]
+
+
+def test_labels_without_points_stand_beside_the_refined_ones(study: MadeUp) -> None:
+    page = study.report(resamples=5)
+    text = re.sub(r"<[^>]+>|\s+", " ", page)
+    head = re.search(r"against hidden truth +rough +refined +without points, Semi", text)
+    assert head is not None
+    line = re.search(r"precision of the masks as labels at IoU .5, % +(\S+) +(\S+) +(\S+) ", text)
+    assert line is not None and line[2] == line[3] == "100"
