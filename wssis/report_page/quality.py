@@ -94,10 +94,15 @@ def _columns(group: Group) -> list[Column]:
     guided = [arm for arm in arms if read[arm.arm.name][0]["iou_rough"].notna().any()]
     first = next((arm for arm in guided if arm.arm.pseudo == "refined"), guided[0] if guided else arms[0])
     columns = [Column("rough", "rough", "iou_rough", read[first.arm.name])]
-    one = len(made) == 1 and made[0].arm.pseudo == "refined"
-    return columns + [
-        Column(arm.arm.name, "refined" if one else arm.arm.title, "iou_pseudo", read[arm.arm.name]) for arm in made
-    ]
+    refined = [arm for arm in made if arm.arm.pseudo == "refined"]
+    return columns + [Column(arm.arm.name, _title(arm, len(refined)), "iou_pseudo", read[arm.arm.name]) for arm in made]
+
+
+def _title(arm: ArmResult, refined: int) -> str:
+    """Words for an arm's masks, `refined` arms having refined ones."""
+    if arm.arm.pseudo == "confident":
+        return f"{arm.arm.title}, without points"
+    return "refined" if refined == 1 else arm.arm.title
 
 
 def _lines() -> list[Line]:
