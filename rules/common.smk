@@ -155,7 +155,7 @@ def weak_proposals_of(wildcards):
 
 def given_weights(stage):
     """Input: files of weights that the settings name, where there are any; their content counts, not only the name."""
-    return lambda wildcards: [path for path in weight_files(resolved(stage, wildcards)) if os.path.exists(path)]
+    return lambda wildcards: [path for path in weight_files(resolved(stage, wildcards)).values() if os.path.exists(path)]
 
 
 # Snakemake records params and reruns on a change, except those that a function computes from `input`, `output`,

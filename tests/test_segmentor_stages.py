@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from segmentor_fixtures import COMMON, NETWORK, training_set, write_study
 
 from wssis.config.stages import FoldSettings, StudentSettings, TeacherSettings
@@ -18,6 +19,7 @@ from wssis.formats.coco import write_coco
 from wssis.formats.images_table import read_images_table
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.formats.split import assign_folds
+from wssis.models.backbones import build_backbone
 from wssis.stages import fold, student, teacher
 
 TEACHER = TeacherSettings(**COMMON, snapshots=(2, 4))
@@ -76,6 +78,20 @@ def test_student_counts_what_has_no_mask(folder: Path, paths: dict[str, Any]) ->
     student.run(StudentSettings(**COMMON), folder / "full.json", out=folder / "student", **paths)
     counts = read_manifest(folder / "student" / "manifest.json")["counts"]
     assert (counts["images"], counts["objects"], counts["unmasked"]) == (4, 5, 1)
+
+
+def test_given_weights_are_on_record(folder: Path, paths: dict[str, Any]) -> None:
+    body = build_backbone(NETWORK.backbone).body
+    save_file(body.state_dict(), folder / "backbone.safetensors")
+    backbone = NETWORK.backbone.model_copy(update={"weights": str(folder / "backbone.safetensors")})
+    network = NETWORK.model_copy(update={"backbone": backbone})
+    settings = StudentSettings(**COMMON | {"network": network})
+    student.run(settings, folder / "full.json", out=folder / "given", **paths)
+    recorded = read_manifest(folder / "given" / "manifest.json")["inputs"]["weights"]
+    assert recorded["sha256"] == digest_of(folder / "backbone.safetensors")
+    (folder / "backbone.safetensors").unlink()
+    with pytest.raises(InputError, match=r"backbone\.safetensors"):
+        student.run(settings, folder / "full.json", out=folder / "given", **paths)
 
 
 def test_folds_leave_their_images_out() -> None:

@@ -66,7 +66,7 @@ def _unchecked(study: StudyFiles, digests: Iterable[str]) -> Iterator[str]:
     given = sorted({one.recorded for record in study.records.values() for one in record.inputs if one.path is None})
     if given:
         yield f"{len(given)} given files from outside of the study, their digests are on record: {some(given, 3)}"
-    weights = {str(word) for record in study.records.values() if (word := _backbone(record)) not in (None, *NOT_FILES)}
+    weights = {word for record in study.records.values() if (word := _unrecorded_weights(record)) is not None}
     if weights:
         yield f"files of backbone weights, of which no digest is on record: {some(sorted(weights), 3)}"
     unknown = sorted(path for path in digests if reader_of(path) is None and not HASHED_ALONE.fullmatch(path))
@@ -81,9 +81,11 @@ def _unchecked(study: StudyFiles, digests: Iterable[str]) -> Iterator[str]:
         yield f"the content of {away.total()} artifacts that are not here ({kinds}); their digests fit the chains"
 
 
-def _backbone(record: StageRecord) -> object:
-    """What a training's settings say of its backbone's weights."""
-    return flat(record.settings).get("network.backbone.weights")
+def _unrecorded_weights(record: StageRecord) -> str | None:
+    """The file that a training's backbone started from, where the manifest has no digest of it, as older ones have."""
+    file = flat(record.settings).get("network.backbone.weights")
+    recorded = {one.name for one in record.inputs} & {"weights", "checkpoint"}
+    return None if file is None or file in NOT_FILES or recorded else str(file)
 
 
 def account(audits: Iterable[StudyAudit]) -> str:

@@ -32,11 +32,12 @@ def is_prepared(study: Study, dataset: str) -> bool:
     return all((folder / name).is_file() for name in ("train.json", "val.json", "prepare.manifest.json"))
 
 
-def weight_files(settings: Section) -> list[str]:
-    """Files of given weights that the settings of a training name: of its backbone, and a checkpoint."""
-    backbone = settings.network.backbone.weights
-    checkpoint = getattr(settings, "checkpoint", None)
-    return [*([] if backbone in NOT_FILES else [backbone]), *([checkpoint] if checkpoint else [])]
+def weight_files(settings: Section) -> dict[str, str]:
+    """Name of the input -> file of given weights that a training starts from: a checkpoint, or its backbone's."""
+    checkpoint, backbone = getattr(settings, "checkpoint", None), settings.network.backbone.weights
+    if checkpoint:
+        return {"checkpoint": checkpoint}
+    return {} if backbone in NOT_FILES else {"weights": backbone}
 
 
 def missing_data(study: Study) -> list[str]:
@@ -70,7 +71,7 @@ def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
         yield "split.full_ids", split.full_ids
     stages = {stage for arm in arms for stage in get_arm(arm).rules} & {"teacher", "refiner"}
     for stage in sorted(stages):
-        yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)))
+        yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)).values())
     for arm in arms:
         settings = resolve(study, "student", mix=mix, seed=seed, arm=arm)
-        yield from (("student", path) for path in weight_files(settings))
+        yield from (("student", path) for path in weight_files(settings).values())

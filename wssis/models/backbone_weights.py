@@ -39,11 +39,6 @@ def load_weights(body: nn.Module, settings: BackboneSettings) -> None:
     fill(body, state, source)
 
 
-def weights_file(settings: BackboneSettings) -> Path | None:
-    """The file that the settings name, to be recorded as an input; None for `none` and `imagenet`."""
-    return None if settings.weights in ("none", "imagenet") else Path(settings.weights)
-
-
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors of a .safetensors or .pth file (pickles only with weights_only=True)."""
     if not path.is_file():

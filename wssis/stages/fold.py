@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from wssis.config.locations import weight_files
 from wssis.config.stages import FoldSettings
 from wssis.engine.distributed import on_main
 from wssis.engine.segmentor_task import train_segmentor
@@ -53,6 +54,7 @@ def run(
         InputError: the fold does not exist, the images are not as they should be, or a loss is not finite.
     """
     inputs = {"full": Path(full), "images_table": Path(images_table)}
+    inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     with on_main(StageRun("fold", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = without_fold(read_coco(full), settings.folds, settings.fold, settings.seed)
         summary = train_segmentor(

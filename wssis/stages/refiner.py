@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from wssis.config.locations import weight_files
 from wssis.config.stages import RefinerSettings
 from wssis.engine.distributed import on_main, this_world
 from wssis.engine.refiner_task import RefinerTask
@@ -36,8 +37,7 @@ def run(
     """
     out = Path(out)
     inputs = {"crops": Path(crops)}
-    if settings.checkpoint is not None:
-        inputs["checkpoint"] = Path(settings.checkpoint)
+    inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     with on_main(StageRun("refiner", out / "manifest.json", settings, inputs)) as stage:
         store = CropStore(crops)
         _check(store, settings)

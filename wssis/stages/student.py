@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from wssis.config.locations import weight_files
 from wssis.config.stages import StudentSettings
 from wssis.engine.distributed import on_main
 from wssis.engine.segmentor_task import train_segmentor
@@ -34,6 +35,7 @@ def run(
         InputError: the training set or an image is not as it should be, or a loss is not finite.
     """
     inputs = {"training_set": Path(training_set), "images_table": Path(images_table)}
+    inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = read_coco(training_set)
         summary = train_segmentor(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wssis.config.locations import weight_files
 from wssis.config.stages import TeacherSettings
 from wssis.engine.distributed import on_main, this_world
 from wssis.engine.predictor import KIND
@@ -45,8 +46,7 @@ def run(
     """
     out = Path(out)
     inputs = {"full": Path(full), "images_table": Path(images_table)}
-    if settings.checkpoint is not None:
-        inputs["checkpoint"] = Path(settings.checkpoint)
+    inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     names = [snapshot_name(number) for number in range(1, len(settings.snapshots) + 1)]
     with on_main(StageRun("teacher", out / "manifest.json", settings, inputs)) as stage:
         coco = read_coco(full)
