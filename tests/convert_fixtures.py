@@ -81,8 +81,7 @@ def masks_of(coco: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
 def same(found: list[tuple[str, np.ndarray]], wanted: list[tuple[str, np.ndarray]]) -> bool:
     """Whether classes and masks are equal, one by one."""
     return len(found) == len(wanted) and all(
-        name == other and np.array_equal(mask, true)
-        for (name, mask), (other, true) in zip(found, wanted, strict=True)
+        name == other and np.array_equal(mask, true) for (name, mask), (other, true) in zip(found, wanted, strict=True)
     )
 
 

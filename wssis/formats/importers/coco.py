@@ -39,13 +39,16 @@ def _items(path: Path, into: Collected) -> Iterator[_Item]:
             raise InputError(f'{path}: has no list "{key}"; a COCO file is expected')
     own = Categories.listed(coco["categories"], path)
     into.declare(own)
-    images = {}
+    images: dict[str, LabelledImage | None] = {}
     for image in objects(coco["images"]):
         place = Place(path, f"image {image.get('id')!r}")
         taken = into.add_image(
             place, image.get("file_name"), whole(image.get("width")), whole(image.get("height")), _id_of(image)
         )
-        images.setdefault(repr(image.get("id")), taken)
+        key = repr(image.get("id"))
+        if (earlier := images.get(key)) is not None:
+            earlier.complete = False  # Nobody can tell which of the two images the labels are for.
+        images[key] = None if key in images else taken
     for annotation in objects(coco["annotations"]):
         place = Place(path, f"annotation {annotation.get('id')!r}")
         image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
@@ -98,9 +101,7 @@ def read_points(source: Path, into: Collected, options: Options) -> None:
     _add_points(source, into, lambda item: _point(item.annotation, into), corners=bool(options.corners))
 
 
-def _add_points(
-    source: Path, into: Collected, chosen: Callable[[_Item], tuple[float, float]], corners: bool
-) -> None:
+def _add_points(source: Path, into: Collected, chosen: Callable[[_Item], tuple[float, float]], corners: bool) -> None:
     for item in _items(source, into):
         if item.annotation.get("iscrowd"):
             into.passed_over["crowd regions, which have no point"] += 1

@@ -94,12 +94,16 @@ class Collected:
 
     sizes: ImageSizes
     categories: Categories | None = None
-    images: list[LabelledImage] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
-    _names: set[str] = field(default_factory=set)
+    _images: dict[str, LabelledImage] = field(default_factory=dict)
     _numbers: dict[str, set[int]] = field(default_factory=lambda: {"image": set(), "annotation": set()})
+
+    @property
+    def images(self) -> list[LabelledImage]:
+        """Images in the order in which they came."""
+        return list(self._images.values())
 
     def declare(self, categories: Categories) -> None:
         """The file's own categories; they count unless the user has given others."""
@@ -123,8 +127,10 @@ class Collected:
         """
         if reason := bad_file_name(name):
             return self._no_image(place, "file name", reason)
-        if name in self._names:
-            return self._no_image(place, "labelled twice", f"{name} is labelled a second time; keep one of them")
+        if name in self._images:
+            self._images[str(name)].complete = False
+            reason = f"{name} is labelled a second time; keep or make one list of its labels"
+            return self._no_image(place, "labelled twice", reason)
         given = None if width is None and height is None else (width, height)
         if given and not all(type(side) is int and side > 0 for side in given):
             sides = f"width {width!r}, height {height!r}"
@@ -136,8 +142,7 @@ class Collected:
         if not self._number_is_free(place, "image", number, None):
             return None
         image = LabelledImage(str(name), *size, number)  # type: ignore[arg-type]
-        self._names.add(image.name)
-        self.images.append(image)
+        self._images[image.name] = image
         return image
 
     def add_point(

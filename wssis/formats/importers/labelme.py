@@ -53,7 +53,7 @@ def _images(source: Path, into: Collected) -> Iterator[tuple[LabelledImage, list
         try:
             content = read_json(path)
             if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
-                raise InputError(f"{path}: has no list \"shapes\"; labelme's JSON is expected")
+                raise InputError(f'{path}: has no list "shapes"; labelme\'s JSON is expected')
         except InputError as error:
             into.refuse(Place(path, "whole file"), "file", str(error).removeprefix(f"{path}: "))
             continue
