@@ -20,7 +20,7 @@ from convert_fixtures import (
     tasks,
     written,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wssis.formats.importers.reader import Options
@@ -153,6 +153,7 @@ def test_categories_of_another_file(tmp_path: Path) -> None:
     assert coco["annotations"][0]["category_id"] == 30 and coco["categories"] == mine["categories"]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(PIXELS), st.tuples(st.floats(0.01, 0.98), st.floats(0.01, 0.98)))
 def test_round_trip(
     tmp_path_factory: pytest.TempPathFactory, pixel: tuple[int, int], within: tuple[float, float]

@@ -53,6 +53,7 @@ WHOLE_FILES: list[tuple[str, str, object, str]] = [
     ("masks", "coco", {**coco_points(), "categories": 2 * [{"id": 7, "name": "bar"}]}, "category 7, 'bar': id or name"),
     ("points", "csv", "", "missing: image, x, y, category; found: nothing"),
     ("points", "csv", "image;x;y;category\na.png;1;1;bar\n", "missing: image, x, y, category; found: image;x;y"),
+    ("points", "csv", "image,x,y,category\na.png,1,1," + 200_000 * "b", "not readable as CSV after line 1 (field"),
     ("masks", "bdd100k", {"images": []}, "is no list of frames"),
     ("masks", "voc", "", "has no SegmentationObject"),
     ("masks", "instance-png", "", "name it with --category"),

@@ -106,8 +106,8 @@ def _reader(request: Request, options: Options) -> Reader:
 
 def _collected(request: Request, reader: Reader) -> Collected:
     folder = request.image_dir
-    if folder is None and request.label_format == "voc" and (request.source / "JPEGImages").is_dir():
-        folder = request.source / "JPEGImages"
+    if folder is None and reader.images and (request.source / reader.images).is_dir():
+        folder = request.source / reader.images
     if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: is no folder; correct --image-dir")
     categories = None

@@ -59,18 +59,18 @@ class Label:
 
 @dataclass(frozen=True)
 class Categories:
-    """Category id -> name, in the order of the file that lists them; `source` is named in messages.
-
-    Raises:
-        InputError: an id is no integer, or a name is missing or comes twice.
-    """
+    """Category id -> name, in the order of the file that lists them; `source` is named in messages."""
 
     names: dict[int, str]
     source: Path
 
     @classmethod
     def listed(cls, items: Sequence[Any], source: Path) -> "Categories":
-        """Those of a COCO file's list."""
+        """Those of a COCO file's list.
+
+        Raises:
+            InputError: an id is no integer, a name is missing, or one of them comes twice.
+        """
         names: dict[int, str] = {}
         for item in items:
             identity, name = (item.get("id"), item.get("name")) if isinstance(item, dict) else (None, None)
@@ -136,12 +136,12 @@ class Collected:
             sides = f"width {width!r}, height {height!r}"
             return self._no_image(place, "size", f"{name}: {sides} must be positive integers; correct them")
         try:
-            size = self.sizes.agreed(str(name), given)  # type: ignore[arg-type]
+            size = self.sizes.agreed(str(name), given)
         except InputError as error:
             return self._no_image(place, "image file", str(error))
         if not self._number_is_free(place, "image", number, None):
             return None
-        image = LabelledImage(str(name), *size, number)  # type: ignore[arg-type]
+        image = LabelledImage(str(name), *size, number)
         self._images[image.name] = image
         return image
 
@@ -159,7 +159,7 @@ class Collected:
             )
             self.refuse(place, "outside its image", reason, image)
         elif self._is_known(image, place, category) and self._number_is_free(place, "annotation", number, image):
-            self.labels.append(Label(image, str(category), number, {"point": [x, y]}))  # type: ignore[arg-type]
+            self.labels.append(Label(image, str(category), number, {"point": [x, y]}))
 
     def add_mask(
         self,
@@ -183,7 +183,7 @@ class Collected:
         if problems:
             self.refuse(place, "unsound mask", f"on {image.name}: {'; '.join(problems)}", image)
         elif self._is_known(image, place, category) and self._number_is_free(place, "annotation", number, image):
-            self.labels.append(Label(image, str(category), number, values))  # type: ignore[arg-type]
+            self.labels.append(Label(image, str(category), number, values))
 
     def _no_image(self, place: Place, kind: str, reason: str) -> None:
         self.refuse(place, kind, reason)

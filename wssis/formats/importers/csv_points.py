@@ -46,6 +46,14 @@ def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
     except UnicodeDecodeError:
         raise InputError(f"{source}: is not UTF-8; save it as CSV in UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""), restval="", skipinitialspace=True)
+    try:
+        return _read(reader, source)
+    except csv.Error as error:
+        where = f"{source}: not readable as CSV after line {reader.line_num}"
+        raise InputError(f"{where} ({error}); save it again") from None
+
+
+def _read(reader: "csv.DictReader[str]", source: Path) -> list[tuple[int, dict[str, str]]]:
     header = [name.strip() for name in reader.fieldnames or ()]
     missing = [name for name in COLUMNS if name not in header]
     if missing:

@@ -36,6 +36,7 @@ class Reader:
     Attributes:
         upright: people drew on the picture as a tool showed it, that is, turned as its EXIF orientation says.
         options: names of the options that mean something to it.
+        images: folder in the source that has the images, where no other is given; empty: there is none.
         keeps_ids: whether its images and annotations have ids, which are kept; others are numbered.
     """
 
@@ -43,6 +44,7 @@ class Reader:
     upright: bool = False
     options: tuple[str, ...] = ()
     keeps_ids: bool = False
+    images: str = ""
 
 
 def read_json(path: Path) -> Any:

@@ -17,7 +17,7 @@ READERS: dict[str, dict[str, Reader]] = {
         "label-studio": Reader(label_studio.read_masks, upright=True),
         "labelme": Reader(labelme.read_masks, upright=True),
         "instance-png": Reader(instance_png.read_masks, options=("category",)),
-        "voc": Reader(voc.read_masks),
+        "voc": Reader(voc.read_masks, images="JPEGImages"),
         "bdd100k": Reader(bdd100k.read_masks),
     },
 }
