@@ -16,25 +16,32 @@ class _Bits:
     """Reads unsigned integers from bytes, highest bit first."""
 
     def __init__(self, data: bytes) -> None:
-        self._bits = np.unpackbits(np.frombuffer(data, np.uint8))
+        self._data = data
         self._place = 0
 
-    def take(self, size: int) -> NDArray[np.uint8]:
-        """The next bits (size,). Raises ValueError where there are fewer."""
-        end = self._place + size
-        if end > self._bits.size:
+    def _bytes(self, size: int) -> tuple[bytes, int]:
+        """The bytes that hold the next bits, and how many bits at their end are not of them.
+
+        Raises:
+            ValueError: there are fewer bits.
+        """
+        begin, end = self._place, self._place + size
+        last = (end + 7) // 8
+        if last > len(self._data):
             raise ValueError("its RLE ends too early")
-        taken, self._place = self._bits[self._place : end], end
-        return taken
+        self._place = end
+        return self._data[begin // 8 : last], last * 8 - end
 
     def number(self, size: int) -> int:
-        """The next integer of so many bits, 64 at most."""
-        packed = np.packbits(np.concatenate([np.zeros(-size % 8, np.uint8), self.take(size)]))
-        return int.from_bytes(packed.tobytes(), "big")
+        """The next integer of so many bits."""
+        data, behind = self._bytes(size)
+        return (int.from_bytes(data, "big") >> behind) & ((1 << size) - 1)
 
     def numbers(self, size: int, count: int) -> NDArray[np.int64]:
         """The next `count` integers of so many bits each."""
-        table = self.take(size * count).reshape(count, size).astype(np.int64)
+        data, behind = self._bytes(size * count)
+        bits = np.unpackbits(np.frombuffer(data, np.uint8))
+        table = bits[bits.size - behind - size * count : bits.size - behind].reshape(count, size).astype(np.int64)
         return table @ (1 << np.arange(size - 1, -1, -1, dtype=np.int64))
 
 
@@ -52,7 +59,7 @@ def brush_mask(rle: list[int], height: int, width: int) -> NDArray[np.bool_]:
         raise ValueError(f"its RLE holds {count} values, not 4 for each pixel of {width} x {height}")
     word = bits.number(5) + 1
     widths = [bits.number(4) + 1 for _ in range(4)]
-    values = np.zeros(count, np.int64)
+    values = np.zeros(count, np.min_scalar_type((1 << word) - 1))
     place = 0
     while place < count:
         repeated = bits.number(1)
