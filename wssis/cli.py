@@ -17,6 +17,7 @@ from wssis.audit.commands import audit, export_study, show, trace
 from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
+from wssis.convert.commands import convert
 from wssis.errors import InputError
 from wssis.overview.commands import budget, plan, status
 
@@ -409,6 +410,7 @@ def import_weights(
     run(parse_settings(ImportWeightsSettings, settings), source, out, annotations)
 
 
+app.command()(convert)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)

@@ -1,7 +1,7 @@
 """What is wrong with a COCO file: every problem at once, each with the file, the id and what to do about it."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,8 +40,8 @@ def _duplicates(items: list[dict[str, Any]], key: str) -> Iterator[Any]:
         seen.add(value)
 
 
-def _bad_file_name(name: object) -> str | None:
-    """Why an image cannot have this file name, or None."""
+def bad_file_name(name: object) -> str | None:
+    """Why an image cannot have this file name, with the remedy, or None."""
     if not isinstance(name, str) or not name.strip():
         return "has no file_name; name its file, relative to the image folder"
     path = PurePosixPath(name)
@@ -79,7 +79,7 @@ def _images(images: list[dict[str, Any]]) -> Iterator[str]:
         sides = (image.get("width"), image.get("height"))
         if not all(_is_id(side) and side > 0 for side in sides):
             yield f"{label}: width {sides[0]!r}, height {sides[1]!r} must be positive integers; take them from the file"
-        if reason := _bad_file_name(image.get("file_name")):
+        if reason := bad_file_name(image.get("file_name")):
             yield f"{label}: {reason}"
     for duplicate in _duplicates(images, "id"):
         yield f"image {duplicate!r}: this id occurs more than once; keep one of them or renumber"
@@ -143,10 +143,15 @@ def _box(box: object) -> str | None:
     return None
 
 
-def _annotation(
-    annotation: dict[str, Any], image: dict[str, Any] | None, categories: set[Any], zero_area: str
+def annotation_problems(
+    annotation: Mapping[str, Any], image: Mapping[str, Any] | None, categories: Container[Any], zero_area: str
 ) -> Iterator[str]:
-    """Problems of one annotation; `image` is None where its image is unknown or has no size."""
+    """Problems of one annotation, each with its remedy; `image` is None where its image is unknown or has no size.
+
+    Args:
+        categories: known category ids.
+        zero_area: see `check_coco`.
+    """
     if not _is_id(annotation.get("id")):
         yield "the id must be an integer; renumber the annotations"
     if _key(annotation.get("category_id")) not in categories:
@@ -193,7 +198,8 @@ def check_coco(coco: Mapping[str, Any], path: Path, zero_area: str = "refuse") -
             image_id = _key(annotation.get("image_id"))
             if image_id not in known:
                 problems.append(f"{label}: unknown image_id {image_id!r}; add the image or correct the id")
-            problems += [f"{label}: {p}" for p in _annotation(annotation, sized.get(image_id), categories, zero_area)]
+            found = annotation_problems(annotation, sized.get(image_id), categories, zero_area)
+            problems += [f"{label}: {problem}" for problem in found]
     for duplicate in _duplicates(coco["annotations"], "id"):
         problems.append(f"annotation {duplicate!r}: this id occurs more than once; renumber")
     if all(annotation.get("iscrowd") for annotation in coco["annotations"]):

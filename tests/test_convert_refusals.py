@@ -1,0 +1,440 @@
+"""What cannot be taken is refused with file, id and remedy, and the summary counts it. The files: convert_fixtures."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from convert_fixtures import (
+    BAR,
+    BAR_CORNERS,
+    H,
+    W,
+    click,
+    coco_points,
+    converted,
+    cvat,
+    labelme,
+    picture,
+    region,
+    shape,
+    tasks,
+    written,
+)
+from PIL import Image
+
+from wssis.cli import main
+from wssis.convert.summary import summary
+from wssis.errors import InputError
+from wssis.formats.coco import encode_mask
+from wssis.formats.importers.reader import Options
+
+NAN = float("nan")
+DOCTYPE = '<!DOCTYPE a [<!ENTITY b "b"><!ENTITY c "&b;&b;">]>'
+POINT = {"x": 50, "y": 50, "width": 0.3}
+FLAT_BAR = [side for corner in BAR_CORNERS for side in corner]
+
+WHOLE_FILES: list[tuple[str, str, object, str]] = [
+    ("points", "cvat", "", "is empty; export it again"),
+    ("points", "cvat", cvat(click("1,1"))[:-40], "not readable as XML"),
+    ("points", "cvat", cvat(click("1,1"), head=DOCTYPE), "has a document type"),
+    ("points", "cvat", "<frames/>", "begins with <frames>"),
+    ("points", "cvat", "<annotations><track id='0'/></annotations>", "is 'CVAT for video'"),
+    ("points", "label-studio", "[]", "no label is left to write; name the right file"),
+    ("points", "label-studio", '[{"id": 1, "data": {"image": "a.png"', "not readable as JSON"),
+    ("points", "label-studio", [{"image": "/data/upload/1/a.png", "id": 1, "label": []}], "not JSON-MIN"),
+    ("masks", "coco", "", "is empty"),
+    ("masks", "coco", '{"images": [', "not readable as JSON"),
+    ("masks", "coco", [1], 'no list "images"'),
+    ("masks", "coco", {"images": [], "annotations": []}, 'no list "categories"'),
+    ("masks", "coco", {**coco_points(), "categories": [{"id": "7", "name": "bar"}]}, "category '7', 'bar'"),
+    ("masks", "coco", {**coco_points(), "categories": 2 * [{"id": 7, "name": "bar"}]}, "category 7, 'bar': id or name"),
+    ("points", "csv", "", "missing: image, x, y, category; found: nothing"),
+    ("points", "csv", "image;x;y;category\na.png;1;1;bar\n", "missing: image, x, y, category; found: image;x;y"),
+    ("points", "csv", "image,x,y,category\na.png,1,1," + 200_000 * "b", "not readable as CSV after line 1 (field"),
+    ("masks", "bdd100k", {"images": []}, "is no list of frames"),
+    ("masks", "voc", "", "has no SegmentationObject"),
+    ("masks", "instance-png", "", "name it with --category"),
+]
+
+
+@pytest.mark.parametrize(("kind", "label_format", "content", "reason"), WHOLE_FILES)
+def test_files_that_cannot_be_read(tmp_path: Path, kind: str, label_format: str, content: object, reason: str) -> None:
+    source = written(tmp_path / "labels.txt", content)
+    with pytest.raises(InputError, match=re.escape(reason)) as caught:
+        converted(kind, label_format, source)
+    assert str(source) in str(caught.value)
+    assert not (tmp_path / "converted.json").exists()
+
+
+@pytest.mark.parametrize("label_format", ["cvat", "label-studio", "labelme", "csv", "coco-points"])
+def test_no_such_file(tmp_path: Path, label_format: str) -> None:
+    with pytest.raises(InputError, match=r"nowhere: not found; correct the path"):
+        converted("points", label_format, tmp_path / "nowhere")
+
+
+def test_files_of_a_folder_are_refused_one_by_one(tmp_path: Path) -> None:
+    written(tmp_path / "labels/a.json", labelme(shape("point", "bar", [[7, 3]])))
+    written(tmp_path / "labels/b.json", '{"shapes": [')
+    written(tmp_path / "labels/c.json", "")
+    _, done = converted("points", "labelme", tmp_path / "labels")
+    assert [str(one).partition(" (")[0] for one in done.refusals] == [
+        f"{tmp_path}/labels/b.json: whole file: not readable as JSON",
+        f"{tmp_path}/labels/c.json: whole file: is empty; export it again",
+    ]
+
+
+def _cvat(points: str, label: str = "bar") -> Callable[[], str]:
+    return lambda: cvat(click(points, label))
+
+
+def _keypoints(**annotation: Any) -> Callable[[], dict[str, Any]]:
+    return lambda: coco_points(annotation)
+
+
+def _masks(**annotation: Any) -> Callable[[], dict[str, Any]]:
+    return lambda: coco_points({"segmentation": [FLAT_BAR], **annotation})
+
+
+def _labelme(*given: Any, **more: Any) -> Callable[[], dict[str, Any]]:
+    return lambda: labelme(shape(*given, **more))
+
+
+def _bdd(**label: Any) -> Callable[[], list[dict[str, Any]]]:
+    frame = {"name": "a.png", "size": {"width": W, "height": H}, "labels": [{"id": "x9", "category": "car", **label}]}
+    return lambda: [frame]
+
+
+SINGLE_ITEMS: list[tuple[str, str, Callable[[], object], str]] = [
+    # Points: not finite, outside, without or with an unknown label, not one click.
+    ("points", "cvat", _cvat("nan,3"), r"image 0, shape 1: point \(nan, 2.5\) on a.png is not two finite numbers"),
+    ("points", "cvat", _cvat("7"), "image 0, shape 1: point .* is not two finite numbers"),
+    ("points", "cvat", _cvat("9,3"), r"shape 1: point \(8.5, 2.5\), in pixel indices, lies outside a.png of 9 x 6"),
+    ("points", "cvat", _cvat("7,-0.1"), "lies outside a.png of 9 x 6; move it"),
+    ("points", "cvat", _cvat("7,3", "car"), "unknown label 'car' on a.png: .*labels.txt has ring, bar; correct"),
+    ("points", "cvat", _cvat("7,3;8,3"), "image 0, shape 1: on a.png: has 2 clicks in one shape; make it one shape"),
+    ("points", "cvat", lambda: cvat("<box/>"), "image 0, shape 1: on a.png: is a box, no point; set a point"),
+    ("points", "cvat", lambda: cvat("", 'id="3" name="a.png" width="0" height="6"'), "image 3: a.png: width 0, height"),
+    ("points", "cvat", lambda: cvat("", 'id="3" name="a.png"'), "image 3: a.png: the labels do not say its size; give"),
+    ("points", "cvat", lambda: cvat("", 'id="3" name="../a.png" width="9" height="6"'), "image 3: .* leaves the image"),
+    (
+        "points",
+        "label-studio",
+        lambda: tasks(region("keypointlabels", "bar", x=None, y=5)),
+        "task 17, result Rz9oHDXIwG",
+    ),
+    ("points", "label-studio", lambda: tasks(region("keypointlabels", "bar", x=100, y=5)), r"result .*\(8.5, -0.2\)"),
+    (
+        "points",
+        "label-studio",
+        lambda: tasks({**region("keypointlabels", "bar", **POINT), "image_rotation": 90}),
+        "drawn on the image turned by 90 degrees; turn it back",
+    ),
+    (
+        "points",
+        "label-studio",
+        lambda: tasks({**region("keypointlabels", "bar", x=1, y=1), "value": {"x": 1, "y": 1, "keypointlabels": []}}),
+        "label None on a.png is no name; give it one",
+    ),
+    (
+        "points",
+        "label-studio",
+        lambda: tasks(region("keypointlabels", "bar", **POINT), annotations=[{"result": []}, {"result": []}]),
+        "task 17: has 2 annotations; keep one of them",
+    ),
+    (
+        "points",
+        "label-studio",
+        lambda: tasks(region("rectanglelabels", "bar")),
+        "of type 'rectanglelabels', not keypoint",
+    ),
+    (
+        "points",
+        "label-studio",
+        lambda: tasks(region("keypointlabels", "b", **POINT), image="x"),
+        "task 17: has no file",
+    ),
+    ("points", "labelme", _labelme("point", "bar", []), "shape 1: point .* is not two finite numbers"),
+    ("points", "labelme", _labelme("point", "bar", [["7", "3"]]), "shape 1: point .* is not two finite numbers"),
+    (
+        "points",
+        "labelme",
+        _labelme("rectangle", "bar", BAR_CORNERS),
+        "shape 1: on a.png: is a rectangle, no point; draw",
+    ),
+    (
+        "points",
+        "labelme",
+        lambda: labelme(width="9"),
+        "imagePath: a.png: width '9', height 6 must be positive integers",
+    ),
+    ("points", "csv", lambda: "image,x,y,category\na.png,1,1,bar\n", "line 2: a.png: the labels do not say its size"),
+    (
+        "points",
+        "coco-keypoints",
+        _keypoints(),
+        "annotation 1: on a.png: the annotation has no keypoints x, y, visibility",
+    ),
+    (
+        "points",
+        "coco-keypoints",
+        _keypoints(keypoints=[0, 0, 0]),
+        "annotation 1: .* has no labelled keypoint; label it",
+    ),
+    ("points", "coco-keypoints", _keypoints(keypoints=[1, 1, 2, 2, 2, 1]), "has 2 labelled keypoints; choose one with"),
+    ("points", "coco-keypoints", _keypoints(keypoints=[NAN, 1, 2]), "annotation 1: point .* is not two finite numbers"),
+    ("points", "coco-points", _keypoints(), "annotation 1: on a.png: the annotation has no point and no point_coords"),
+    ("points", "coco-points", _keypoints(point_coords=[[1, 1]], point_labels=[0]), "that point_labels says is inside"),
+    (
+        "points",
+        "coco-points",
+        _keypoints(point_coords=[[1, 1]], point_labels=[]),
+        "1 point_coords need as many point_l",
+    ),
+    ("points", "coco-points", _keypoints(point=[1]), "annotation 1: point .* is not two finite numbers"),
+    # COCO: ids, images, classes.
+    ("masks", "coco", _masks(id="1"), "annotation '1': the id '1' must be an integer; renumber"),
+    ("masks", "coco", _masks(id=None), "annotation None: the id 'none' must be an integer; renumber"),
+    ("masks", "coco", _masks(image_id="4"), "annotation 1: unknown image_id '4'; add the image or correct the id"),
+    ("masks", "coco", _masks(category_id="7"), "annotation 1: unknown category_id '7'; add the category"),
+    ("masks", "coco", _masks(category_id=8), "annotation 1: unknown category_id 8; add the category"),
+    ("masks", "coco", _masks(iscrowd=2), "annotation 1: on a.png: iscrowd 2 must be 0 or 1"),
+    ("masks", "coco", _masks(bbox=[1, 1, -1, 1]), "has a negative side; correct it or leave it out"),
+    ("masks", "coco", _masks(segmentation=None), "annotation 1: on a.png: has no segmentation; draw the object"),
+    ("masks", "coco", _masks(segmentation=[[1, 1, NAN, 1, 2, 2]]), "annotation 1: .* a coordinate that is NaN"),
+    ("masks", "coco", _masks(segmentation=[[1, 1, 30, 1, 2, 2]]), "annotation 1: .* reaches out of its image of 9 x 6"),
+    (
+        "masks",
+        "coco",
+        _masks(segmentation=[[1, 1, 1, 1, 1, 1]]),
+        "annotation 1: .* the mask has no pixel; draw it again",
+    ),
+    ("masks", "coco", _masks(segmentation=encode_mask(BAR.T)), r"annotation 1: .* RLE of size \[9, 6\] in an image of"),
+    # Other masks.
+    (
+        "masks",
+        "label-studio",
+        lambda: tasks(region("brushlabels", "bar", format="rle", rle=[0, 0, 0, 9])),
+        "task 17, result Rz9oHDXIwG: on a.png: its RLE holds 9 values, not 4 for each pixel of 9 x 6; export it again",
+    ),
+    ("masks", "label-studio", lambda: tasks(region("polygonlabels", "bar")), "result .* a polygon needs three corners"),
+    (
+        "masks",
+        "labelme",
+        _labelme("polygon", "bar", BAR_CORNERS[:2]),
+        "shape 1: on a.png: a polygon needs three corners",
+    ),
+    (
+        "masks",
+        "labelme",
+        _labelme("mask", "bar", [[0, 0]], mask="&"),
+        "shape 1: on a.png: its mask is no PNG in base64",
+    ),
+    (
+        "masks",
+        "labelme",
+        _labelme("circle", "bar", [[1, 1], [2, 2]]),
+        "shape 1: on a.png: is a circle, no polygon or mask",
+    ),
+    ("masks", "bdd100k", _bdd(), "frame 'a.png', label 'x9': on a.png: has neither rle nor poly2d; correct or remove"),
+    ("masks", "bdd100k", _bdd(rle=encode_mask(BAR.T)), "label 'x9': .* RLE of size"),
+    ("masks", "bdd100k", _bdd(rle=7), "label 'x9': .* neither polygons nor RLE"),
+]
+
+
+@pytest.mark.parametrize(("kind", "label_format", "content", "reason"), SINGLE_ITEMS)
+def test_items_that_are_refused(
+    tmp_path: Path, kind: str, label_format: str, content: Callable[[], object], reason: str
+) -> None:
+    """One bad item alone: nothing is left to write, and the error names it."""
+    source = written(tmp_path / "labels.txt", content())
+    with pytest.raises(InputError) as caught:
+        converted(kind, label_format, source)
+    first, *items = str(caught.value).splitlines()
+    assert first == f"{source}: no label is left to write:" and len(items) == 1
+    assert items[0].startswith(f"{source}: ") and re.search(reason, items[0]), items[0]
+
+
+def test_an_image_with_a_refused_label_is_left_out(tmp_path: Path) -> None:
+    """The refused object would otherwise be trained as background."""
+    images = [{"id": n, "file_name": f"{n}.png", "width": W, "height": H} for n in (4, 5, 6)]
+    good, bad = {"segmentation": [FLAT_BAR]}, {"segmentation": [[1, 1]]}
+    given = {**coco_points(good, bad, {**good, "image_id": 5}), "images": images}
+    source = written(tmp_path / "c.json", given)
+    coco, done = converted("masks", "coco", source)
+    assert [image["id"] for image in coco["images"]] == [5, 6] and [a["id"] for a in coco["annotations"]] == [3]
+    assert (done.incomplete, done.lost, done.empty, len(done.refusals)) == (1, 1, 1, 1)
+    assert summary(done).splitlines() == [
+        f"{tmp_path}/converted.json: 1 masks on 2 images",
+        "        1 bar",
+        "        0 ring",
+        "images without labels: 1, kept as verified empty, that is, trained as background;",
+        "  where nobody looked at them, leave them out with --drop-empty",
+        "images left out since a label of theirs was refused: 1, with 1 sound labels;",
+        "  an object without label would be trained as background (--keep-incomplete keeps them)",
+        "refused: 1",
+        "        1 unsound mask",
+        f"{source}: annotation 2: on 4.png: a polygon needs three corners or more, as x, y, x, y, ...; draw it again or"
+        " remove it",
+    ]
+    coco, done = converted("masks", "coco", source, keep_incomplete=True)
+    assert [a["id"] for a in coco["annotations"]] == [1, 3] and done.incomplete == 0
+
+
+def test_an_image_whose_only_label_was_refused_is_never_empty(tmp_path: Path) -> None:
+    images = [{"id": n, "file_name": f"{n}.png", "width": W, "height": H} for n in (4, 5)]
+    given = {**coco_points({"segmentation": [FLAT_BAR]}, {"segmentation": None, "image_id": 5}), "images": images}
+    coco, done = converted("masks", "coco", written(tmp_path / "c.json", given), keep_incomplete=True)
+    assert [image["id"] for image in coco["images"]] == [4] and done.incomplete == 1
+
+
+def test_strict_refuses_all(tmp_path: Path) -> None:
+    source = written(tmp_path / "a.xml", cvat(click("7,3") + click("7,30") + click("nan,1")))
+    with pytest.raises(InputError, match=r"a.xml: 2 item\(s\) refused, so nothing is written \(--strict\)") as caught:
+        converted("points", "cvat", source, strict=True)
+    assert len(str(caught.value).splitlines()) == 3
+    assert not (tmp_path / "converted.json").exists()
+    converted("points", "cvat", source, keep_incomplete=True)
+
+
+def test_sizes_are_compared(tmp_path: Path) -> None:
+    source = written(tmp_path / "a.xml", cvat(click("7,3")))
+    images = picture(tmp_path / "images", size=(W, 7))
+    with pytest.raises(
+        InputError, match=r"image 0: .*a\.png: is 9 x 7 px, the labels say 9 x 6; correct the wrong one"
+    ):
+        converted("points", "cvat", source, image_dir=images)
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "missing; put it there"), ("GIF89a", "unreadable")])
+def test_images_that_are_not_there(tmp_path: Path, content: str | None, reason: str) -> None:
+    (tmp_path / "images").mkdir()
+    if content is not None:
+        written(tmp_path / "images/a.png", content)
+    source = written(tmp_path / "a.xml", cvat(click("7,3")))
+    with pytest.raises(InputError, match=rf"image 0: .*images/a\.png: {reason}"):
+        converted("points", "cvat", source, image_dir=tmp_path / "images")
+
+
+def test_images_that_the_tool_showed_turned(tmp_path: Path) -> None:
+    """EXIF orientation 3 is upside down: the size does not betray it. COCO files are about stored pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    images = picture(tmp_path / "images", exif=exif)
+    with pytest.raises(InputError, match="has EXIF orientation 3, so the tool showed it turned"):
+        converted("points", "cvat", written(tmp_path / "a.xml", cvat(click("7,3"))), image_dir=images)
+    given = written(tmp_path / "c.json", coco_points({"segmentation": [FLAT_BAR]}))
+    assert converted("masks", "coco", given, image_dir=images)[1].labels == {"bar": 1, "ring": 0}
+
+
+def test_an_image_that_is_labelled_twice(tmp_path: Path) -> None:
+    """Neither list of labels may be whole, so the image is left out."""
+    point = region("keypointlabels", "bar", **POINT)
+    export = [*tasks(point), *tasks({**point}), *tasks(point, image="/data/upload/1/0a1b2c3d-b.png")]
+    coco, done = converted("points", "label-studio", written(tmp_path / "e.json", export))
+    assert ["a.png is labelled a second time; keep or make one list of its labels"] == [r.reason for r in done.refusals]
+    assert done.passed_over == {"labels on images that were refused": 1}
+    assert [image["file_name"] for image in coco["images"]] == ["b.png"] and done.incomplete == 1
+
+
+def test_ids_that_occur_twice(tmp_path: Path) -> None:
+    """Labels of an image id that two images have are nobody's."""
+    bar = {"segmentation": [FLAT_BAR]}
+    given = coco_points(bar, {**bar, "image_id": 5}, {**bar, "image_id": 5, "id": 2})
+    given["images"] += [{"id": n, "file_name": f"{n}.png", "width": W, "height": H} for n in (5, 4)]
+    coco, done = converted("masks", "coco", written(tmp_path / "c.json", given), keep_incomplete=True)
+    assert [(one.place.identity, one.reason) for one in done.refusals] == [
+        ("image 4", "the id 4 occurs more than once; keep one of them or renumber"),
+        ("annotation 2", "the id 2 occurs more than once; keep one of them or renumber"),
+    ]
+    assert [(a["id"], a["image_id"]) for a in coco["annotations"]] == [(2, 5)] and len(coco["images"]) == 1
+
+
+def test_labels_beyond_the_given_categories(tmp_path: Path) -> None:
+    categories = written(tmp_path / "train.json", coco_points())
+    source = written(tmp_path / "labels/a.json", labelme(shape("point", "tree", [[7, 3]]))).parent
+    with pytest.raises(
+        InputError, match=r"a.json: shape 1: unknown label 'tree' on a.png: .*train.json has bar, ring;"
+    ):
+        converted("points", "labelme", source, categories=categories)
+
+
+def _instance_png(folder: Path, values: np.ndarray, name: str = "a.png") -> Path:
+    folder.mkdir()
+    Image.fromarray(values).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "reason"),
+    [
+        (BAR * np.uint8(255), "a.png", "has the one value 255, as a foreground mask has; write one number for each"),
+        (np.zeros((H, W, 3), np.uint8), "a.png", "is in colour; write one number for each instance"),
+        (np.zeros((H, W, 4), np.uint8), "a.png", "is of mode RGBA; save it as a PNG of one channel"),
+        (BAR.T * np.uint8(1), "a.png", "is 9 x 6 px, the labels say 6 x 9"),
+        (BAR * np.uint8(1), "other.png", "no image of its name in"),
+    ],
+)
+def test_instance_pngs_that_are_refused(tmp_path: Path, values: np.ndarray, name: str, reason: str) -> None:
+    images = picture(tmp_path / "images")
+    source = _instance_png(tmp_path / "masks", values, name)
+    with pytest.raises(InputError, match=rf"{name}: whole file: .*{reason}"):
+        converted("masks", "instance-png", source, Options(category="thing"), image_dir=images)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (BAR * np.uint8(15), None),
+        (None, "SegmentationClass/a.png: whole file: missing"),
+        (BAR * np.uint8(77), "object 1: on a.png: needs one class of VOC's twenty, SegmentationClass says 77"),
+        (BAR * np.arange(W, dtype=np.uint8), "SegmentationClass says bus, car, cat; correct it"),
+        (BAR * np.uint8(255), "SegmentationClass says none"),
+        (BAR[:, :4] * np.uint8(1), "SegmentationClass has 4 x 6 px and numbers; export it again with 9 x 6 px"),
+        (np.stack(3 * [BAR * np.uint8(1)], axis=2), "px and colours; export it again with 9 x 6 px and numbers"),
+    ],
+)
+def test_voc_that_is_refused(tmp_path: Path, kind: np.ndarray | None, reason: str | None) -> None:
+    images, source = picture(tmp_path / "images"), tmp_path / "voc"
+    source.mkdir()
+    _instance_png(source / "SegmentationObject", BAR * np.uint8(1))
+    if kind is not None:
+        _instance_png(source / "SegmentationClass", kind)
+    if reason is None:
+        assert converted("masks", "voc", source, image_dir=images)[1].labels == {"person": 1}
+    else:
+        with pytest.raises(InputError, match=reason):
+            converted("masks", "voc", source, image_dir=images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["boxes", "coco"], "'boxes' is no kind of label; legal are points, masks"),
+        (
+            ["points", "coco"],
+            "'coco' is no format of points; legal are coco-keypoints, coco-points, cvat, label-studio",
+        ),
+        (["points", "cvat", "--keypoint", "nose"], "--keypoint means nothing to points of cvat"),
+        (["masks", "coco", "--first-id", "9"], "--first-id means nothing to masks of coco"),
+        (["points", "csv", "--coordinates", "mm"], "--coordinates 'mm': legal are corners, centres"),
+        (["points", "csv", "--image-dir", "nowhere"], "nowhere: is no folder; correct --image-dir"),
+    ],
+)
+def test_requests_that_make_no_sense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
+) -> None:
+    source = written(tmp_path / "a.xml", cvat(click("7,3")))
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", *arguments, str(source), "--out", str(tmp_path / "o.json")])
+    assert stopped.value.code == 2 and reason in capsys.readouterr().err
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = written(tmp_path / "a.xml", cvat(click("7,3"))), tmp_path / "new/weak.json"
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", "points", "cvat", str(source), "--out", str(out)])
+    assert stopped.value.code == 0 and out.is_file()
+    assert capsys.readouterr().out.splitlines() == [f"{out}: 1 points on 1 images", "        0 ring", "        1 bar"]
