@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from wssis.report_page.ap_samples import Interval
 from wssis.report_page.figures import INK, LEAST_SPAN, WIDTH, colour_of, drawing, marker_of
 
-LEGEND_COLUMNS = 3
+LONG_TITLE = 18
+"""Letters of an arm's title from which three columns of the legend are wider than the figure."""
 ROOM = 1.25
 """Factor of empty space on both sides of a logarithmic axis."""
 
@@ -97,8 +98,12 @@ def log_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
+def _legend_columns(points: Sequence[SpentPoint]) -> int:
+    return 2 if max(len(p.title) for p in points) >= LONG_TITLE else 3
+
+
 def _legend_rows(points: Sequence[SpentPoint]) -> int:
-    return -(-len({p.arm for p in points}) // LEGEND_COLUMNS)
+    return -(-len({p.arm for p in points}) // _legend_columns(points))
 
 
 def _finish(figure: Figure, axes: Axes, points: Sequence[SpentPoint]) -> None:
@@ -107,4 +112,5 @@ def _finish(figure: Figure, axes: Axes, points: Sequence[SpentPoint]) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, max(high, low + LEAST_SPAN))
     axes.set_ylabel("mask AP")
-    figure.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, frameon=False, labelcolor=INK, handlelength=1.6)
+    look = {"frameon": False, "labelcolor": INK, "handlelength": 1.6}
+    figure.legend(loc="outside upper left", ncols=_legend_columns(points), **look)

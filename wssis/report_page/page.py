@@ -18,7 +18,7 @@ from wssis.report_page.curves import Curves
 from wssis.report_page.gallery import GalleryGroup, gallery_groups
 from wssis.report_page.mixes import mix_picture, mix_table
 from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
-from wssis.report_page.plan import TEACHER, Plan
+from wssis.report_page.plan import BASE, TEACHER, Plan
 from wssis.report_page.published import published_table
 from wssis.report_page.quality import mask_quality
 from wssis.report_page.results import ORACLE, Group
@@ -93,7 +93,7 @@ def render(story: Story) -> Rendered:
         datasets=[_dataset(name, story) for name in names],
         groups=[_group(group, story, galleries) for group in groups],
         arms=_arms(story),
-        costs=[(curves, _cost(curves, story)) for curves in story.curves],
+        costs=[(curves, _cost(curves, story)) for curves in _of_base(story.curves)],
         cost_stages=story.keep(_cost_stages(settings)),
         gallery=galleries,
         networks=len(plan.rows),
@@ -184,7 +184,7 @@ def _pictures(group: Group, story: Story) -> tuple[str, str, list[ShownImage]] |
 def _dataset(name: str, story: Story) -> dict[str, Any]:
     """What is told of a data set as a whole: the answer and its figure, AP over the mixes, published results."""
     own = [group for group in story.groups if group.dataset == name]
-    base = [group for group in own if group.variant == "base"] or own
+    base = [group for group in own if group.variant == BASE] or own
     several = len({group.mix for group in base}) > 1
     images = read_manifest(story.results / name / "images.csv.manifest.json")["counts"]
     prepared = read_manifest(story.results / name / "prepare.manifest.json")["counts"]
@@ -200,6 +200,11 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
         "oracle": any(ORACLE in group.arms for group in own),
     }
+
+
+def _of_base(curves: Sequence[Curves]) -> list[Curves]:
+    """Those of the variant base, where there is one: a sweep changes what labels buy, not what they cost."""
+    return [one for one in curves if one.variant == BASE] or list(curves)
 
 
 def _cost(curves: Curves, story: Story) -> CostSection | None:
