@@ -28,9 +28,9 @@ def refined_one_by_one(
     for sample, (x1, y1, x2, y2) in zip(samples, windows, strict=True):
         crop = collate([sample]).to(device)
         logits = network(network.input(crop.images, crop.rough, crop.points, crop.labels, crop.others))
-        share = F.interpolate(logits.softmax(1), (y2 - y1, x2 - x1), mode="bilinear", align_corners=False)
+        share = F.interpolate(logits.softmax(1), (y2 - y1, x2 - x1), mode="bilinear", align_corners=False)[0]
         mask = np.zeros((height, width), np.uint8, order="F")
-        mask[y1:y2, x1:x2] = share.argmax(1)[0].byte().cpu().numpy()
+        mask[y1:y2, x1:x2] = (share[1] > share[0]).byte().cpu().numpy()  # argmax over two is ten times slower
         rle = mask_api.encode(mask)
         found.append({"size": rle["size"], "counts": rle["counts"].decode("ascii")})
     return found
