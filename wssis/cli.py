@@ -19,6 +19,7 @@ from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.errors import InputError
 from wssis.overview.commands import plan, status
+from wssis.predicting.commands import predict
 
 app = typer.Typer(
     name="wssis",
@@ -363,6 +364,7 @@ app.command()(audit)
 app.command()(show)
 app.command()(trace)
 app.command()(export_study)
+app.command()(predict)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
