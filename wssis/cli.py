@@ -19,7 +19,7 @@ from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.errors import InputError
 from wssis.overview.commands import plan, status
-from wssis.predicting.commands import predict
+from wssis.predicting.commands import export_onnx, predict
 
 app = typer.Typer(
     name="wssis",
@@ -365,6 +365,7 @@ app.command()(show)
 app.command()(trace)
 app.command()(export_study)
 app.command()(predict)
+app.command()(export_onnx)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -111,3 +111,23 @@ def _refuse_unfit(options: dict[str, object], relation: str) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
         raise InputError(f"{', '.join(given)} {relation} --points")
+
+
+def export_onnx(
+    model: Annotated[Path, typer.Argument(help="model.safetensors of a teacher or student.")],
+    out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
+    height: Annotated[int, typer.Option(help="Height of the images that it will take, px.")],
+    width: Annotated[int, typer.Option(help="Width of the images that it will take, px.")],
+    batch: Annotated[int, typer.Option(help="Images per pass.")] = 1,
+    tolerance: Annotated[float, typer.Option(help="Largest absolute difference from PyTorch, of any output.")] = 1e-3,
+) -> None:
+    """Write a segmentor's network as ONNX, from pixels to dense outputs, once onnxruntime agrees with PyTorch."""
+    from wssis.predicting.recorded import valid
+    from wssis.stages.export_onnx import ExportOnnxSettings, run
+
+    values = {"height": height, "width": width, "batch": batch, "tolerance": tolerance}
+    comparison = run(valid(ExportOnnxSettings, values), model, out)
+    for name, difference in comparison.difference.items():
+        largest = comparison.magnitude[name]
+        print(f"{name}: differs from PyTorch by at most {difference:.2g} (values up to {largest:.3g})")
+    print(f"{out}: {out.stat().st_size / 2**20:.1f} MiB; largest difference {comparison.worst[1]:.2g}")

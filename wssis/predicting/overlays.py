@@ -79,23 +79,23 @@ class Painter:
                 _lay(canvas, decode_mask(one, height, width), self._colours[one["category_id"]])
         picture = Image.fromarray(canvas.round().astype(np.uint8))
         draw, taken = ImageDraw.Draw(picture), []
+        for one in reversed(ordered):
+            if one["segmentation"]:
+                self._label(draw, one, scale, size, taken)
         for one in ordered:
             if "point" in one:
                 x, y = ((side + 0.5) * scale for side in one["point"])
                 _dot(draw, x, y, self._colours[one["category_id"]] if one["segmentation"] else None)
-        for one in reversed(ordered):
-            if one["segmentation"]:
-                self._label(draw, one, scale, size, taken)
         return picture
 
     def _label(
         self, draw: ImageDraw.ImageDraw, one: Mapping[str, Any], scale: float, size: tuple[int, int], taken: list[Box]
     ) -> None:
-        """Name and score at the mask's upper left corner, moved down where another label is."""
+        """Name and score above the mask's upper left corner, moved down where another label is."""
         text = f"{self._names[one['category_id']]} {one['score']:.2f}"
         width, height = draw.textlength(text, self._font) + 6, FONT_PX + 5
         x = max(0.0, min(one["bbox"][0] * scale, size[0] - width))
-        y = max(0.0, min(one["bbox"][1] * scale, size[1] - height))
+        y = max(0.0, min(one["bbox"][1] * scale - height, size[1] - height))
         while any(_meet((x, y, x + width, y + height), other) for other in taken) and y + 2 * height <= size[1]:
             y += height
         taken.append((x, y, x + width, y + height))

@@ -49,7 +49,7 @@ def evaluate_settings(model: Path, given: Mapping[str, Any]) -> tuple[EvaluateSe
     inference = {**base.get("inference", {}), **_only(given, InferenceSettings)}
     limit = {MAX_DETECTIONS: given[MAX_DETECTIONS]} if MAX_DETECTIONS in given else {}
     source = "the package's defaults" if recorded is None else str(manifest)
-    return _valid(EvaluateSettings, {**base, **limit, "inference": inference}), source
+    return valid(EvaluateSettings, {**base, **limit, "inference": inference}), source
 
 
 def point_mask_settings(
@@ -78,7 +78,7 @@ def point_mask_settings(
         changed = {key: given[option] for option, key in OF_CROPS.items() if option in given}
         values |= {"crops": {**crops, **changed}, **refining, **_only(given, PointMaskSettings, ("flip",))}
         sources += [f"crops: {crop_source}", f"refining: {refine_source}"]
-    return _valid(PointMaskSettings, values), sources
+    return valid(PointMaskSettings, values), sources
 
 
 def median_boxes_file(refiner: Path) -> Path | None:
@@ -128,7 +128,12 @@ def _only(given: Mapping[str, Any], model: type[Section], keys: tuple[str, ...] 
     return {key: value for key, value in given.items() if key in wanted}
 
 
-def _valid(model: type[SomeSection], values: Mapping[str, Any]) -> SomeSection:
+def valid(model: type[SomeSection], values: Mapping[str, Any]) -> SomeSection:
+    """The settings with these values.
+
+    Raises:
+        InputError: one line per problem, naming the key and what is legal.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
