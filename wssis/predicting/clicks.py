@@ -3,7 +3,7 @@
 A point is [x, y] in pixel indices: (0, 0) is the centre of the top-left pixel.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -64,7 +64,9 @@ def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Clic
     if named != own:
         raise InputError(f"{path}: its categories {named} are not the teacher's: {own}")
     unknown = [one for one in clicks if one.category_id not in own]
-    _refuse(path, [f"point {one.id}: unknown category {one.category_id}" for one in unknown])
+    problems = [f"point {one.id}: unknown category {one.category_id}" for one in unknown]
+    twice = [number for number, count in Counter(one.id for one in clicks).items() if count > 1]
+    _refuse(path, [*problems, *(f"point {number}: this id occurs more than once" for number in twice)])
     return clicks
 
 

@@ -13,6 +13,7 @@ from scipy.ndimage import binary_erosion
 
 from wssis.formats.atomic import temporary_path
 from wssis.formats.coco import decode_mask
+from wssis.predicting.pictures import Picture
 
 Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
@@ -103,6 +104,18 @@ class Painter:
         draw.rectangle(taken[-1], fill=colour)
         light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
         draw.text((x + 3, y + 1), text, fill=(0, 0, 0) if light > 140 else (255, 255, 255), font=self._font)
+
+
+def painter_of(
+    pictures: Sequence[Picture], folder: Path, categories: Sequence[Mapping[str, Any]], most: int | None, score: float
+) -> Painter:
+    """A painter of the first `most` pictures (None: all); what an earlier run painted of the others is removed."""
+    names = [one.file_name for one in pictures]
+    chosen = names[:most]
+    painter = Painter(folder, categories, chosen, score)
+    for name in names[len(chosen) :]:
+        painter.path(name).unlink(missing_ok=True)
+    return painter
 
 
 def _lay(canvas: NDArray[np.float32], mask: NDArray[np.bool_], colour: Colour) -> None:

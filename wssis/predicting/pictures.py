@@ -91,7 +91,9 @@ def _described(name: str, path: Path) -> Picture:
         status = path.stat()
         with Image.open(path) as image:
             width, height = image.size
-            mode, orientation = image.mode, image.getexif().get(EXIF_ORIENTATION, 1)
+            # Pillow would decode a whole PNG to look for the orientation, which PNGs hardly ever have.
+            orientation = 1 if image.format == "PNG" else image.getexif().get(EXIF_ORIENTATION, 1)
+            mode = image.mode
     except UNREADABLE as error:
         raise BrokenPicture(f"unreadable ({error}); copy it again") from None
     if mode not in EIGHT_BIT:

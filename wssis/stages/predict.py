@@ -18,7 +18,7 @@ from wssis.formats.coco import write_coco
 from wssis.formats.json_text import pieces
 from wssis.formats.manifest import StageRun, digest_of
 from wssis.models.solov2.inference import detect
-from wssis.predicting.overlays import Painter
+from wssis.predicting.overlays import painter_of
 from wssis.predicting.pictures import Picture, describe_pictures, find_pictures
 from wssis.predicting.result_log import ResultLog
 from wssis.predicting.running import (
@@ -57,11 +57,11 @@ def run(
     with StageRun("predict", out / "predict.manifest.json", settings, {"model": model}) as stage:
         pictures, skipped = describe_pictures(find_pictures(images, out).items())
         say_turned(pictures)
-        log = ResultLog(out / ".predicted.jsonl", f"{digest_of(model)} {settings.model_dump_json()}")
         account, device = Account(), this_world().device
         segmentor = load_segmentor(model, device)
-        chosen = [one.file_name for one in pictures][:overlays]
-        painter = Painter(out / "overlays", segmentor.categories, chosen, overlay_score)
+        key = f"{digest_of(model)} {settings.model_dump_json()} {overlay_score}"
+        log = ResultLog(out / ".predicted.jsonl", key)
+        painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, overlay_score)
         with reproducible(device, settings.inference.threads):
             work = _Detector(segmentor, settings)
             predict_pictures(segmentor, pictures, settings.inference, work, log, painter, account)

@@ -14,7 +14,7 @@ from wssis.formats.manifest import StageRun, digest_of
 from wssis.formats.table import write_table
 from wssis.predicting.click_masks import REASONS, ClickMasker, check_pair
 from wssis.predicting.clicks import Click, clicks_by_picture, read_clicks
-from wssis.predicting.overlays import Painter
+from wssis.predicting.overlays import painter_of
 from wssis.predicting.pictures import Picture, describe_pictures, find_pictures
 from wssis.predicting.recorded import PointMaskSettings
 from wssis.predicting.result_log import ResultLog
@@ -71,7 +71,7 @@ def run(
         say_turned(pictures)
         key = " ".join([*(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
         log, account = ResultLog(out / ".masked.jsonl", key), Account()
-        painter = Painter(out / "overlays", segmentor.categories, [one.file_name for one in pictures][:overlays], 0.0)
+        painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, 0.0)
         work = ClickMasker(segmentor.categories, trained, medians, clicks, settings, device)
         inference = settings.proposals.inference
         with reproducible(device, inference.threads):
