@@ -114,8 +114,8 @@ class ClickMasker:
         return made
 
 
-def check_pair(teacher: Sequence[Mapping[str, Any]], refiner: Refiner, path: Path, settings: CropsSettings) -> None:
-    """Refuse a refiner of other categories than the teacher's, or of another crop side than the settings.
+def check_pair(teacher: Sequence[Mapping[str, Any]], refiner: Refiner, path: Path) -> None:
+    """Refuse a refiner of other categories than the teacher's.
 
     Raises:
         InputError: names the refiner's file at `path` and both.
@@ -123,8 +123,6 @@ def check_pair(teacher: Sequence[Mapping[str, Any]], refiner: Refiner, path: Pat
     trained, given = [one["id"] for one in refiner.categories], [one["id"] for one in teacher]
     if trained != given:
         raise InputError(f"{path}: trained with category ids {trained}, the teacher with {given}; take a pair")
-    if refiner.crop_size != settings.size:
-        raise InputError(f"{path}: trained with crops of {refiner.crop_size} px, the settings say {settings.size}")
 
 
 def _layout(settings: CropsSettings, refiner: Refiner) -> CropLayout:

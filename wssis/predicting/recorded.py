@@ -10,6 +10,7 @@ from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.config.stages import CropsSettings, EvaluateSettings, ProposalsSettings
 from wssis.config.training import InferenceSettings
+from wssis.engine.refining import load_refiner
 from wssis.errors import InputError
 from wssis.formats.manifest import digest_of, read_manifest
 
@@ -58,7 +59,8 @@ def point_mask_settings(
     """Settings from points to masks, as the study of these models had them, changed by what is given.
 
     Looked for: the manifests of the weak proposals and of the evaluation (teacher), of the crops the refiner was
-    trained on and of a pseudo set it made. Each counts only where its digest is that of the model's file.
+    trained on and of a pseudo set it made. Each counts only where its digest is that of the model's file. The side of
+    a crop is in the refiner's file.
 
     Returns the settings, and where they come from, for people.
 
@@ -76,6 +78,7 @@ def point_mask_settings(
         crops, crop_source = _crops(refiner)
         refining, refine_source = _refining(refiner)
         changed = {key: given[option] for option, key in OF_CROPS.items() if option in given}
+        changed["size"] = load_refiner(refiner).crop_size
         values |= {"crops": {**crops, **changed}, **refining, **_only(given, PointMaskSettings, ("flip",))}
         sources += [f"crops: {crop_source}", f"refining: {refine_source}"]
     return valid(PointMaskSettings, values), sources

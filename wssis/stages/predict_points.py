@@ -62,7 +62,7 @@ def run(
     with StageRun("predict_points", out / "predict_points.manifest.json", settings, inputs) as stage:
         device = this_world().device
         segmentor = load_segmentor(teacher, device)
-        trained = _refiner(refiner, segmentor.categories, settings)
+        trained = _refiner(refiner, segmentor.categories)
         medians = None if median_boxes_from is None else medians_of(read_coco(median_boxes_from), median_boxes_from)
         described, skipped = describe_pictures(find_pictures(images, out).items())
         all_clicks = read_clicks(points, segmentor.categories)
@@ -97,13 +97,11 @@ def run(
     return len(skipped) + len(missing)
 
 
-def _refiner(
-    path: Path | None, categories: Sequence[Mapping[str, Any]], settings: PointMaskSettings
-) -> Refiner | None:
+def _refiner(path: Path | None, categories: Sequence[Mapping[str, Any]]) -> Refiner | None:
     if path is None:
         return None
     trained = load_refiner(path)
-    check_pair(categories, trained, path, settings.crops)
+    check_pair(categories, trained, path)
     return trained
 
 
