@@ -20,6 +20,7 @@ from wssis.config.section import Section
 from wssis.convert.commands import convert
 from wssis.errors import InputError
 from wssis.overview.commands import budget, plan, status
+from wssis.predicting.commands import export_onnx, predict
 
 app = typer.Typer(
     name="wssis",
@@ -418,6 +419,8 @@ app.command()(show)
 app.command()(trace)
 app.command()(export_study)
 app.command()(budget)
+app.command()(predict)
+app.command()(export_onnx)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

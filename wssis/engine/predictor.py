@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -123,40 +124,53 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(image[None], size, mode="bilinear", antialias=True, align_corners=False)[0]
 
 
+def batches(rows: Sequence[ImageRow], settings: InferenceSettings) -> Iterator[list[ImageRow]]:
+    """The images in batches of equal padded size: ordered by padded size, then as given."""
+
+    def padded(row: ImageRow) -> tuple[int, int]:
+        return padded_size([network_size(row, settings)])
+
+    for _, group in groupby(sorted(rows, key=padded), key=padded):
+        same = list(group)
+        for first in range(0, len(same), settings.batch):
+            yield same[first : first + settings.batch]
+
+
 def predict(
     segmentor: Segmentor, rows: Sequence[ImageRow], folder: Path, settings: InferenceSettings, title: str,
     flip: bool = False,
 ) -> Iterator[PredictedBatch]:  # fmt: skip
-    """Dense outputs of every image, those of equal padded size together: ordered by padded size, then as given.
+    """Dense outputs of every image, those of equal padded size together, in the order of `batches`.
 
     Args:
         title: of the progress shown.
         flip: predict the mirrored images, too.
     """
-
-    def padded(row: ImageRow) -> tuple[int, int]:
-        return padded_size([network_size(row, settings)])
-
     with Progress(title, len(rows)) as progress:
         done = 0
-        for _, group in groupby(sorted(rows, key=padded), key=padded):
-            same = list(group)
-            for first in range(0, len(same), settings.batch):
-                part = same[first : first + settings.batch]
-                yield predict_batch(segmentor, part, folder, settings, flip)
-                done += len(part)
-                progress.count(done)
+        for part in batches(rows, settings):
+            yield predict_batch(segmentor, part, folder, settings, flip)
+            done += len(part)
+            progress.count(done)
 
 
-@torch.inference_mode()
 def predict_batch(
     segmentor: Segmentor, rows: list[ImageRow], folder: Path, settings: InferenceSettings, flip: bool = False
 ) -> PredictedBatch:
     """Dense outputs of images of equal padded size; with `flip` of their mirror images, too."""
+    return predict_pixels(segmentor, rows, [read_image(folder, row) for row in rows], settings, flip)
+
+
+@torch.inference_mode()
+def predict_pixels(
+    segmentor: Segmentor, rows: list[ImageRow], pictures: Sequence[np.ndarray], settings: InferenceSettings,
+    flip: bool = False,
+) -> PredictedBatch:  # fmt: skip
+    """As `predict_batch`, of images that are in memory, RGB uint8 (H, W, 3)."""
     sizes = [network_size(row, settings) for row in rows]
     images = []
-    for row, size in zip(rows, sizes, strict=True):
-        pixels = torch.from_numpy(read_image(folder, row).copy()).permute(2, 0, 1)
+    for picture, size in zip(pictures, sizes, strict=True):
+        pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)
         images.append(resize_image(pixels, size).to(segmentor.device, non_blocking=True))
     mirrored = _outputs(segmentor, [image.flip(-1) for image in images]) if flip else None
     return PredictedBatch(rows, _outputs(segmentor, images), sizes, mirrored)

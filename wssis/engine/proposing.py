@@ -49,12 +49,23 @@ def propose(
 
     name: of the predictor, as the records give it; objects: image id -> its objects.
     """
-    classes = {category["id"]: index for index, category in enumerate(segmentor.categories)}
     pointed = [image for image in images if objects[image.image_id]]
     for batch in predict(segmentor, pointed, folder, settings.inference, f"propose, {name}", settings.flip):
-        for index, row in enumerate(batch.rows):
-            found = _guided(batch, index, objects[row.image_id], classes, settings)
-            yield row.image_id, records(found, objects[row.image_id], row.image_id, name)
+        yield from propose_batch(batch, segmentor.categories, name, objects, settings)
+
+
+def propose_batch(
+    batch: PredictedBatch,
+    categories: Sequence[Mapping[str, Any]],
+    name: str,
+    objects: Mapping[int, Sequence[PointedObject]],
+    settings: ProposalsSettings,
+) -> Iterator[tuple[int, list[Proposal]]]:
+    """As `propose`, for the images of one batch; `categories` in class-index order."""
+    classes = {category["id"]: index for index, category in enumerate(categories)}
+    for index, row in enumerate(batch.rows):
+        found = _guided(batch, index, objects[row.image_id], classes, settings)
+        yield row.image_id, records(found, objects[row.image_id], row.image_id, name)
 
 
 @torch.inference_mode()

@@ -79,16 +79,17 @@ def check_fits(refiner: Refiner, store: CropStore, path: Path) -> None:
 
 @torch.inference_mode()
 def refine(
-    network: MaskRefineNet, store: CropStore, batch: int, flip: bool, device: torch.device
+    network: MaskRefineNet, store: CropStore, batch: int, flip: bool, device: torch.device, shown: bool = True
 ) -> Iterator[tuple[int, Tensor]]:
     """Every crop's index and probability of the object, float32 (S, S) on the CPU, in the store's order.
 
     Args:
         batch: crops per forward pass.
         flip: average over the crop and its mirror image.
+        shown: whether to show progress (on a terminal).
     """
     network = network.to(device).eval()
-    with tqdm(total=len(store), desc="refined crops", disable=None) as progress:
+    with tqdm(total=len(store), desc="refined crops", disable=None if shown else True) as progress:
         for first, last in store.shards():
             pixels = store.records(first, last)
             for start in range(first, last, batch):

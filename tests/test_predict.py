@@ -1,0 +1,186 @@
+"""wssis predict: what the stage evaluate finds, on any images; broken ones named; a killed run goes on."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from predict_fixtures import INFERENCE, SETTINGS, SIZES, evaluated, write_images, write_refiner, write_segmentor
+
+from wssis.cli import main
+from wssis.formats.manifest import read_manifest
+from wssis.predicting import running
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return write_images(tmp_path)
+
+
+def _predict(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def _by_name(detections: Path, images: Path) -> list[dict[str, Any]]:
+    """Detections with the file name in the place of the image id."""
+    names = {one["id"]: one["file_name"] for one in json.loads(images.read_text())["images"]}
+    return [{**one, "image_id": names[one["image_id"]]} for one in json.loads(detections.read_text())]
+
+
+def test_detections_are_those_of_the_evaluation(study: Path, capsys: pytest.CaptureFixture) -> None:
+    model, out = evaluated(study), study / "out"
+    assert _predict(model, study / "images", "--out", out) == 0
+    expected = _by_name(model.with_name("detections.json"), study / "val.json")
+    assert expected and _by_name(out / "detections.json", out / "images.json") == expected
+    images = json.loads((out / "images.json").read_text())
+    assert images["images"][0] == {"id": 1, "file_name": "11.png", "width": 60, "height": 40}
+    assert [one["name"] for one in images["categories"]] == ["bar", "ring"]
+    manifest = read_manifest(out / "predict.manifest.json")
+    assert manifest["settings"] == SETTINGS.model_dump(mode="json") and manifest["counts"]["images"] == len(SIZES)
+    assert not (out / "skipped.csv").exists() and not (out / ".predicted.jsonl").exists()
+    text = capsys.readouterr().out
+    assert "images/s; without reading and drawing" in text and "evaluate.manifest.json" in text
+
+
+def test_options_change_the_recorded_settings(study: Path) -> None:
+    model, out = evaluated(study), study / "out"
+    assert _predict(model, study / "images/11.png", "--max-detections", 2, "--short-side", 64, "--out", out) == 0
+    settings = read_manifest(out / "predict.manifest.json")["settings"]
+    assert settings["max_detections"] == 2
+    assert settings["inference"] == {**INFERENCE.model_dump(), "short_side": 64}
+    assert len(json.loads((out / "detections.json").read_text())) == 2
+
+
+def test_without_a_manifest_of_this_model_the_size_must_be_given(study: Path, capsys: pytest.CaptureFixture) -> None:
+    model = evaluated(study)
+    write_segmentor(model, [{"id": 1, "name": "x"}])
+    assert _predict(model, study / "images", "--out", study / "out") == 2
+    assert "--short-side" in capsys.readouterr().err and not (study / "out").exists()
+    assert _predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 0
+
+
+def test_images_of_all_kinds(study: Path, capsys: pytest.CaptureFixture) -> None:
+    folder, model = study / "mine", evaluated(study)
+    (folder / "sub").mkdir(parents=True)
+    colour = Image.open(study / "images/12.png")
+    for name, mode in (("grey", "L"), ("alpha", "RGBA"), ("palette", "P"), ("plain", "RGB")):
+        colour.convert(mode).save(folder / f"{name}.png")
+    Image.fromarray(np.zeros((40, 40), np.uint16)).save(folder / "deep.png")
+    exif = colour.getexif()
+    exif[0x0112] = 6
+    colour.resize((50, 30)).save(folder / "sub/turned.jpg", exif=exif)
+    (folder / "text.jpg").write_text("no image")
+    (folder / "short.png").write_bytes((study / "images/12.png").read_bytes()[:-900])
+    (folder / "notes.txt").write_text("not looked at")
+    assert _predict(model, folder, "--out", folder / "out", "--overlays", "all") == 1
+    images = json.loads((folder / "out/images.json").read_text())["images"]
+    names = ["alpha.png", "grey.png", "palette.png", "plain.png", "sub/turned.jpg"]
+    assert [one["file_name"] for one in images] == names
+    assert (images[-1]["width"], images[-1]["height"]) == (50, 30), "as stored, not turned"
+    skipped = dict(list(csv.reader((folder / "out/skipped.csv").open()))[1:])
+    assert set(skipped) == {"deep.png", "short.png", "text.jpg"} and "more than 8 bits" in skipped["deep.png"]
+    error = capsys.readouterr().err
+    assert "sub/turned.jpg" in error and "skipped: short.png: unreadable or truncated" in error
+    found = _by_name(folder / "out/detections.json", folder / "out/images.json")
+    own = {name: [{**one, "image_id": 0} for one in found if one["image_id"] == name] for name in names}
+    assert own["alpha.png"] == own["plain.png"] != own["grey.png"]
+    painted = sorted(path.relative_to(folder / "out/overlays").as_posix() for path in folder.rglob("overlays/**/*.jpg"))
+    assert painted == [f"{name}.jpg" for name in names]
+    first = (folder / "out/detections.json").read_bytes()
+    assert _predict(model, folder, "--out", folder / "out", "--overlays", 2) == 1, "its own overlays are no images"
+    assert (folder / "out/detections.json").read_bytes() == first
+    assert len(list(folder.rglob("overlays/**/*.jpg"))) == 2, "old overlays are removed"
+
+
+def _killed(monkeypatch: pytest.MonkeyPatch, after: int) -> list[list[str]]:
+    """Let a run die after some batches; the batches that were begun, by file name."""
+    begun: list[list[str]] = []
+    real = running.predict_pixels
+
+    def dying(segmentor, rows, *rest):
+        begun.append([row.file_name for row in rows])
+        if len(begun) > after:
+            raise KeyboardInterrupt
+        return real(segmentor, rows, *rest)
+
+    monkeypatch.setattr(running, "predict_pixels", dying)
+    return begun
+
+
+def test_a_killed_run_goes_on(study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    model = evaluated(study)
+    (study / "images/00.png").write_bytes((study / "images/11.png").read_bytes()[:-900])
+    arguments = (model, study / "images", "--overlays", "all", "--out")
+    assert _predict(*arguments, study / "whole") == 1
+    with monkeypatch.context() as patch:
+        _killed(patch, after=1)
+        assert _predict(*arguments, study / "out") not in (0, 2)
+    assert not (study / "out/detections.json").exists()
+    with (study / "out/.predicted.jsonl").open("ab") as stream:
+        stream.write(b'{"file_name":"15.png","stamp":[1')  # a line that was cut short
+    begun = _killed(monkeypatch, after=99)
+    assert _predict(*arguments, study / "out") == 1
+    assert 1 < sum(map(len, begun)) < len(SIZES)
+    assert "kept from the interrupted run" in capsys.readouterr().out
+    for name in ("detections.json", "images.json", "skipped.csv"):
+        assert (study / "out" / name).read_bytes() == (study / "whole" / name).read_bytes()
+    whole = {path.name: path.read_bytes() for path in (study / "whole/overlays").iterdir()}
+    assert {path.name: path.read_bytes() for path in (study / "out/overlays").iterdir()} == whole
+
+
+@pytest.mark.parametrize("change", ["settings", "image"])
+def test_what_has_changed_is_predicted_again(study: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    model = evaluated(study)
+    with monkeypatch.context() as patch:
+        _killed(patch, after=2)
+        assert _predict(model, study / "images", "--out", study / "out") not in (0, 2)
+    more = ()
+    if change == "image":
+        shutil.copy(study / "images/11.png", study / "images/14.png")
+    else:
+        more = ("--max-detections", 3)
+    assert _predict(model, study / "images", "--out", study / "out", *more) == 0
+    assert _predict(model, study / "images", "--out", study / "fresh", *more) == 0
+    assert (study / "out/detections.json").read_bytes() == (study / "fresh/detections.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["nowhere"], "nowhere: no such file"),
+        (["images", "--score-threshold", "3"], "inference.score_threshold"),
+        (["images", "--overlays", "few"], "--overlays: a number, all or none"),
+        (["images", "--refiner", "x"], "--refiner needs --points"),
+        ([], "predict MODEL IMAGES"),
+    ],
+)
+def test_bad_input_is_one_error(
+    study: Path, more: list[str], message: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = evaluated(study)
+    monkeypatch.chdir(study)
+    assert _predict(model, *more, "--out", study / "out") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_refiner_cannot_detect(study: Path, capsys: pytest.CaptureFixture) -> None:
+    model = write_refiner(study / "model.safetensors")
+    assert _predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 2
+    assert "not a segmentor" in capsys.readouterr().err
+    assert not list((study / "out").rglob("*")), "nothing is left behind"
+
+
+def test_several_places_have_names_under_the_common_folder(study: Path) -> None:
+    model = evaluated(study)
+    (study / "more").mkdir()
+    shutil.copy(study / "images/11.png", study / "more")
+    given = (study / "more", study / "images/11.png", study / "images/12.png", study / "images/../images/12.png")
+    assert _predict(model, *given, "--out", study / "out") == 0
+    images = json.loads((study / "out/images.json").read_text())["images"]
+    assert [one["file_name"] for one in images] == ["images/11.png", "images/12.png", "more/11.png"]

@@ -1,0 +1,206 @@
+"""wssis predict with points: the masks of the stages propose, crops and pseudo, without their files."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from predict_fixtures import CATEGORIES, SIZES, pseudo_masks, write_images, write_refiner, write_segmentor
+
+from wssis.cli import main
+from wssis.formats.coco import encode_mask, read_coco
+from wssis.formats.manifest import digest_of, read_manifest
+from wssis.predicting import click_masks
+from wssis.predicting.recorded import point_mask_settings
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with pseudo masks; not to be changed."""
+    folder = write_images(tmp_path_factory.mktemp("made") / "study")
+    pseudo_masks(folder, flip=True)
+    return folder
+
+
+@pytest.fixture
+def study(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "study"))
+
+
+def _predict(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def _models(study: Path) -> list[object]:
+    return ["--teacher", study / "teacher/model.safetensors", "--refiner", study / "refiner/model.safetensors"]
+
+
+def _unmasked(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((out / "unmasked.csv").open()))
+
+
+def _check(pseudo: Path, out: Path) -> None:
+    """Every weak point of a pseudo set has the same mask in masks.json, or is in unmasked.csv."""
+    made = {one["point_id"]: one for one in read_coco(out / "masks.json")["annotations"]}
+    wanted = [one for one in read_coco(pseudo)["annotations"] if one["source"] == "pseudo"]
+    assert len(wanted) == 3 * len(SIZES) and made
+    for one in wanted:
+        if one["segmentation"] is None:
+            assert one["point_id"] not in made
+            continue
+        got = made[one["point_id"]]
+        assert got["segmentation"] == one["segmentation"] and got["bbox"] == one["bbox"] and got["area"] == one["area"]
+        assert (got["score"], got["source"], got["point"]) == (one["score"], one["outcome"], one["point"])
+    unmasked = {one["point_id"] for one in wanted if one["segmentation"] is None}
+    assert {int(row["point_id"]) for row in _unmasked(out)} == unmasked
+
+
+def test_masks_are_those_of_the_pseudo_set(study: Path) -> None:
+    arguments = ["--points", study / "weak.json", *_models(study), "--median-boxes-from", study / "full.json"]
+    assert _predict(study / "images", *arguments, "--out", study / "out") == 0
+    _check(study / "pseudo/one.json", study / "out")
+    settings = read_manifest(study / "out/predict_points.manifest.json")["settings"]
+    assert settings["flip"] is True, "the pseudo set's manifest tells"
+    names = [one["file_name"] for one in read_coco(study / "out/masks.json")["images"]]
+    assert names == sorted(f"{i}.png" for i in SIZES) and len(list((study / "out/overlays").iterdir())) == len(SIZES)
+
+
+def test_csv_and_json_say_the_same(study: Path) -> None:
+    weak, names = read_coco(study / "weak.json"), {one["id"]: one["name"] for one in CATEGORIES}
+    lines = ["category,image,note,x,y"]
+    for k, one in enumerate(weak["annotations"]):
+        category = names[one["category_id"]] if k % 2 else one["category_id"]
+        lines.append(f"{category},{one['image_id']}.png,x,{one['point'][0]},{one['point'][1]}")
+    (study / "points.csv").write_text("\n".join(lines) + "\n")
+    for name in ("points.csv", "weak.json"):
+        arguments = ["--points", study / name, *_models(study), "--out", study / f"out-{name}"]
+        assert _predict(study / "images", *arguments) == 0
+    masks = [read_coco(study / f"out-{name}/masks.json")["annotations"] for name in ("points.csv", "weak.json")]
+    bare = [[{**one, "point_id": 0} for one in part] for part in masks]
+    assert bare[0] == bare[1] and [one["point_id"] for one in masks[0]] != [one["point_id"] for one in masks[1]]
+
+
+def test_without_a_refiner_masks_are_rough(study: Path) -> None:
+    arguments = ["--points", study / "weak.json", "--teacher", study / "teacher/model.safetensors"]
+    assert _predict(study / "images", *arguments, "--overlays", "none", "--out", study / "out") == 0
+    rough = {one["point_id"]: one for one in read_coco(study / "proposals/weak.json")["annotations"]}
+    made = read_coco(study / "out/masks.json")["annotations"]
+    assert made and all(one["segmentation"] == rough[one["point_id"]]["segmentation"] for one in made)
+    assert {one["source"] for one in made} == {"rough"} and not (study / "out/overlays").exists()
+
+
+def test_every_point_is_accounted_for(study: Path, capsys: pytest.CaptureFixture) -> None:
+    (study / "images/12.png").unlink()
+    (study / "images/13.png").write_bytes((study / "images/13.png").read_bytes()[:-900])
+    assert _predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 1
+    rows = {int(row["point_id"]): row for row in _unmasked(study / "out")}
+    masked = {one["point_id"] for one in read_coco(study / "out/masks.json")["annotations"]}
+    ids = {one["id"] for one in read_coco(study / "weak.json")["annotations"]}
+    assert masked | set(rows) == ids and not masked & set(rows)
+    assert rows[1200]["reason"] == "its image is not among the images given" and rows[1200]["image"] == "12.png"
+    assert "truncated" in rows[1300]["reason"]
+    assert "skipped: 13.png" in capsys.readouterr().err
+
+
+def _empty_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first proposal of every image be empty."""
+    real = click_masks.propose_batch
+
+    def emptied(batch, *rest):
+        for image_id, proposals in real(batch, *rest):
+            annotation = proposals[0].annotation
+            height, width = annotation["segmentation"]["size"]
+            nothing = encode_mask([[0] * width for _ in range(height)])
+            proposals[0].annotation.update(segmentation=nothing, area=0)
+            yield image_id, proposals
+
+    monkeypatch.setattr(click_masks, "propose_batch", emptied)
+
+
+def test_an_empty_proposal_needs_the_median_boxes(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _empty_proposals(monkeypatch)
+    arguments = ["--points", study / "weak.json", *_models(study)]
+    assert _predict(study / "images", *arguments, "--out", study / "out") == 0
+    reasons = {row["point_id"]: row["reason"] for row in _unmasked(study / "out")}
+    assert all("--median-boxes-from" in reasons[f"{i}00"] for i in SIZES)
+    with_medians = [*arguments, "--median-boxes-from", study / "full.json", "--out", study / "with"]
+    assert _predict(study / "images", *with_medians) == 0
+    assert not any("--median-boxes-from" in row["reason"] for row in _unmasked(study / "with"))
+    masks = [one for one in read_coco(study / "with/masks.json")["annotations"] if one["point_id"] % 100 == 0]
+    assert masks and {one["source"] for one in masks} == {"refined_from_empty"}
+
+
+def test_bad_points_are_refused_all_at_once(study: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = [study / "images", "--points", study / "points.csv", *_models(study)[:2], "--out", study / "out"]
+    groups = {
+        ("11.png,5,5,sofa", "11.png,5,east,bar"): (
+            "2 problem(s)", "row 2: unknown category 'sofa'; known: 3, 7, bar, ring", "row 3: x and y must be numbers",
+        ),
+        ("11.png,59.5,5,bar", "11.png,nan,5,bar"): (
+            "2 problem(s)", "point 2: [59.5, 5.0] is outside 11.png, which has 60 x 40 px", "point 3: [nan, 5.0] is",
+        ),
+    }  # fmt: skip
+    for lines, messages in groups.items():
+        (study / "points.csv").write_text("\n".join(["image,x,y,category", "11.png,4,4,bar", *lines]) + "\n")
+        assert _predict(*arguments) == 2
+        error = capsys.readouterr().err
+        assert [one for one in messages if one not in error] == []
+    assert not (study / "out/masks.json").exists()
+
+
+def _bad(study: Path, what: str) -> tuple[list[Any], str]:
+    """Arguments of a run that is refused, and what the refusal says."""
+    weak = read_coco(study / "weak.json")
+    points, models = study / "weak.json", _models(study)
+    if what == "header":
+        points = study / "points.csv"
+        points.write_text("file,x,y\n")
+        return [study / "images", "--points", points, *models], "image,x,y,category"
+    if what == "categories":
+        points = study / "other.json"
+        points.write_text(json.dumps({**weak, "categories": [{"id": 3, "name": "rod"}, {"id": 7, "name": "ring"}]}))
+        return [study / "images", "--points", points, *models], "are not the teacher's"
+    if what == "twice":
+        points = study / "twice.json"
+        points.write_text(json.dumps({**weak, "annotations": weak["annotations"][:1] * 2}))
+        return [study / "images", "--points", points, *models], "point 1100: this id occurs more than once"
+    if what == "refiner":
+        write_refiner(study / "refiner/model.safetensors", [{"id": 1, "name": "bar"}])
+        return [study / "images", "--points", points, *models], "trained with category ids [1]"
+    return [study / "images", "--points", points], "--points needs --teacher"
+
+
+@pytest.mark.parametrize("what", ["header", "categories", "twice", "refiner", "teacher"])
+def test_what_does_not_fit_is_refused(study: Path, what: str, capsys: pytest.CaptureFixture) -> None:
+    arguments, message = _bad(study, what)
+    assert _predict(*arguments, "--out", study / "out") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_ambiguous_image_name_is_refused(study: Path, capsys: pytest.CaptureFixture) -> None:
+    (study / "images/copy").mkdir()
+    (study / "images/copy/11.png").write_bytes((study / "images/11.png").read_bytes())
+    (study / "images/11.png").rename(study / "images/copy/../11b.png")
+    (study / "images/again").mkdir()
+    (study / "images/again/11.png").write_bytes((study / "images/copy/11.png").read_bytes())
+    assert _predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
+    assert "11.png may be again/11.png or copy/11.png" in capsys.readouterr().err
+
+
+def test_settings_of_other_weights_do_not_count(study: Path, capsys: pytest.CaptureFixture) -> None:
+    teacher, refiner = study / "teacher/model.safetensors", study / "refiner/model.safetensors"
+    settings, _ = point_mask_settings(teacher, refiner, {})
+    assert settings.flip
+    before = digest_of(refiner)
+    write_refiner(refiner, crop_size=32)
+    assert digest_of(refiner) != before
+    settings, sources = point_mask_settings(teacher, refiner, {})
+    assert not settings.flip and settings.crops.size == 32 and "defaults" in " ".join(sources)
+    write_segmentor(teacher, [{"id": 3, "name": "bar"}])
+    assert _predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
+    assert "--short-side" in capsys.readouterr().err

@@ -1,0 +1,138 @@
+"""Points that a user clicked: weak.json, or a CSV file with the columns image, x, y, category.
+
+A point is [x, y] in pixel indices: (0, 0) is the centre of the top-left pixel.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from wssis.errors import InputError
+from wssis.formats.json_text import loads
+from wssis.predicting.pictures import Picture
+
+COLUMNS = ("image", "x", "y", "category")
+SHOWN = 20
+"""Problems that are printed in full; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One point: its id in the file (CSV: the number of its row, from 1), its image as named there, its category."""
+
+    id: int
+    image: str
+    category_id: int
+    point: tuple[float, float]
+
+
+def read_clicks(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
+    """The points of a file, in its order.
+
+    Args:
+        categories: {id, name} of the teacher. In a CSV file a category is a name or an id of these; a JSON file's
+            categories must have the same ids and names.
+
+    Raises:
+        InputError: the file is missing, has another form, or names an unknown category; all such points at once.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: not found; correct --points")
+    return _from_json(path, categories) if path.suffix.lower() == ".json" else _from_csv(path, categories)
+
+
+def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
+    try:
+        content = loads(path.read_bytes())
+        images = {one["id"]: one["file_name"] for one in content["images"]}
+        named = {one["id"]: one["name"] for one in content["categories"]}
+        clicks = [
+            Click(one["id"], images[one["image_id"]], one["category_id"], _point(one["point"]))
+            for one in content["annotations"]
+        ]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{path}: not a file of points ({type(error).__name__}: {error}); it needs images (id, file_name),"
+            " annotations (id, image_id, category_id, point [x, y]) and categories (id, name), as weak.json has them"
+        ) from None
+    own = {one["id"]: one["name"] for one in categories}
+    if named != own:
+        raise InputError(f"{path}: its categories {named} are not the teacher's: {own}")
+    unknown = [one for one in clicks if one.category_id not in own]
+    problems = [f"point {one.id}: unknown category {one.category_id}" for one in unknown]
+    twice = [number for number, count in Counter(one.id for one in clicks).items() if count > 1]
+    _refuse(path, [*problems, *(f"point {number}: this id occurs more than once" for number in twice)])
+    return clicks
+
+
+def _point(values: Sequence[float]) -> tuple[float, float]:
+    x, y = values
+    return float(x), float(y)
+
+
+def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except ValueError as error:
+        raise InputError(f"{path}: not readable as CSV ({error}); export it again") from None
+    if not set(COLUMNS) <= set(table.columns):
+        raise InputError(f"{path}: its first line must name the columns {','.join(COLUMNS)}, not {list(table.columns)}")
+    ids = {str(one["id"]): one["id"] for one in categories} | {str(one["name"]): one["id"] for one in categories}
+    clicks, problems = [], []
+    for number, row in enumerate(table[list(COLUMNS)].itertuples(index=False, name=None), start=1):
+        image, x, y, category = row
+        try:
+            clicks.append(Click(number, image, ids[category.strip()], (float(x), float(y))))
+        except KeyError:
+            problems.append(f"row {number}: unknown category {category!r}; known: {', '.join(ids)}")
+        except ValueError:
+            problems.append(f"row {number}: x and y must be numbers, not {x!r}, {y!r}")
+    _refuse(path, problems)
+    return clicks
+
+
+def clicks_by_picture(
+    path: Path, clicks: Sequence[Click], pictures: Sequence[Picture]
+) -> tuple[dict[str, list[Click]], list[Click]]:
+    """file_name -> its points, for the pictures that have any; and the points whose image is not among the pictures.
+
+    A point's image is a picture's file_name, or the last part of it if that is unique.
+
+    Raises:
+        InputError: points outside their image, all at once, or an image name that fits several pictures.
+    """
+    by_name = {one.file_name: one for one in pictures}
+    by_last: dict[str, list[Picture]] = defaultdict(list)
+    for one in pictures:
+        by_last[PurePosixPath(one.file_name).name].append(one)
+    groups: dict[str, list[Click]] = defaultdict(list)
+    missing, problems = [], []
+    for click in clicks:
+        fitting = [by_name[click.image]] if click.image in by_name else by_last[PurePosixPath(click.image).name]
+        if not fitting:
+            missing.append(click)
+        elif len(fitting) > 1:
+            problems.append(f"point {click.id}: {click.image} may be {' or '.join(one.file_name for one in fitting)}")
+        elif not _inside(click.point, fitting[0]):
+            size = f"{fitting[0].width} x {fitting[0].height} px"
+            problems.append(f"point {click.id}: {list(click.point)} is outside {click.image}, which has {size}")
+        else:
+            groups[fitting[0].file_name].append(click)
+    _refuse(path, problems)
+    return dict(groups), missing
+
+
+def _inside(point: tuple[float, float], picture: Picture) -> bool:
+    sides = zip(point, (picture.width, picture.height), strict=True)
+    return all(isfinite(value) and -0.5 <= value < side - 0.5 for value, side in sides)
+
+
+def _refuse(path: Path, problems: Sequence[str]) -> None:
+    if problems:
+        rest = [f"... and {len(problems) - SHOWN} more of the like"] if len(problems) > SHOWN else []
+        raise InputError("\n".join([f"{path}: {len(problems)} problem(s):", *problems[:SHOWN], *rest]))

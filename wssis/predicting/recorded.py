@@ -1,0 +1,143 @@
+"""The settings that a study used a model with, from the manifests beside it; else from options."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, ValidationError
+
+from wssis.config.messages import problems_of
+from wssis.config.section import Section
+from wssis.config.stages import CropsSettings, EvaluateSettings, ProposalsSettings
+from wssis.config.training import InferenceSettings
+from wssis.engine.refining import load_refiner
+from wssis.errors import InputError
+from wssis.formats.manifest import digest_of, read_manifest
+
+SomeSection = TypeVar("SomeSection", bound=Section)
+MAX_DETECTIONS = "max_detections"
+OF_CROPS = {"crop_scale": "scale", "crop_min_side": "min_side"}
+"""Options of the click mode -> keys of the crops' settings."""
+
+
+class PointMaskSettings(Section):
+    """From points to masks."""
+
+    proposals: ProposalsSettings = ProposalsSettings()
+    crops: CropsSettings = CropsSettings()
+    flip: bool = Field(False, description="Average the refiner over the crop and its mirror image.")
+    batch: int = Field(32, ge=1, description="Crops per forward pass.")
+
+
+def evaluate_settings(model: Path, given: Mapping[str, Any]) -> tuple[EvaluateSettings, str]:
+    """Inference as the model was evaluated, changed by what is given; and where it comes from, for people.
+
+    Args:
+        model: model.safetensors.
+        given: keys of InferenceSettings, and max_detections.
+
+    Raises:
+        InputError: no manifest tells the image size and none is given, or a value is illegal.
+    """
+    manifest = model.with_name("evaluate.manifest.json")
+    recorded = _recorded(manifest, "model", digest_of(model))
+    if recorded is None and "short_side" not in given:
+        raise InputError(
+            f"{model}: no evaluate.manifest.json of this model lies beside it, and without it the image size that it"
+            " works at is unknown; give --short-side (px), and --long-side, --score-threshold and the like if need be"
+        )
+    base = recorded or {}
+    inference = {**base.get("inference", {}), **_only(given, InferenceSettings)}
+    limit = {MAX_DETECTIONS: given[MAX_DETECTIONS]} if MAX_DETECTIONS in given else {}
+    source = "the package's defaults" if recorded is None else str(manifest)
+    return valid(EvaluateSettings, {**base, **limit, "inference": inference}), source
+
+
+def point_mask_settings(
+    teacher: Path, refiner: Path | None, given: Mapping[str, Any]
+) -> tuple[PointMaskSettings, list[str]]:
+    """Settings from points to masks, as the study of these models had them, changed by what is given.
+
+    Looked for: the manifests of the weak proposals and of the evaluation (teacher), of the crops the refiner was
+    trained on and of a pseudo set it made. Each counts only where its digest is that of the model's file. The side of
+    a crop is in the refiner's file.
+
+    Returns the settings, and where they come from, for people.
+
+    Raises:
+        InputError: no manifest tells the teacher's image size and none is given, or a value is illegal.
+    """
+    manifest = teacher.parent.parent / "proposals/weak.json.manifest.json"
+    proposals, sources = _recorded(manifest, "teacher", digest_of(teacher)), [f"proposals: {manifest}"]
+    if proposals is None:
+        evaluated, source = evaluate_settings(teacher, given)
+        proposals, sources = {"inference": evaluated.inference.model_dump()}, [f"proposals: {source}"]
+    inference = {**proposals["inference"], **_only(given, InferenceSettings)}
+    values: dict[str, Any] = {"proposals": {**proposals, "inference": inference}}
+    if refiner is not None:
+        crops, crop_source = _crops(refiner)
+        refining, refine_source = _refining(refiner)
+        changed = {key: given[option] for option, key in OF_CROPS.items() if option in given}
+        changed["size"] = load_refiner(refiner).crop_size
+        values |= {"crops": {**crops, **changed}, **refining, **_only(given, PointMaskSettings, ("flip",))}
+        sources += [f"crops: {crop_source}", f"refining: {refine_source}"]
+    return valid(PointMaskSettings, values), sources
+
+
+def median_boxes_file(refiner: Path) -> Path | None:
+    """full.json of the study that the refiner is from, unchanged; None where it is not there."""
+    manifest, full = _crops_manifest(refiner), refiner.parent.parent / "full.json"
+    if manifest is None or not full.is_file():
+        return None
+    recorded = read_manifest(manifest)["inputs"].get("median_boxes_from", {}).get("sha256")
+    return full if recorded == digest_of(full) else None
+
+
+def _crops(refiner: Path) -> tuple[dict[str, Any], str]:
+    manifest = _crops_manifest(refiner)
+    return ({}, "the package's defaults") if manifest is None else (read_manifest(manifest)["settings"], str(manifest))
+
+
+def _crops_manifest(refiner: Path) -> Path | None:
+    """Manifest of the crops that the refiner was trained on, as the refiner's own manifest names their digest."""
+    own, crops = refiner.with_name("manifest.json"), refiner.parent.parent / "crops/full.zarr.manifest.json"
+    if not own.is_file() or not crops.is_file():
+        return None
+    trained = read_manifest(own)
+    made_here = trained["outputs"].get(refiner.name) == digest_of(refiner)
+    same = trained["inputs"].get("crops", {}).get("sha256") == read_manifest(crops)["outputs"].get("full.zarr")
+    return crops if made_here and same else None
+
+
+def _refining(refiner: Path) -> tuple[dict[str, Any], str]:
+    digest = digest_of(refiner)
+    for manifest in sorted((refiner.parent.parent / "pseudo").glob("*.manifest.json")):
+        recorded = _recorded(manifest, "refiner", digest)
+        if recorded is not None:
+            return {key: recorded[key] for key in ("flip", "batch")}, str(manifest)
+    return {}, "the package's defaults"
+
+
+def _recorded(manifest: Path, name: str, digest: str) -> dict[str, Any] | None:
+    """Settings of a manifest whose input `name` has this digest; None where there is none."""
+    if not manifest.is_file():
+        return None
+    content = read_manifest(manifest)
+    return content["settings"] if content["inputs"].get(name, {}).get("sha256") == digest else None
+
+
+def _only(given: Mapping[str, Any], model: type[Section], keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    wanted = keys or tuple(model.model_fields)
+    return {key: value for key, value in given.items() if key in wanted}
+
+
+def valid(model: type[SomeSection], values: Mapping[str, Any]) -> SomeSection:
+    """The settings with these values.
+
+    Raises:
+        InputError: one line per problem, naming the key and what is legal.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise InputError("\n".join(["settings:", *(f"  {line}" for line in problems_of(error, model))])) from None

@@ -1,0 +1,156 @@
+"""Stage predict-points: masks for a user's clicks, by a teacher and a refiner; no stage of a study."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wssis.engine.crop_plan import medians_of
+from wssis.engine.distributed import this_world
+from wssis.engine.predictor import load_segmentor
+from wssis.engine.refining import Refiner, load_refiner
+from wssis.engine.reproducible import reproducible
+from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.manifest import StageRun, digest_of
+from wssis.formats.table import write_table
+from wssis.predicting.click_masks import REASONS, ClickMasker, check_pair
+from wssis.predicting.clicks import Click, clicks_by_picture, read_clicks
+from wssis.predicting.overlays import painter_of
+from wssis.predicting.pictures import Picture, describe_pictures, find_pictures
+from wssis.predicting.recorded import PointMaskSettings
+from wssis.predicting.result_log import ResultLog
+from wssis.predicting.running import (
+    Account,
+    image_records,
+    predict_pictures,
+    say_broken,
+    say_turned,
+    split_records,
+    write_skipped,
+)
+
+UNMASKED = ("point_id", "image", "x", "y", "category_id", "reason")
+NOT_GIVEN = "its image is not among the images given"
+
+
+def run(
+    settings: PointMaskSettings,
+    points: Path,
+    teacher: Path,
+    refiner: Path | None,
+    median_boxes_from: Path | None,
+    images: Sequence[Path],
+    out: Path,
+    overlays: int | None,
+) -> int:
+    """Write masks.json (COCO), unmasked.csv, overlays/, skipped.csv (if any) and predict_points.manifest.json.
+
+    Args:
+        points: JSON in the form of weak.json, or CSV: image, x, y, category.
+        teacher: model.safetensors of any segmentor.
+        refiner: model.safetensors of a refiner; None: rough masks.
+        median_boxes_from: full.json, for windows around points whose rough mask is empty; None: they stay unmasked.
+        images: files, or folders of them; images without points are passed over.
+        overlays: how many images to paint, the first ones by name; None: all.
+
+    Returns the number of images that were skipped and of points whose image is not there.
+
+    Raises:
+        InputError: points that do not fit the images or the teacher, models that do not fit each other.
+    """
+    inputs = {"points": points, "teacher": teacher, "refiner": refiner, "median_boxes_from": median_boxes_from}
+    inputs = {name: path for name, path in inputs.items() if path is not None}
+    with StageRun("predict_points", out / "predict_points.manifest.json", settings, inputs) as stage:
+        device = this_world().device
+        segmentor = load_segmentor(teacher, device)
+        trained = _refiner(refiner, segmentor.categories)
+        medians = None if median_boxes_from is None else medians_of(read_coco(median_boxes_from), median_boxes_from)
+        described, skipped = describe_pictures(find_pictures(images, out).items())
+        all_clicks = read_clicks(points, segmentor.categories)
+        clicks, missing = clicks_by_picture(points, all_clicks, described)
+        pictures = [one for one in described if one.file_name in clicks]
+        say_turned(pictures)
+        key = " ".join([*(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
+        log, account = ResultLog(out / ".masked.jsonl", key), Account()
+        painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, 0.0)
+        work = ClickMasker(segmentor.categories, trained, medians, clicks, settings, device)
+        inference = settings.proposals.inference
+        with reproducible(device, inference.threads):
+            predict_pictures(segmentor, pictures, inference, work, log, painter, account, settings.proposals.flip)
+        sound, broken = split_records(pictures, log)
+        skipped = {**skipped, **broken}
+        write_coco(out / "masks.json", {
+            "images": image_records(sound),
+            "annotations": _annotations(sound, log),
+            "categories": list(segmentor.categories),
+        })  # fmt: skip
+        unmasked = [*_unmasked(sound, clicks, log), *_unreached(clicks, missing, broken, skipped)]
+        write_table(out / "unmasked.csv", UNMASKED, unmasked)
+        stage.output(out / "masks.json", out / "unmasked.csv", *write_skipped(out / "skipped.csv", skipped))
+        stage.counts |= {"images": len(sound), "skipped": len(skipped), "points": len(all_clicks)}
+        stage.counts |= {"masks": len(all_clicks) - len(unmasked), "unmasked": len(unmasked)}
+    log.remove()
+    say_broken(skipped)
+    print(account.speed())
+    print(f"{out}: {stage.counts['masks']} masks for {len(all_clicks)} points; {len(unmasked)} unmasked (unmasked.csv)")
+    if missing:
+        print(f"{len(missing)} of the unmasked points are on images that were not given, {missing[0].image} for one")
+    return len(skipped) + len(missing)
+
+
+def _refiner(path: Path | None, categories: Sequence[Mapping[str, Any]]) -> Refiner | None:
+    if path is None:
+        return None
+    trained = load_refiner(path)
+    check_pair(categories, trained, path)
+    return trained
+
+
+def _annotations(pictures: Sequence[Picture], log: ResultLog) -> Iterator[dict[str, Any]]:
+    """COCO annotations of the points with a mask, numbered from 1; `source` says how the mask was made."""
+    number = 0
+    for image_id, picture in enumerate(pictures, 1):
+        for one in log.record(picture.file_name)["found"]:
+            if one["segmentation"] is None:
+                continue
+            number += 1
+            yield {
+                "id": number,
+                "image_id": image_id,
+                "category_id": one["category_id"],
+                "segmentation": one["segmentation"],
+                "bbox": one["bbox"],
+                "area": one["area"],
+                "iscrowd": 0,
+                "score": one["score"],
+                "source": one["outcome"],
+                "point": one["point"],
+                "point_id": one["point_id"],
+            }
+
+
+def _unmasked(
+    pictures: Sequence[Picture], clicks: Mapping[str, Sequence[Click]], log: ResultLog
+) -> Iterator[tuple[object, ...]]:
+    """Rows of the points that ended without a mask, and why."""
+    for picture in pictures:
+        entries = {one["point_id"]: one for one in log.record(picture.file_name)["found"]}
+        for click in clicks[picture.file_name]:
+            if entries[click.id]["segmentation"] is None:
+                yield _row(click, REASONS[entries[click.id]["outcome"]].removeprefix("none: "))
+
+
+def _unreached(
+    clicks: Mapping[str, Sequence[Click]],
+    missing: Sequence[Click],
+    broken: Mapping[str, str],
+    skipped: Mapping[str, str],
+) -> Iterator[tuple[object, ...]]:
+    """Rows of the points whose image could not be read, or is not there."""
+    for name, reason in broken.items():
+        yield from (_row(click, f"its image is {reason}") for click in clicks[name])
+    for click in missing:
+        yield _row(click, f"its image is {skipped[click.image]}" if click.image in skipped else NOT_GIVEN)
+
+
+def _row(click: Click, reason: str) -> tuple[object, ...]:
+    return (click.id, click.image, *click.point, click.category_id, reason)
