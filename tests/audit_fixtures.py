@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from wssis.arms.registry import get_arm
 from wssis.config import stages as settings
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
 from wssis.config.section import Section
@@ -17,18 +19,32 @@ from wssis.engine.coco_metrics import summarise
 from wssis.engine.pseudo_set import PseudoMask, TrainingSet, rough_mask
 from wssis.formats.atomic import write_json, write_text
 from wssis.formats.checkpoint import save_model
-from wssis.formats.coco import compressed, encode_mask, mask_box, read_coco, write_coco
+from wssis.formats.coco import annotations_by_image, compressed, encode_mask, mask_box, read_coco, write_coco
 from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun, digest_of
 from wssis.formats.points import read_full_points
 from wssis.formats.scores import METRICS, write_score_table, write_scores
 from wssis.formats.split import assign_folds
-from wssis.stages import check_images, crops, generate, points, pseudo, quality, split
+from wssis.stages import (
+    check_images,
+    confident_labels,
+    crops,
+    generate,
+    oracle_mask,
+    points,
+    proposals,
+    pseudo,
+    quality,
+    score_thresholds,
+    split,
+)
 
 STUDY = Path("results/mini")
 DATASET = STUDY / "shapes"
 RUN = DATASET / "50pct/s0/base"
 OTHER_RUN = DATASET / "50pct/s1/base"
+CORRUPT_RUN = DATASET / "50pct/s0/corrupt"
+SECOND = "arms/wssis-2/"
 NETWORK = SOLOv2Settings()
 TRAINING: dict[str, Any] = {
     "schedule": ScheduleSettings(iterations=40, warmup=1, decay="constant", steps=()),
@@ -51,7 +67,10 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
         images = DATASET / "images"
         checked = settings.PrepareSettings()
         check_images.run(checked, *sets.values(), images / "train", images / "val", DATASET / "images.csv")
+        patch.setattr(score_thresholds, "detect_images", _all_found)
+        patch.setattr(confident_labels, "detections_by_image", _some_sure)
         scores = [_run(run, number, weights) for number, run in enumerate((RUN, OTHER_RUN))]
+        _corrupt(CORRUPT_RUN, RUN, weights)
         _report([path for paths in scores for path in paths])
     return folder / STUDY
 
@@ -70,31 +89,90 @@ def _run(run: Path, seed: int, weights: float) -> list[Path]:
         _train("fold", one, full, run / f"folds/{fold}", weights)
     for side in ("full", "weak"):
         _propose(run, side, seed)
-        targets = run / "full.json" if side == "full" else None
-        crops.run(
-            settings.CropsSettings(size=32, heatmap_sigma=2.0, heatmap_radius=6), run / f"proposals/{side}.json",
-            run / "full.json", DATASET / "images/train", DATASET / "images.csv", run / f"crops/{side}.zarr", targets,
-            temporary=side == "weak",
-        )  # fmt: skip
+        _crops(run, side, run / "full.json")
     refiner = settings.RefinerSettings(**TRAINING, seed=seed)
     _train("refiner", refiner, {"crops": run / "crops/full.zarr"}, run / "refiner", weights)
-    given = {name: run / f"{name}.json" for name in ("full", "weak")} | {"proposals": run / "proposals/weak.json"}
-    pseudo.run(settings.PseudoSettings(masks="rough"), **given, out=run / "pseudo/rough.json")
-    _refined(run, given)
+    given = {name: run / f"{name}.json" for name in ("full", "weak")}
+    rough = given | {"proposals": run / "proposals/weak.json"}
+    pseudo.run(settings.PseudoSettings(masks="rough"), **rough, out=run / "pseudo/rough.json")
+    _refined(run, "wssis")
+    _confident(run, seed)
+    hidden = {"train": DATASET / "train.json", "hidden_ids": run / "hidden_ids.csv"}
+    oracle_mask.run(settings.OracleMaskSettings(), **given, **hidden, out=run / "pseudo/oracle-mask.json")
     found = [_evaluate(run / "teacher")]
-    student = settings.StudentSettings(**TRAINING, seed=seed)
-    for arm in ("supervised", "rough", "wssis"):
-        training_set = run / "full.json" if arm == "supervised" else run / f"pseudo/{arm}.json"
-        inputs = {"training_set": training_set, "images_table": DATASET / "images.csv"}
-        _train("student", student, inputs, run / f"students/{arm}", weights)
-        found.append(_evaluate(run / f"students/{arm}"))
-        if arm != "supervised":
-            out = run / f"quality/{arm}.csv"
-            quality.run(
-                settings.QualitySettings(shown=2), DATASET / "train.json", run / "weak.json", run / "hidden_ids.csv",
-                run / "proposals/weak.json", run / f"pseudo/{arm}.json", out, out.with_suffix(".shown.json"),
-            )  # fmt: skip
+    found += [_student(run, name, seed, weights) for name in ("supervised", "rough", "wssis", "semi", "oracle-mask")]
+    _propose(run, "weak", seed, SECOND)
+    _crops(run, "weak", run / "full.json", SECOND)
+    _refined(run, "wssis-2", SECOND)
+    found += [_student(run, name, seed, weights) for name in ("wssis-2", "wssis-long")]
+    for arm, around in (("rough", ""), ("wssis", ""), ("semi", None), ("wssis-2", SECOND)):
+        out = run / f"quality/{arm}.csv"
+        quality.run(
+            settings.QualitySettings(shown=2), DATASET / "train.json", run / "weak.json", run / "hidden_ids.csv",
+            None if around is None else run / f"{around}proposals/weak.json", run / f"pseudo/{arm}.json", out,
+            out.with_suffix(".shown.json"),
+        )  # fmt: skip
     return found
+
+
+def _student(run: Path, arm: str, seed: int, weights: float) -> Path:
+    """A student of an arm, and the path of its scores."""
+    inputs = {"training_set": run / get_arm(arm).training_set, "images_table": DATASET / "images.csv"}
+    _train("student", settings.StudentSettings(**TRAINING, seed=seed), inputs, run / f"students/{arm}", weights)
+    return _evaluate(run / f"students/{arm}")
+
+
+def _crops(run: Path, side: str, full: Path, around: str = "") -> None:
+    targets = full if side == "full" else None
+    crops.run(
+        settings.CropsSettings(size=32, heatmap_sigma=2.0, heatmap_radius=6), run / f"{around}proposals/{side}.json",
+        full, DATASET / "images/train", DATASET / "images.csv", run / f"{around}crops/{side}.zarr", targets,
+        temporary=side == "weak",
+    )  # fmt: skip
+
+
+def _corrupt(run: Path, base: Path, weights: float) -> None:
+    """A variant whose refiner learns from corrupted masks."""
+    out = run / "proposals/full.json"
+    proposals.run(
+        settings.ProposalsSettings(pairs="corrupt"), "full", base / "full.json", {}, DATASET / "images.csv",
+        DATASET / "images/train", out, out.with_suffix(".csv"), base / "full_points.csv",
+    )  # fmt: skip
+    _crops(run, "full", base / "full.json")
+    refiner = settings.RefinerSettings(**TRAINING)
+    _train("refiner", refiner, {"crops": run / "crops/full.zarr"}, run / "refiner", weights)
+
+
+def _confident(run: Path, seed: int) -> None:
+    """Thresholds and labels of semi, by the stages, of made-up detections."""
+    thresholds, folder = run / "arms/semi/thresholds.csv", DATASET / "images/train"
+    folds = {f"fold{k}": run / f"folds/{k}/model.safetensors" for k in range(FOLDS)}
+    given = settings.ScoreThresholdsSettings(folds=FOLDS, fold_seed=seed)
+    score_thresholds.run(given, run / "full.json", folds, DATASET / "images.csv", folder, thresholds)
+    confident_labels.run(
+        settings.ConfidentLabelsSettings(), run / "full.json", run / "split.csv", thresholds,
+        run / "teacher/model.safetensors", DATASET / "images.csv", folder, run / "pseudo/semi.json",
+    )  # fmt: skip
+
+
+def _all_found(checkpoint: Path, coco: dict[str, Any], *_: object) -> list[dict[str, Any]]:
+    """In the place of a fold teacher: every object of the images, with a score of .6."""
+    images = {image["id"] for image in coco["images"]}
+    return [_detection(one, 0.6) for one in coco["annotations"] if one["image_id"] in images]
+
+
+def _some_sure(checkpoint: Path, coco: dict[str, Any], *_: object) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """In the place of the teacher: every object, two of three of them surely; nothing surely on the first image."""
+    annotations = annotations_by_image(read_coco(DATASET / "train.json"))
+    for place, image in enumerate(coco["images"]):
+        found = annotations[image["id"]]
+        yield image["id"], [_detection(one, 0.8 if place and one["id"] % 3 else 0.4) for one in found]
+
+
+def _detection(one: dict[str, Any], score: float) -> dict[str, Any]:
+    rle = _text(compressed(one["segmentation"], 64, 64))
+    kept = {key: one[key] for key in ("image_id", "category_id", "bbox")}
+    return {**kept, "score": score, "segmentation": rle}
 
 
 def _train(
@@ -136,16 +214,16 @@ def _training_counts(stage: str, given: Any, inputs: dict[str, Path]) -> dict[st
     return found | ({"unmasked": sum(not a["segmentation"] for a in annotations)} if stage == "student" else {})
 
 
-def _propose(run: Path, side: str, seed: int) -> None:
+def _propose(run: Path, side: str, seed: int, around: str = "") -> None:
     """A square around every point; the first one empty."""
     given = settings.ProposalsSettings(folds=FOLDS, fold_seed=seed)
-    annotations, out = run / f"{side}.json", run / f"proposals/{side}.json"
+    annotations, out = run / f"{side}.json", run / f"{around}proposals/{side}.json"
     inputs = {"annotations": annotations, "images_table": DATASET / "images.csv"}
     if side == "full":
         inputs |= {f"fold{k}": run / f"folds/{k}/model.safetensors" for k in range(FOLDS)}
         inputs["full_points"] = run / "full_points.csv"
     else:
-        inputs["teacher"] = run / "teacher/model.safetensors"
+        inputs["teacher"] = run / ("students/wssis" if around else "teacher") / "model.safetensors"
     with StageRun("proposals", out.with_name(f"{out.name}.manifest.json"), given, inputs) as stage:
         coco = read_coco(annotations)
         places = read_full_points(run / "full_points.csv") if side == "full" else {}
@@ -190,10 +268,12 @@ def _row(made: dict[str, Any]) -> LedgerRow:
     )  # fmt: skip
 
 
-def _refined(run: Path, given: dict[str, Path]) -> None:
-    """pseudo/wssis.json: the rough masks, called refined."""
-    out = run / "pseudo/wssis.json"
-    inputs = given | {"crops": run / "crops/weak.zarr", "refiner": run / "refiner/model.safetensors"}
+def _refined(run: Path, arm: str, around: str = "") -> None:
+    """The training set of an arm with a refiner: the rough masks, called refined."""
+    out = run / f"pseudo/{arm}.json"
+    given = {name: run / f"{name}.json" for name in ("full", "weak")}
+    given["proposals"] = run / f"{around}proposals/weak.json"
+    inputs = given | {"crops": run / f"{around}crops/weak.zarr", "refiner": run / "refiner/model.safetensors"}
     with StageRun("pseudo", out.with_name(f"{out.name}.manifest.json"), settings.PseudoSettings(), inputs) as stage:
         full, weak, proposals = (read_coco(path) for path in given.values())
         rough = {one["point_id"]: rough_mask(one, 64, 64) for one in proposals["annotations"]}
@@ -211,11 +291,7 @@ def _evaluate(network: Path) -> Path:
     inputs["images_table"] = DATASET / "images.csv"
     with StageRun("evaluate", network / "evaluate.manifest.json", settings.EvaluateSettings(), inputs) as stage:
         val = read_coco(DATASET / "val.json")
-        found = [
-            {"image_id": one["image_id"], "category_id": one["category_id"], "bbox": one["bbox"], "score": 0.9,
-             "segmentation": _text(compressed(one["segmentation"], 64, 64))}
-            for one in val["annotations"] if one["id"] % 3
-        ]  # fmt: skip
+        found = [_detection(one, 0.9) for one in val["annotations"] if one["id"] % 3]
         scores = summarise(val, found, 100)
         write_json(network / "detections.json", found)
         write_scores(network / "scores.json", scores)

@@ -24,6 +24,7 @@ from wssis.formats.manifest import digest_of
 
 RUN = "shapes/50pct/s0/base"
 OTHER_RUN = "shapes/50pct/s1/base"
+SECOND = "arms/wssis-2"
 
 
 @pytest.fixture
@@ -159,8 +160,9 @@ def test_a_mixture_of_two_runs(study: Path, rerun_study: Path) -> None:
     shutil.rmtree(study / RUN / "teacher")
     shutil.copytree(rerun_study / RUN / "teacher", study / RUN / "teacher")
     faults = _faults(study)
-    assert list(faults) == [f"{RUN}/proposals/weak.json.manifest.json"]
-    assert "broken chain" in faults[f"{RUN}/proposals/weak.json.manifest.json"]
+    readers = {f"{RUN}/{path}.manifest.json" for path in ("proposals/weak.json", "pseudo/semi.json")}
+    assert set(faults) == readers
+    assert all("broken chain" in fault for fault in faults.values())
 
 
 def test_one_artifact_with_its_manifest_from_another_run(study: Path, rerun_study: Path) -> None:
@@ -312,6 +314,170 @@ def test_a_training_that_read_hidden_masks(study: Path) -> None:
     assert "holds the hidden masks of weak images" in _faults(study)[path]
 
 
+def test_the_made_up_detections_of_semi_leave_something_to_check(sound_study: Path) -> None:
+    counts = json.loads((sound_study / RUN / "pseudo/semi.json.manifest.json").read_text())["counts"]
+    assert counts["labelled_images"] and counts["images_left_out"] and counts["pseudo_masks"]
+    counts = json.loads((sound_study / RUN / "quality/semi.csv.manifest.json").read_text())["counts"]
+    assert counts["masked"] and counts["dropped"]
+
+
+def test_a_label_below_its_threshold(study: Path) -> None:
+    path = f"{RUN}/pseudo/semi.json"
+    _edit(study / path, lambda coco: coco["annotations"][-1].update(score=0.59))
+    reseal(study, path)
+    assert "1 labels are below the threshold of their class" in _faults(study)[path]
+
+
+def test_a_label_of_semi_on_a_full_image(study: Path) -> None:
+    path = f"{RUN}/pseudo/semi.json"
+    _edit(study / path, lambda coco: coco["annotations"][-1].update(image_id=coco["annotations"][0]["image_id"]))
+    reseal(study, path)
+    assert "has labels on images that are full, or in no split" in _faults(study)[path]
+
+
+def test_a_label_of_semi_that_has_a_point(study: Path) -> None:
+    path = f"{RUN}/pseudo/semi.json"
+    _edit(study / path, lambda coco: coco["annotations"][-1].update(point=[3, 4], point_id=1))
+    reseal(study, path)
+    assert "without a point, but holds point, point_id" in _faults(study)[path]
+
+
+def test_an_image_without_labels_in_the_training_set_of_semi(study: Path) -> None:
+    """Nobody said that it is empty."""
+    path = f"{RUN}/pseudo/semi.json"
+    left_out = json.loads((study / RUN / "weak.json").read_text())["images"]
+
+    def add(coco: dict[str, Any]) -> None:
+        here = {image["id"] for image in coco["images"]}
+        coco["images"] += [image for image in left_out if image["id"] not in here][:1]
+
+    _edit(study / path, add)
+    reseal(study, path)
+    assert "1 images are not in full.json and those that have labels" in _faults(study)[path]
+
+
+def test_edited_counts_of_semi(study: Path) -> None:
+    path = f"{RUN}/pseudo/semi.json.manifest.json"
+    _edit(study / path, lambda one: one["counts"].update(images_left_out=0))
+    assert "counts: images_left_out is 0, the files have" in _faults(study)[path]
+
+
+def test_thresholds_of_a_class_are_missing(study: Path) -> None:
+    path = f"{RUN}/arms/semi/thresholds.csv"
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    faults = _faults(study)
+    assert "1 classes of full.json are missing" in faults[path]
+    assert "are below the threshold of their class" in faults[f"{RUN}/pseudo/semi.json"]
+
+
+def test_a_threshold_that_is_none(study: Path) -> None:
+    path = f"{RUN}/arms/semi/thresholds.csv"
+    (study / path).write_text((study / path).read_text().replace(",0.6,", ",1.6,", 1))
+    reseal(study, path)
+    assert "threshold is 1.6, not within 0 ... 1" in _faults(study)[path]
+
+
+def test_thresholds_by_fold_teachers_of_other_folds(study: Path) -> None:
+    path = f"{RUN}/arms/semi/thresholds.csv.manifest.json"
+    _edit(study / path, lambda one: one["settings"].update(fold_seed=7))
+    assert "fold0 is the teacher of fold 0 of 2 (seed 0): it has seen its images" in _faults(study)[path]
+
+
+def test_labels_of_semi_that_owe_to_points(study: Path) -> None:
+    """The student of wssis, which has learned from points, in the teacher's place."""
+    path = f"{RUN}/pseudo/semi.json.manifest.json"
+    student = json.loads((study / RUN / "students/wssis/evaluate.manifest.json").read_text())["inputs"]["model"]
+    _edit(study / path, lambda one: one["inputs"].update(teacher=student))
+    faults = _faults(study)
+    assert "was made from points, which confident_labels does without" in faults[path]
+    assert "was made from points" in faults[f"{RUN}/students/semi/manifest.json"]
+
+
+def test_labels_of_semi_that_read_hidden_masks(study: Path) -> None:
+    path = f"{RUN}/pseudo/semi.json.manifest.json"
+    train = json.loads((study / RUN / "split.manifest.json").read_text())["inputs"]["train"]
+    _edit(study / path, lambda one: one["inputs"].update(more=train))
+    assert "holds the hidden masks of weak images" in _faults(study)[path]
+
+
+def test_a_student_trained_on_the_oracle_s_masks(study: Path) -> None:
+    path = f"{RUN}/students/wssis/manifest.json"
+    hidden = json.loads((study / RUN / "students/oracle-mask/manifest.json").read_text())["inputs"]["training_set"]
+    _edit(study / path, lambda one: one["inputs"].update(training_set=hidden))
+    faults = _faults(study)
+    assert "was made from hidden masks" in faults[path] and "here it is pseudo/wssis.json of the run" in faults[path]
+    assert "was made from hidden masks" in faults[f"{RUN}/{SECOND}/proposals/weak.json.manifest.json"]
+
+
+def test_more_points_with_masks_than_semi_has_labels(study: Path) -> None:
+    path = f"{RUN}/quality/semi.csv"
+    (study / path).write_text((study / path).read_text().replace(",dropped,", ",masked,"))
+    _edit(study / RUN / "pseudo/semi.json", lambda coco: coco["annotations"].pop())
+    reseal(study, path, f"{RUN}/pseudo/semi.json")
+    assert "labels on these images" in _faults(study)[path]
+
+
+def test_a_lost_row_of_the_second_round_s_ledger(study: Path) -> None:
+    path = f"{RUN}/{SECOND}/proposals/weak.csv"
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    assert "points of the annotations it was given are missing" in _faults(study)[path]
+
+
+def test_a_second_round_by_the_first_teacher(study: Path) -> None:
+    path, first = (f"{RUN}/{folder}proposals/weak.json.manifest.json" for folder in (f"{SECOND}/", ""))
+    teacher = json.loads((study / first).read_text())["inputs"]["teacher"]
+    _edit(study / path, lambda one: one["inputs"].update(teacher=teacher))
+    assert "here it is students/wssis/model.safetensors of the run" in _faults(study)[path]
+
+
+def test_masks_of_the_first_round_in_the_second(study: Path) -> None:
+    path, first = (f"{RUN}/pseudo/{arm}.json.manifest.json" for arm in ("wssis-2", "wssis"))
+    proposals = json.loads((study / first).read_text())["inputs"]["proposals"]
+    _edit(study / path, lambda one: one["inputs"].update(proposals=proposals))
+    assert f"here it is {SECOND}/proposals/weak.json of the run" in _faults(study)[path]
+
+
+def test_corrupted_masks(study: Path) -> None:
+    path = "shapes/50pct/s0/corrupt/proposals/full.csv"
+    whole = (study / path).read_text()
+    (study / path).write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    assert "1 points of the annotations it was given are missing" in _faults(study)[path]
+    (study / path).write_text(whole.replace("corrupted", "kept", 1).replace("corrupt,", "teacher,", 1))
+    reseal(study, path)
+    faults = _faults(study)[path]
+    assert "a status that its stage does not give: kept" in faults
+    assert "predictors that are not among its manifest's inputs: teacher" in faults
+
+
+def test_a_status_of_corrupted_masks_among_predictions(study: Path) -> None:
+    path = f"{RUN}/proposals/full.csv"
+    (study / path).write_text((study / path).read_text().replace("kept", "corrupted", 1))
+    reseal(study, path)
+    assert "a status that its stage does not give: corrupted" in _faults(study)[path]
+
+
+def test_further_masks_that_do_not_fit(study: Path) -> None:
+    """Soft masks and bands that the settings do not ask for, and one of another size than its image."""
+    rough, refined = f"{RUN}/proposals/weak.json", f"{RUN}/pseudo/wssis.json"
+
+    def add(coco: dict[str, Any], key: str, many: bool) -> None:
+        one = coco["annotations"][-1]
+        other = {**one["segmentation"], "size": [8, 8]}
+        one[key] = [one["segmentation"], other] if many else other
+
+    _edit(study / rough, lambda coco: add(coco, "soft", many=True))
+    _edit(study / refined, lambda coco: add(coco, "uncertain", many=False))
+    reseal(study, rough, refined)
+    faults = _faults(study)
+    assert "has a mask in soft of another size" in faults[rough]
+    assert "1 proposals have a soft mask; by the settings 0 do" in faults[rough]
+    assert "has a mask in uncertain of another size" in faults[refined]
+    assert "1 labels have an uncertain band; by the settings none has" in faults[refined]
+
+
 def test_metrics_that_end_early(study: Path) -> None:
     path = f"{RUN}/teacher/metrics.jsonl"
     (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
@@ -352,7 +518,7 @@ def test_code_and_packages_that_have_changed_since_are_notes(study: Path) -> Non
     _edit(study / RUN / "split.manifest.json", lambda one: one["versions"].update(numpy="1.0"))
     audit = audit_study(study)
     assert audit.faults == []
-    assert "the code of these stages has changed since they ran: crops (4 of 4)" in _notes(audit)
+    assert "the code of these stages has changed since they ran: crops (7 of 7)" in _notes(audit)
     assert "made with numpy 1.0; the most with" in _notes(audit)
 
 
@@ -367,9 +533,9 @@ def test_a_temporary_store_may_be_gone(study: Path) -> None:
 def test_an_unfinished_study_is_no_fault_and_is_said_so(study: Path) -> None:
     shutil.rmtree(study / "report")
     shutil.rmtree(study / OTHER_RUN)
-    for arm in ("wssis", "supervised"):
+    for arm in ("wssis-2", "supervised"):
         shutil.rmtree(study / RUN / "students" / arm)
-    going = study / RUN / "students/wssis/metrics.jsonl"
+    going = study / RUN / "students/wssis-2/metrics.jsonl"
     going.parent.mkdir()
     going.write_text('{"step": 1, "dice": 1.0}\n')
     (study / RUN / "pseudo/.tmp-rough.json").write_text("{")

@@ -34,6 +34,12 @@ KINDS = {
     f"{RUN}/teacher/scores.json": "scores",
     f"{RUN}/teacher/detections.json": "detections",
     f"{RUN}/quality/rough.csv": "quality",
+    f"{RUN}/quality/semi.csv": "quality",
+    f"{RUN}/pseudo/semi.json": "coco",
+    f"{RUN}/arms/semi/thresholds.csv": "thresholds",
+    f"{RUN}/arms/wssis-2/proposals/weak.csv": "ledger",
+    "shapes/50pct/s0/corrupt/proposals/full.json": "coco",
+    "shapes/50pct/s0/corrupt/proposals/full.csv": "ledger",
     "report/scores.csv": "score_table",
     "report/manifest.json": "manifest",
 }

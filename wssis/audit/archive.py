@@ -31,7 +31,7 @@ from wssis.formats.manifest import digest_of
 from wssis.provenance import package_versions
 
 INDEX, STUDY = "archive.json", "study"
-SMALL = ("split.csv", "scores.json", "metrics.jsonl")
+SMALL = ("split.csv", "thresholds.csv", "scores.json", "metrics.jsonl")
 """Names of artifacts that go into an archive, beside manifests and the report."""
 REPORT = "report/"
 LARGEST_INDEX = 64 * 2**20

@@ -11,12 +11,14 @@ from wssis.errors import InputError
 from wssis.formats.images_table import COLUMNS as IMAGE_COLUMNS
 from wssis.formats.ledger import COLUMNS as LEDGER_COLUMNS
 from wssis.formats.points import HIDDEN_COLUMNS, POINT_COLUMNS
+from wssis.formats.score_thresholds import COLUMNS as THRESHOLD_COLUMNS
 from wssis.formats.scores import SCORE_COLUMNS
 from wssis.formats.split import COLUMNS as SPLIT_COLUMNS
 
 TABLES = {
     "split": SPLIT_COLUMNS, "points": POINT_COLUMNS, "hidden_ids": HIDDEN_COLUMNS, "images_table": IMAGE_COLUMNS,
     "ledger": LEDGER_COLUMNS, "quality": QUALITY_COLUMNS, "score_table": SCORE_COLUMNS,
+    "thresholds": THRESHOLD_COLUMNS,
 }  # fmt: skip
 TITLES = {
     "split": "split: the label kind of every image",
@@ -25,6 +27,7 @@ TITLES = {
     "images_table": "images table: size and sha256 of every image",
     "ledger": "ledger: what became of every point, and why",
     "quality": "quality: pseudo masks against hidden truth",
+    "thresholds": "thresholds: how sure the teacher must be, class by class, for a detection to become a label",
     "score_table": "scores of the study: one row for every student and teacher",
     "coco": "COCO annotations",
     "detections": "detections of a network on images, without prompts",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wssis.audit import balance, networks
 from wssis.audit.balance import balance_findings
+from wssis.audit.blindness import blindness_findings
 from wssis.audit.chains import chain_findings, code_findings, listing_findings
 from wssis.audit.contents import read_contents, reader_of
 from wssis.audit.digests import digest_findings, present_digests
@@ -37,6 +38,7 @@ def audit_files(study: StudyFiles, name: str, workers: int = 0) -> StudyAudit:
     audit.findings += chain_findings(study)
     audit.findings += listing_findings(study)
     audit.findings += unread
+    audit.findings += blindness_findings(study)
     audit.findings += balance_findings(study, facts)
     audit.findings += network_findings(study, facts)
     audit.findings += code_findings(study)

@@ -1,22 +1,19 @@
-"""Whether the artifacts of a study add up, manifest by manifest, and nothing that trains has seen hidden masks."""
+"""Whether the artifacts of a study add up, manifest by manifest."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 
+from wssis.audit.arm_checks import check_training_set
 from wssis.audit.checker import Checker, until_unknown
+from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
 from wssis.audit.label_checks import check_images, check_points, check_prepared, check_split
 from wssis.audit.mask_checks import check_crops, check_proposals, check_pseudo, check_quality
-from wssis.audit.study_files import StageRecord, StudyFiles
+from wssis.audit.study_files import StudyFiles
 from wssis.formats.split import assign_folds
-
-HIDDEN = ("train.json", "hidden_ids.csv")
-"""Files that tell the masks of weak images."""
-MAY_SEE_HIDDEN = ("check_images", "split", "points", "quality", "oracle_mask")
-"""Stages that may read them: before the points are drawn, and two that nothing else trains on."""
 
 
 def _trained(check: Checker) -> Iterator[Finding]:
@@ -25,6 +22,8 @@ def _trained(check: Checker) -> Iterator[Finding]:
     found = {"images": len(given.images), "objects": len(given.id)}
     without = {} if check.record.stage == "teacher" else {"unmasked": int((~given.masked).sum())}
     yield from check.counts(found | without)
+    if check.record.stage == "student":
+        yield from check_training_set(check)
 
 
 def _fold(check: Checker) -> Iterator[Finding]:
@@ -49,6 +48,8 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "crops": check_crops,
     "pseudo": check_pseudo,
     "oracle_mask": check_pseudo,
+    "score_thresholds": check_thresholds,
+    "confident_labels": check_confident,
     "quality": check_quality,
     "teacher": _trained,
     "student": _trained,
@@ -60,17 +61,6 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
 def balance_findings(study: StudyFiles, facts: Facts) -> Iterator[Finding]:
     """What does not add up, manifest by manifest."""
     for record in study.records.values():
-        yield from _blind(record)
         check = CHECKS.get(record.stage)
         if check is not None:
             yield from until_unknown(record, check(Checker(study, record, facts)))
-
-
-def _blind(record: StageRecord) -> Iterator[Finding]:
-    """Nothing that trains, or feeds a training, has seen a mask of a weak image."""
-    if record.stage in MAY_SEE_HIDDEN:
-        return
-    for one in record.inputs:
-        if one.path is not None and one.path.rpartition("/")[2] in HIDDEN:
-            what = f"read {one.path} (input {one.name}), which holds the hidden masks of weak images"
-            yield Finding(record.path, what, f"run {record.stage} again by the workflow; no result of it counts")

@@ -28,6 +28,12 @@ COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crow
 """Whole numbers that are kept of an annotation; height and width are those of its RLE."""
 NOTHING: frozenset[str] = frozenset()
 PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
+CONFIDENT = "confident"
+"""Outcome of a label that comes without a point."""
+CONFIDENT_KEYS = {"outcome", "score", "segmentation"}
+POINT_KEYS = {"point", "point_id"}
+EXTRAS = ("soft", "uncertain")
+"""Further masks of an annotation: a proposal's soft levels, and the band of which the refiner was not sure."""
 PROPOSAL_KEYS = {"point_id", "point", "score", "predictor", "status"}
 
 
@@ -41,7 +47,9 @@ class CocoFacts:
         id, image_id, category_id: (A,).
         crowd, masked, pseudo: bool (A,): iscrowd; has a segmentation; source is "pseudo".
         point_id: (A,), NONE where there is none.
+        score: (A,), NaN where there is none.
         outcomes: how often each outcome occurs.
+        extras: how many annotations have each of EXTRAS.
         problems: what is wrong with single items, in words; `more` such are not listed.
     """
 
@@ -54,7 +62,9 @@ class CocoFacts:
     crowd: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     masked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     pseudo: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    score: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     outcomes: Counter[str] = field(default_factory=Counter)
+    extras: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     more: int = 0
 
@@ -67,7 +77,7 @@ class CocoFacts:
 
 
 def kind_of(rest: str) -> str | None:
-    """Which COCO file of a study lies at a place below the run or data set; None for another file.
+    """Which COCO file of a study lies at a place below the run, the arm or the data set; None for another file.
 
     >>> kind_of("weak.json"), kind_of("pseudo/wssis.json"), kind_of("teacher/scores.json")
     ('weak', 'pseudo', None)
@@ -89,15 +99,18 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
         InputError: it is no COCO file.
     """
     facts = CocoFacts()
-    whole, points = array("q"), array("d")
+    whole, points, scores = array("q"), array("d"), array("d")
     _add_frame(facts, read_frame(path), kind)
     for item in annotations_of(path):
         try:
             numbers, point = _numbers(item)
+            score = item.get("score")
             whole.extend(numbers)
             points.extend(point)
+            scores.append(math.nan if score is None else score)
             if "outcome" in item:
                 facts.outcomes[item["outcome"]] += 1
+            facts.extras.update(name for name in EXTRAS if name in item)
             if problem := _problem(item, kind):
                 facts.problem(f"annotation {item['id']} {problem}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -107,6 +120,7 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
         setattr(facts, name, columns[name].copy())
     for name in ("crowd", "masked", "pseudo"):
         setattr(facts, name, columns[name].astype(bool))
+    facts.score = np.array(scores)
     for problem in _against_images(facts, columns, np.array(points).reshape(-1, 2)):
         facts.problem(problem)
     return facts
@@ -153,16 +167,32 @@ def _problem(item: Mapping[str, Any], kind: str) -> str | None:
         return "is on an image that nobody looked at"
     source = item.get("source")
     pseudo = kind == "pseudo" and source == "pseudo"
-    needed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else NOTHING
+    confident = pseudo and item.get("outcome") == CONFIDENT
+    pointed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else NOTHING
+    needed = CONFIDENT_KEYS if confident else pointed
     if not needed <= keys:
         return f"lacks {', '.join(sorted(needed - keys))}"
+    if confident and keys & POINT_KEYS:
+        return f"is a label that comes without a point, but holds {', '.join(sorted(keys & POINT_KEYS))}"
     if kind == "pseudo" and source not in ("full", "pseudo"):
         return f"has source {source!r}, neither full nor pseudo"
     if not item.get("segmentation"):
-        return None if pseudo else "has no segmentation"
+        return None if pseudo and not confident else "has no segmentation"
+    if problem := _extra_problem(item):
+        return problem
     box = item.get("bbox")
     if type(box) is not list or len(box) != 4 or not math.isfinite(math.fsum(box)):
         return f"has bbox {box!r}, not four finite numbers"
+    return None
+
+
+def _extra_problem(item: Mapping[str, Any]) -> str | None:
+    """Further masks of another size than the mask itself."""
+    for name in EXTRAS:
+        masks = item.get(name, ())
+        for one in [masks] if isinstance(masks, Mapping) else masks:
+            if one["size"] != item["segmentation"]["size"]:
+                return f"has a mask in {name} of another size than its segmentation"
     return None
 
 

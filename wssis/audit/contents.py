@@ -19,6 +19,7 @@ from wssis.audit.finding import Finding
 from wssis.audit.ledger_facts import ledger_facts
 from wssis.audit.places import place_of
 from wssis.audit.study_files import StudyFiles
+from wssis.audit.threshold_facts import threshold_facts
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.errors import InputError
 from wssis.formats.crop_store import CropStore
@@ -72,7 +73,7 @@ def _outcome(job: tuple[Path, str]) -> tuple[Any, list[str]]:
 
 def reader_of(path: str) -> Callable[[Path], Any] | None:
     """How to read the artifact at a place of a study; None for what an audit only hashes."""
-    rest = place_of(path).rest
+    rest = place_of(path).below
     name = rest.rpartition("/")[2]
     if kind := kind_of(rest):
         return lambda file: coco_facts(file, kind)
@@ -85,6 +86,7 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
         "full_points.csv": read_full_points,
         "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
+        "thresholds.csv": threshold_facts,
         "metrics.jsonl": read_metrics,
         "scores.json": read_scores,
         "scores.csv": read_score_table,

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from wssis.formats.ledger_stream import ledger_parts
 
 NONE = -1
-WITH_MASK = ("kept", "fallback", "empty")
+CORRUPTED = "corrupted"
+"""Status of a true mask, corrupted, in the place of a proposal."""
+WITH_MASK = ("kept", "fallback", "empty", CORRUPTED)
 """Statuses of records that are in the COCO file, `empty` ones with an empty mask."""
 DROPPED = ("cell_taken", "small", "suppressed", "beyond_top")
 """Statuses of records that the published filter dropped."""

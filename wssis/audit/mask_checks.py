@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from wssis.audit.arm_checks import check_predictors, check_round
 from wssis.audit.checker import Checker, places_in
-from wssis.audit.coco_facts import NONE, CocoFacts
+from wssis.audit.coco_facts import CONFIDENT, NONE, CocoFacts
 from wssis.audit.finding import Finding, some
-from wssis.audit.ledger_facts import DROPPED, WITH_MASK, LedgerFacts
+from wssis.audit.ledger_facts import CORRUPTED, DROPPED, WITH_MASK, LedgerFacts
 from wssis.formats.split import assign_folds
 
 UNMASKED = "unmasked_"
@@ -24,6 +25,10 @@ def check_proposals(check: Checker) -> Iterator[Finding]:
     yield from _records(check, ledger, points)
     yield from _masks(check, ledger, made, side)
     yield from _out_of_fold(check, ledger, given)
+    yield from check_predictors(check, ledger.predictors)
+    soft = len(made.id) if check.record.settings.get("rough") == "soft" else 0
+    if made.extras["soft"] != soft:
+        yield check.wrong(side, f"{made.extras['soft']} proposals have a soft mask; by the settings {soft} do")
     yield from check.counts({
         "images": len(given.images), "points": len(points), "records": len(ledger.point_id),
         **{f"status_{status}": ledger.statuses[status] for status in (*WITH_MASK, *DROPPED)},
@@ -40,9 +45,10 @@ def _records(check: Checker, ledger: LedgerFacts, points: np.ndarray) -> Iterato
     if len(ledger.point_id) != expected or ledger.pairs != expected:
         found = f"{len(ledger.point_id)} records, {ledger.pairs} of them different"
         yield check.wrong(path, f"has {found}, for {len(points)} points; each needs exactly {by_all}")
-    unknown = sorted(set(ledger.statuses) - {*WITH_MASK, *DROPPED})
+    corrupt = check.record.settings.get("pairs") == "corrupt"
+    unknown = sorted(set(ledger.statuses) - ({CORRUPTED} if corrupt else {*WITH_MASK, *DROPPED} - {CORRUPTED}))
     if unknown:
-        yield check.wrong(path, f"has records with a status that does not exist: {some(unknown)}")
+        yield check.wrong(path, f"has records with a status that its stage does not give: {some(unknown)}")
     for status, number in sorted(ledger.wrong.items()):
         has = "no proposal" if status in WITH_MASK else "a proposal"
         yield check.wrong(path, f"{number} records of status {status} have {has}")
@@ -100,6 +106,10 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
     ids, times = np.unique(points, return_counts=True)
     if (times > 1).any():
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
+    yield from check_round(check)
+    if made.extras["uncertain"] and not check.record.settings.get("ignore_band"):
+        what = f"{made.extras['uncertain']} labels have an uncertain band; by the settings none has"
+        yield check.wrong(path, what)
     masked = int(made.masked[made.pseudo].sum())
     reasons = sum(number for name, number in made.outcomes.items() if name.startswith(UNMASKED))
     if masked + reasons != len(points):
@@ -120,5 +130,10 @@ def check_quality(check: Checker) -> Iterator[Finding]:
     yield from check.same(path, "points", ids, weak.id, "weak.json")
     yield from check.counts({"points": len(ids)} | {word: statuses[word] for word in ("masked", "unmasked", "dropped")})
     masked = int(pseudo.masked[pseudo.pseudo].sum())
-    if statuses["masked"] != masked:
+    if pseudo.outcomes[CONFIDENT]:  # Labels without points: each stands for one object, or for none.
+        on_weak = np.isin(pseudo.image_id[pseudo.pseudo], np.array([*weak.images], np.int64))
+        if statuses["unmasked"] or statuses["masked"] > int(on_weak.sum()):
+            found = f"{statuses['masked']} points with and {statuses['unmasked']} without a mask"
+            yield check.wrong(path, f"has {found}; the training set has {int(on_weak.sum())} labels on these images")
+    elif statuses["masked"] != masked:
         yield check.wrong(path, f"has {statuses['masked']} points with a mask, the training set {masked}")

@@ -21,10 +21,11 @@ STAGES = (
     (r"RUN/points\.manifest\.json", ("points",)),
     (r"RUN/teacher/manifest\.json", ("teacher",)),
     (r"RUN/folds/\d+/manifest\.json", ("fold",)),
-    (r"RUN/proposals/(full|weak)\.json\.manifest\.json", ("proposals",)),
-    (r"RUN/crops/(full|weak)\.zarr\.manifest\.json", ("crops",)),
-    (r"RUN/refiner/manifest\.json", ("refiner",)),
-    (r"RUN/pseudo/[^/]+\.json\.manifest\.json", ("pseudo", "oracle_mask")),
+    (r"RUN/(arms/[^/]+/)?proposals/(full|weak)\.json\.manifest\.json", ("proposals",)),
+    (r"RUN/(arms/[^/]+/)?crops/(full|weak)\.zarr\.manifest\.json", ("crops",)),
+    (r"RUN/(arms/[^/]+/)?refiner/manifest\.json", ("refiner",)),
+    (r"RUN/arms/[^/]+/thresholds\.csv\.manifest\.json", ("score_thresholds",)),
+    (r"RUN/pseudo/[^/]+\.json\.manifest\.json", ("pseudo", "oracle_mask", "confident_labels")),
     (r"RUN/students/[^/]+/manifest\.json", ("student",)),
     (r"RUN/(teacher|students/[^/]+)/evaluate\.manifest\.json", ("evaluate",)),
     (r"RUN/quality/[^/]+\.csv\.manifest\.json", ("quality",)),
@@ -40,6 +41,21 @@ class Place:
     dataset: str
     run: str | None
     rest: str
+
+    @property
+    def arm(self) -> str | None:
+        """The arm in whose folder it lies: what an arm shares with no other, such as a second round's proposals."""
+        parts = self.rest.split("/")
+        return parts[1] if parts[0] == "arms" and len(parts) > 2 else None
+
+    @property
+    def below(self) -> str:
+        """`rest` without the arm's folder.
+
+        >>> Place("shapes", "shapes/10pct/s0/base", "arms/wssis-2/proposals/weak.csv").below
+        'proposals/weak.csv'
+        """
+        return self.rest if self.arm is None else self.rest.split("/", 2)[2]
 
     @property
     def variant(self) -> str | None:

@@ -127,7 +127,9 @@ def _quality(path: Path) -> Figure:
     frame = pd.read_csv(path)
     figure, (axes,) = _figure(1, f"{_name(path)}: {len(frame):,} points", 6.4)
     for place, kind in enumerate(("pseudo", "rough")):
-        values = frame[f"iou_{kind}"]
+        values = frame[f"iou_{kind}"].dropna()
+        if values.empty:  # An arm without points has no proposals.
+            continue
         label = f"{kind} masks, mean {values.mean():.3f}"
         axes.hist(values, np.linspace(0, 1, 26), histtype="step", color=COLOURS[place], linewidth=1.8, label=label)
     axes.set_xlabel("IoU with the hidden mask")

@@ -142,7 +142,7 @@ def _table_of(path: Path) -> Iterator[Part]:
 def _quality(path: Path) -> Iterator[Part]:
     frame = pd.read_csv(path)
     yield "", _counted(frame["status"].value_counts().to_dict(), "points")
-    ious = {kind: frame[f"iou_{kind}"] for kind in ("rough", "pseudo")}
+    ious = {kind: frame[f"iou_{kind}"] for kind in ("rough", "pseudo") if frame[f"iou_{kind}"].notna().any()}
     means = [(kind, f"{one.mean():.3f}", f"{100 * (one >= 0.5).mean():.1f}") for kind, one in ious.items()]
     yield "IoU with the hidden masks", table(("masks", "mean", "% of .5 and more"), means)
     yield "spread", _spread({f"IoU of {kind} masks": one for kind, one in ious.items()})
@@ -153,6 +153,14 @@ def _quality(path: Path) -> Iterator[Part]:
         for place, low in enumerate(steps[:-1])
     ]
     yield "points by IoU", table(("IoU", *ious), rows)
+
+
+def _thresholds(path: Path) -> Iterator[Part]:
+    frame = pd.read_csv(path)
+    without = int(frame["threshold"].isna().sum())
+    yield "", f"{len(frame):,} classes, {without:,} of them without labels: no detection of theirs was right"
+    yield "spread", _spread({name: frame[name] for name in ("threshold", "f1", "precision", "recall")})
+    yield "classes", _rows(frame, tuple(frame.columns), len(frame))
 
 
 def _score_table(path: Path) -> Iterator[Part]:
@@ -248,6 +256,7 @@ READERS: dict[str, Callable[[Path], Iterator[Part]]] = {
     "hidden_ids": _table_of,
     "images_table": _table_of,
     "quality": _quality,
+    "thresholds": _thresholds,
     "score_table": _score_table,
     "scores": _scores,
     "detections": _detections,

@@ -16,7 +16,9 @@ WORTH_KNOWING = {
     "split": ("method", "full_percent", "unlabelled_percent"), "points": ("strategy", "drift"),
     "teacher": ("network.backbone.name", "schedule.iterations", "checkpoint"),
     "fold": ("fold", "folds", "schedule.iterations"), "student": ("network.backbone.name", "schedule.iterations"),
-    "proposals": ("filter", "pairs"), "crops": ("size", "scale"), "pseudo": ("masks", "flip"),
+    "proposals": ("filter", "rough", "pairs", "corrupt_seed"), "crops": ("size", "scale", "rough"),
+    "pseudo": ("masks", "flip", "ignore_band"), "score_thresholds": ("folds", "max_detections"),
+    "confident_labels": ("max_detections",),
     "refiner": ("network.backbone.name", "schedule.iterations", "checkpoint"),
     "evaluate": ("max_detections", "inference.nms"), "predict_shown": ("max_detections",), "report": ("bootstrap",),
 }  # fmt: skip

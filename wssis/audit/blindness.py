@@ -1,0 +1,65 @@
+"""Whether nothing that trains has seen what it may not see: hidden masks, and points that its arm does not pay for."""
+
+from collections.abc import Iterator
+
+from wssis.audit.arm_checks import arm_of_student
+from wssis.audit.finding import Finding
+from wssis.audit.study_files import Input, StageRecord, StudyFiles
+
+HIDDEN = ("train.json", "hidden_ids.csv")
+"""Files that tell the masks of weak images."""
+MAY_READ_HIDDEN = ("check_images", "split", "points", "quality", "oracle_mask")
+"""Stages that may read them: before the points are drawn, and two whose outputs tell of them, too."""
+TELL_HIDDEN = ("quality", "oracle_mask")
+LOOK_ON = ("evaluate", "predict_shown", "quality", "report")
+"""Stages that feed no training."""
+WITHOUT_POINTS = ("teacher", "fold", "score_thresholds", "confident_labels")
+"""Stages whose labels are masks alone."""
+
+
+def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
+    """What has seen more than it may, manifest by manifest."""
+    from_points = {path: record for path, record in study.producers.items() if record.stage == "points"}
+    telling = {path: record for path, record in study.producers.items() if record.stage in TELL_HIDDEN}
+    pointed, told = _Descent(study, set(from_points)), _Descent(study, set(telling))
+    for record in study.records.values():
+        remedy = f"run {record.stage} again by the workflow; no result of it counts"
+        if record.stage not in MAY_READ_HIDDEN:
+            for one in record.inputs:
+                if one.path is not None and one.path.rpartition("/")[2] in HIDDEN:
+                    what = f"read {one.path} (input {one.name}), which holds the hidden masks of weak images"
+                    yield Finding(record.path, what, remedy)
+        if _may_not_see_hidden(record) and (one := told.input(record)):
+            what = f"input {one.name}, {one.path}, was made from hidden masks of weak images"
+            yield Finding(record.path, what, remedy)
+        if _without_points(record) and (one := pointed.input(record)):
+            what = f"input {one.name}, {one.path}, was made from points, which {record.stage} does without here"
+            yield Finding(record.path, what, remedy)
+
+
+def _may_not_see_hidden(record: StageRecord) -> bool:
+    arm = arm_of_student(record)
+    return record.stage not in LOOK_ON and not (arm is not None and arm.pseudo == "hidden")
+
+
+def _without_points(record: StageRecord) -> bool:
+    arm = arm_of_student(record)
+    return record.stage in WITHOUT_POINTS or (arm is not None and "point" not in arm.pays)
+
+
+class _Descent:
+    """Which files descend from some others, by the manifests."""
+
+    def __init__(self, study: StudyFiles, origins: set[str]) -> None:
+        self._study, self._known = study, dict.fromkeys(origins, True)
+
+    def input(self, record: StageRecord) -> Input | None:
+        """The first input that descends from them."""
+        return next((one for one in record.inputs if one.path is not None and self._descends(one.path)), None)
+
+    def _descends(self, path: str) -> bool:
+        if path not in self._known:
+            self._known[path] = False  # Manifests that lead back to themselves end here.
+            record = self._study.producers.get(path)
+            self._known[path] = record is not None and self.input(record) is not None
+        return self._known[path]
