@@ -15,6 +15,7 @@ from wssis.engine.refining import refiner_metadata
 from wssis.formats.atomic import write_json
 from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import encode_mask
+from wssis.formats.crop_store import CropLayout
 from wssis.formats.images_table import ImageRow, write_images_table
 from wssis.models.refinenet.network import MaskRefineNet
 from wssis.models.solov2.network import SOLOv2
@@ -74,7 +75,8 @@ def write_refiner(path: Path, categories: list[dict] = CATEGORIES, crop_size: in
     """A random refiner."""
     torch.manual_seed(1)
     network = MaskRefineNet(REFINER, len(categories))
-    save_model(path, network.state_dict(), refiner_metadata(REFINER, categories, crop_size))
+    layout = CropLayout(crop_size, 1, True, categories, REFINER.heatmap_sigma, REFINER.heatmap_radius)
+    save_model(path, network.state_dict(), refiner_metadata(REFINER, layout))
     return path
 
 

@@ -60,7 +60,7 @@ def point_mask_settings(
 
     Looked for: the manifests of the weak proposals and of the evaluation (teacher), of the crops the refiner was
     trained on and of a pseudo set it made. Each counts only where its digest is that of the model's file. The side of
-    a crop is in the refiner's file.
+    a crop, and whether rough masks are soft, is in the refiner's file.
 
     Returns the settings, and where they come from, for people.
 
@@ -78,7 +78,9 @@ def point_mask_settings(
         crops, crop_source = _crops(refiner)
         refining, refine_source = _refining(refiner)
         changed = {key: given[option] for option, key in OF_CROPS.items() if option in given}
-        changed["size"] = load_refiner(refiner).crop_size
+        trained = load_refiner(refiner)
+        changed |= {"size": trained.crop_size, "rough": trained.rough}
+        values["proposals"]["rough"] = trained.rough
         values |= {"crops": {**crops, **changed}, **refining, **_only(given, PointMaskSettings, ("flip",))}
         sources += [f"crops: {crop_source}", f"refining: {refine_source}"]
     return valid(PointMaskSettings, values), sources
