@@ -13,6 +13,7 @@ from wssis.config.stages import FoldSettings, StudentSettings, TeacherSettings
 from wssis.config.training import InferenceSettings
 from wssis.engine.predictor import load_segmentor, predict, refuse_imported_snapshot
 from wssis.engine.segmentor_task import SegmentorTask, groups_by_truth
+from wssis.engine.state import state_folder
 from wssis.errors import InputError
 from wssis.formats.checkpoint import load_model, save_model
 from wssis.formats.coco import write_coco
@@ -92,6 +93,15 @@ def test_given_weights_are_on_record(folder: Path, paths: dict[str, Any]) -> Non
     (folder / "backbone.safetensors").unlink()
     with pytest.raises(InputError, match=r"backbone\.safetensors"):
         student.run(settings, folder / "full.json", out=folder / "given", **paths)
+
+
+def test_trainings_that_differ_in_their_folder_alone_share_no_state(folder: Path) -> None:
+    """Two studies side by side, or two variants whose training sets came out equal."""
+    inputs, root = {"full": folder / "full.json"}, folder / ".state"
+    keys = [state_folder(root, "teacher", TEACHER, inputs, "code", folder / name) for name in ("a", "b", "a")]
+    assert keys[0] == keys[2] != keys[1]
+    moved = [Path(f"{folder}/../{folder.name}/{name}") for name in (".state", "a")]
+    assert state_folder(moved[0], "teacher", TEACHER, inputs, "code", moved[1]).name == keys[0].name
 
 
 def test_folds_leave_their_images_out() -> None:

@@ -110,6 +110,6 @@ def train_segmentor(
     task = SegmentorTask(settings, coco, inputs["images_table"], image_dir, full_share)
     return train(
         task, settings.schedule, settings.optimizer, settings.seed, out,
-        state_folder(state_root, stage, settings, inputs, code_digest(stage)),
+        state_folder(state_root, stage, settings, inputs, code_digest(stage), out),
         segmentor_metadata(settings, categories_of(coco)), snapshots, workers, tensorboard,
     )  # fmt: skip

@@ -1,14 +1,15 @@
 """What a training needs to go on exactly where it stopped: one file, whole or refused.
 
 The file is 64 hex digits (sha256 of the rest) followed by a torch archive of tensors and plain values. It lives in
-`state_root/<stage>/<key>`, key = digest of settings, inputs and code, so that other settings never find it; the key is
-inside the file too. A training that is through leaves its last state: whoever writes the manifest removes the folder
+`state_root/<stage>/<key>`, key = digest of settings, inputs, code and output folder, so that other settings never find
+it and two trainings that differ in nothing but where they write have each their own; the key is inside the file too. A training that is through leaves its last state: whoever writes the manifest removes the folder
 afterwards, so that a kill in between costs no training.
 """
 
 import hashlib
 import io
 import json
+import os
 import pickle
 import random
 import zipfile
@@ -29,12 +30,18 @@ DIGEST_LENGTH = 64
 FIELDS = {"key", "step", "model", "optimizer", "ema", "random", "losses", "metrics", "seconds", "last"}
 
 
-def state_folder(state_root: Path, stage: str, settings: Section, inputs: Mapping[str, Path], code: str) -> Path:
-    """Folder of the resume state of this stage with these settings, inputs (by content) and code."""
+def state_folder(
+    state_root: Path, stage: str, settings: Section, inputs: Mapping[str, Path], code: str, out: Path
+) -> Path:
+    """Folder of the resume state of this stage with these settings, inputs (by content) and code.
+
+    out: where the training writes; its place beside `state_root` counts, so that both may move together.
+    """
     record = {
         "settings": settings.model_dump(mode="json"),
         "inputs": {name: input_record(path)["sha256"] for name, path in sorted(inputs.items())},
         "code": code,
+        "out": Path(os.path.relpath(Path(out).resolve(), Path(state_root).resolve())).as_posix(),
     }
     key = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
     return Path(state_root) / stage / key

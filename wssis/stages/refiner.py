@@ -67,7 +67,7 @@ def _train(
     settings: RefinerSettings, store: CropStore, inputs: dict[str, Path], state_root: Path, out: Path, workers: int,
     tensorboard: bool,
 ) -> TrainSummary:  # fmt: skip
-    state = state_folder(state_root, "refiner", settings, inputs, code_digest("refiner"))
+    state = state_folder(state_root, "refiner", settings, inputs, code_digest("refiner"), out)
     metadata = refiner_metadata(settings.network, store.layout)
     task = RefinerTask(store, settings)
     return train(
