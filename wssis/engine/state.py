@@ -2,8 +2,9 @@
 
 The file is 64 hex digits (sha256 of the rest) followed by a torch archive of tensors and plain values. It lives in
 `state_root/<stage>/<key>`, key = digest of settings, inputs, code and output folder, so that other settings never find
-it and two trainings that differ in nothing but where they write have each their own; the key is inside the file too. A training that is through leaves its last state: whoever writes the manifest removes the folder
-afterwards, so that a kill in between costs no training.
+it and two trainings that differ in nothing but where they write have each their own; the key is inside the file too. A
+training that is through leaves its last state: whoever writes the manifest removes the folder afterwards, so that a
+kill in between costs no training.
 """
 
 import hashlib
