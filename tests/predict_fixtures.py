@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,11 @@ INFERENCE = InferenceSettings(short_side=48, long_side=80, batch=2, threads=1, s
 SETTINGS = EvaluateSettings(inference=INFERENCE, max_detections=7)
 
 
-def write_images(folder: Path) -> Path:
+def write_images(folder: Path, sizes: Mapping[int, tuple[int, int]] = SIZES) -> Path:
     """images/, images.csv, val.json = full.json (one object an image) and weak.json (three points an image)."""
     rng, rows, images, full, weak = np.random.default_rng(0), [], [], [], []
     (folder / "images").mkdir(parents=True)
-    for image_id, (height, width) in SIZES.items():
+    for image_id, (height, width) in sizes.items():
         path = folder / "images" / f"{image_id}.png"
         Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(path)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

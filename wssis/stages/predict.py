@@ -95,6 +95,7 @@ def _write(out: Path, pictures: Sequence[Picture], categories: Sequence[Mapping[
     number = 0
 
     def results() -> Iterator[dict[str, Any]]:
+        """The detections as they are read, counted on the way."""
         nonlocal number
         for image_id, picture in enumerate(pictures, 1):
             for one in log.record(picture.file_name)["found"]:

@@ -8,7 +8,7 @@ from xml.parsers import expat
 from wssis.errors import InputError
 from wssis.formats.importers.coco import ON_REFUSED
 from wssis.formats.importers.collected import Categories, Collected, LabelledImage, Place
-from wssis.formats.importers.reader import Options, text_number
+from wssis.formats.importers.reader import Options, read_export, text_number
 
 NO_LABEL = ("tag",)
 """Elements of an image that mark no object."""
@@ -71,14 +71,7 @@ def parse(path: Path) -> Element:
     Raises:
         InputError: the file is missing, empty, not well-formed, or has a document type.
     """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; correct the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the XML file in it") from None
-    if not data.strip():
-        raise InputError(f"{path}: is empty; export it again")
+    data = read_export(path, "XML")
     builder = TreeBuilder()
     parser = expat.ParserCreate()
     parser.buffer_text = True

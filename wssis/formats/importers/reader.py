@@ -47,6 +47,23 @@ class Reader:
     images: str = ""
 
 
+def read_export(path: Path, kind: str) -> bytes:
+    """The bytes of an exported file; kind: JSON or XML, for the messages.
+
+    Raises:
+        InputError: the file is missing, a folder or empty.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; correct the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the {kind} file in it") from None
+    if not data.strip():
+        raise InputError(f"{path}: is empty; export it again")
+    return data
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
@@ -54,15 +71,7 @@ def read_json(path: Path) -> Any:
         InputError: the file is missing, empty or not JSON.
     """
     try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; correct the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the JSON file in it") from None
-    if not data.strip():
-        raise InputError(f"{path}: is empty; export it again")
-    try:
-        return loads(data)
+        return loads(read_export(path, "JSON"))
     except ValueError as error:
         raise InputError(f"{path}: not readable as JSON ({error}); export it again") from None
 
