@@ -1,6 +1,5 @@
 """A headless Chromium, driven by the Chrome DevTools protocol: opens files from disk and tells what they asked for."""
 
-import base64
 import json
 import shutil
 import subprocess
@@ -90,11 +89,6 @@ class Browser:
         self.command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-
-    def screenshot(self, path: Path, whole: bool = False) -> None:
-        """Write what is shown, or the whole page, as a PNG."""
-        data = self.command("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
-        path.write_bytes(base64.b64decode(data))
 
     def press(self, key: str) -> None:
         """Press and release a key."""

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from wssis.cli import main
 from wssis.config.network import BackboneSettings, RefineNetSettings, SOLOv2Settings
 from wssis.config.stages import CropsSettings, EvaluateSettings, ProposalsSettings, PseudoSettings
 from wssis.config.training import InferenceSettings
@@ -101,3 +103,10 @@ def pseudo_masks(study: Path, flip: bool) -> Path:
     pseudo.run(PseudoSettings(flip=flip, threads=1), study / "full.json", study / "weak.json",
                study / "proposals/weak.json", out, study / "crops/weak.zarr", refiner)  # fmt: skip
     return out
+
+
+def predict(*arguments: object) -> int:
+    """Exit status of `wssis predict`."""
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", *map(str, arguments)])
+    return int(ended.value.code or 0)

@@ -2,19 +2,15 @@
 
 import numpy as np
 import pytest
+from drawn_masks import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wssis.geometry.corruption import KINDS, corrupted, dilated, eroded, holed, merged, moved
+from wssis.geometry import corruption
+from wssis.geometry.corruption import KINDS, corrupted, dilated, eroded, grown, holed, merged, moved, shifted
 
-
-def _mask(text: str) -> np.ndarray:
-    """A mask drawn in characters: # is inside."""
-    return np.array([[character == "#" for character in line] for line in text.split()])
-
-
-BLOCK = _mask("""
+BLOCK = drawn("""
     .........
     .####....
     .####....
@@ -22,7 +18,7 @@ BLOCK = _mask("""
     .........
     .........
 """)
-CORNER = _mask("""
+CORNER = drawn("""
     .........
     .........
     .........
@@ -30,7 +26,7 @@ CORNER = _mask("""
     .......##
     .......##
 """)
-NEAR = _mask("""
+NEAR = drawn("""
     .........
     ......#..
     ......#..
@@ -41,7 +37,7 @@ NEAR = _mask("""
 
 
 def test_moved_out_of_the_image_is_lost() -> None:
-    expected = _mask("""
+    expected = drawn("""
         .........
         .........
         .........
@@ -55,7 +51,7 @@ def test_moved_out_of_the_image_is_lost() -> None:
 
 
 def test_dilated_and_eroded_by_a_pixel() -> None:
-    grown = _mask("""
+    grown = drawn("""
         .####....
         ######...
         ######...
@@ -63,7 +59,7 @@ def test_dilated_and_eroded_by_a_pixel() -> None:
         .####....
         .........
     """)
-    shrunk = _mask("""
+    shrunk = drawn("""
         .........
         .........
         ..##.....
@@ -77,7 +73,7 @@ def test_dilated_and_eroded_by_a_pixel() -> None:
 
 
 def test_the_image_edge_is_no_border() -> None:
-    expected = _mask("""
+    expected = drawn("""
         .........
         .........
         .........
@@ -102,12 +98,23 @@ def test_a_hole_takes_away_a_few_pixels(seed: int) -> None:
     assert not (made & ~BLOCK).any() and 1 <= BLOCK.sum() - made.sum() <= 5
 
 
-def test_every_kind_of_mistake_occurs() -> None:
+def test_masks_become_larger_smaller_and_merged() -> None:
     made = [corrupted(BLOCK, [NEAR], np.random.default_rng(seed)) for seed in range(60)]
     assert any((one & NEAR).all(where=NEAR) for one in made), "merged"
     assert any(one.sum() > BLOCK.sum() for one in made) and any(one.sum() < BLOCK.sum() for one in made)
     assert len({one.tobytes() for one in made}) > 30
-    assert len(KINDS) == 4
+
+
+def test_every_kind_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = set()
+
+    def noted(kind):
+        return lambda *given: used.add(kind) or kind(*given)
+
+    monkeypatch.setattr(corruption, "KINDS", tuple(noted(kind) for kind in KINDS))
+    for seed in range(20):
+        corrupted(BLOCK, [NEAR], np.random.default_rng(seed))
+    assert used == {merged, shifted, grown, holed}
 
 
 @given(

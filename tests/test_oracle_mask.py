@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from drawn_masks import drawn
 
 from wssis.config.stages import OracleMaskSettings
 from wssis.errors import InputError
@@ -16,12 +16,7 @@ from wssis.stages import oracle_mask
 CATEGORIES = [{"id": 3, "name": "ring"}, {"id": 5, "name": "star"}]
 
 
-def _mask(text: str) -> np.ndarray:
-    """A mask drawn in characters: # is inside."""
-    return np.array([[character == "#" for character in line] for line in text.split()])
-
-
-RING = _mask("""
+RING = drawn("""
     .###.....
     .#.#.....
     .###.....
@@ -29,7 +24,7 @@ RING = _mask("""
     .........
     .........
 """)
-STAR = _mask("""
+STAR = drawn("""
     .........
     .........
     ......#..

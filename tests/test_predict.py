@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from predict_fixtures import INFERENCE, SETTINGS, SIZES, evaluated, write_images, write_refiner, write_segmentor
+from predict_fixtures import (
+    INFERENCE,
+    SETTINGS,
+    SIZES,
+    evaluated,
+    predict,
+    write_images,
+    write_refiner,
+    write_segmentor,
+)
 
-from wssis.cli import main
 from wssis.formats.manifest import read_manifest
 from wssis.predicting import running
 
@@ -19,12 +27,6 @@ from wssis.predicting import running
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     return write_images(tmp_path)
-
-
-def _predict(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["predict", *map(str, arguments)])
-    return int(ended.value.code or 0)
 
 
 def _by_name(detections: Path, images: Path) -> list[dict[str, Any]]:
@@ -35,7 +37,7 @@ def _by_name(detections: Path, images: Path) -> list[dict[str, Any]]:
 
 def test_detections_are_those_of_the_evaluation(study: Path, capsys: pytest.CaptureFixture) -> None:
     model, out = evaluated(study), study / "out"
-    assert _predict(model, study / "images", "--out", out) == 0
+    assert predict(model, study / "images", "--out", out) == 0
     expected = _by_name(model.with_name("detections.json"), study / "val.json")
     assert expected and _by_name(out / "detections.json", out / "images.json") == expected
     images = json.loads((out / "images.json").read_text())
@@ -50,7 +52,7 @@ def test_detections_are_those_of_the_evaluation(study: Path, capsys: pytest.Capt
 
 def test_options_change_the_recorded_settings(study: Path) -> None:
     model, out = evaluated(study), study / "out"
-    assert _predict(model, study / "images/11.png", "--max-detections", 2, "--short-side", 64, "--out", out) == 0
+    assert predict(model, study / "images/11.png", "--max-detections", 2, "--short-side", 64, "--out", out) == 0
     settings = read_manifest(out / "predict.manifest.json")["settings"]
     assert settings["max_detections"] == 2
     assert settings["inference"] == {**INFERENCE.model_dump(), "short_side": 64}
@@ -60,9 +62,9 @@ def test_options_change_the_recorded_settings(study: Path) -> None:
 def test_without_a_manifest_of_this_model_the_size_must_be_given(study: Path, capsys: pytest.CaptureFixture) -> None:
     model = evaluated(study)
     write_segmentor(model, [{"id": 1, "name": "x"}])
-    assert _predict(model, study / "images", "--out", study / "out") == 2
+    assert predict(model, study / "images", "--out", study / "out") == 2
     assert "--short-side" in capsys.readouterr().err and not (study / "out").exists()
-    assert _predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 0
+    assert predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 0
 
 
 def test_images_of_all_kinds(study: Path, capsys: pytest.CaptureFixture) -> None:
@@ -78,7 +80,7 @@ def test_images_of_all_kinds(study: Path, capsys: pytest.CaptureFixture) -> None
     (folder / "text.jpg").write_text("no image")
     (folder / "short.png").write_bytes((study / "images/12.png").read_bytes()[:-900])
     (folder / "notes.txt").write_text("not looked at")
-    assert _predict(model, folder, "--out", folder / "out", "--overlays", "all") == 1
+    assert predict(model, folder, "--out", folder / "out", "--overlays", "all") == 1
     images = json.loads((folder / "out/images.json").read_text())["images"]
     names = ["alpha.png", "grey.png", "palette.png", "plain.png", "sub/turned.jpg"]
     assert [one["file_name"] for one in images] == names
@@ -93,7 +95,7 @@ def test_images_of_all_kinds(study: Path, capsys: pytest.CaptureFixture) -> None
     painted = sorted(path.relative_to(folder / "out/overlays").as_posix() for path in folder.rglob("overlays/**/*.jpg"))
     assert painted == [f"{name}.jpg" for name in names]
     first = (folder / "out/detections.json").read_bytes()
-    assert _predict(model, folder, "--out", folder / "out", "--overlays", 2) == 1, "its own overlays are no images"
+    assert predict(model, folder, "--out", folder / "out", "--overlays", 2) == 1, "its own overlays are no images"
     assert (folder / "out/detections.json").read_bytes() == first
     assert len(list(folder.rglob("overlays/**/*.jpg"))) == 2, "old overlays are removed"
 
@@ -117,15 +119,15 @@ def test_a_killed_run_goes_on(study: Path, monkeypatch: pytest.MonkeyPatch, caps
     model = evaluated(study)
     (study / "images/00.png").write_bytes((study / "images/11.png").read_bytes()[:-900])
     arguments = (model, study / "images", "--overlays", "all", "--out")
-    assert _predict(*arguments, study / "whole") == 1
+    assert predict(*arguments, study / "whole") == 1
     with monkeypatch.context() as patch:
         _killed(patch, after=1)
-        assert _predict(*arguments, study / "out") not in (0, 2)
+        assert predict(*arguments, study / "out") not in (0, 2)
     assert not (study / "out/detections.json").exists()
     with (study / "out/.predicted.jsonl").open("ab") as stream:
         stream.write(b'{"file_name":"15.png","stamp":[1')  # a line that was cut short
     begun = _killed(monkeypatch, after=99)
-    assert _predict(*arguments, study / "out") == 1
+    assert predict(*arguments, study / "out") == 1
     assert 1 < sum(map(len, begun)) < len(SIZES)
     assert "kept from the interrupted run" in capsys.readouterr().out
     for name in ("detections.json", "images.json", "skipped.csv"):
@@ -139,14 +141,14 @@ def test_what_has_changed_is_predicted_again(study: Path, monkeypatch: pytest.Mo
     model = evaluated(study)
     with monkeypatch.context() as patch:
         _killed(patch, after=2)
-        assert _predict(model, study / "images", "--out", study / "out") not in (0, 2)
+        assert predict(model, study / "images", "--out", study / "out") not in (0, 2)
     more = ()
     if change == "image":
         shutil.copy(study / "images/11.png", study / "images/14.png")
     else:
         more = ("--max-detections", 3)
-    assert _predict(model, study / "images", "--out", study / "out", *more) == 0
-    assert _predict(model, study / "images", "--out", study / "fresh", *more) == 0
+    assert predict(model, study / "images", "--out", study / "out", *more) == 0
+    assert predict(model, study / "images", "--out", study / "fresh", *more) == 0
     assert (study / "out/detections.json").read_bytes() == (study / "fresh/detections.json").read_bytes()
 
 
@@ -165,13 +167,13 @@ def test_bad_input_is_one_error(
 ) -> None:
     model = evaluated(study)
     monkeypatch.chdir(study)
-    assert _predict(model, *more, "--out", study / "out") == 2
+    assert predict(model, *more, "--out", study / "out") == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_refiner_cannot_detect(study: Path, capsys: pytest.CaptureFixture) -> None:
     model = write_refiner(study / "model.safetensors")
-    assert _predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 2
+    assert predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 2
     assert "not a segmentor" in capsys.readouterr().err
     assert not list((study / "out").rglob("*")), "nothing is left behind"
 
@@ -181,6 +183,6 @@ def test_several_places_have_names_under_the_common_folder(study: Path) -> None:
     (study / "more").mkdir()
     shutil.copy(study / "images/11.png", study / "more")
     given = (study / "more", study / "images/11.png", study / "images/12.png", study / "images/../images/12.png")
-    assert _predict(model, *given, "--out", study / "out") == 0
+    assert predict(model, *given, "--out", study / "out") == 0
     images = json.loads((study / "out/images.json").read_text())["images"]
     assert [one["file_name"] for one in images] == ["images/11.png", "images/12.png", "more/11.png"]

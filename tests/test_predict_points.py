@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from predict_fixtures import CATEGORIES, SIZES, pseudo_masks, write_images, write_refiner, write_segmentor
+from predict_fixtures import CATEGORIES, SIZES, predict, pseudo_masks, write_images, write_refiner, write_segmentor
 
-from wssis.cli import main
 from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.predicting import click_masks
@@ -28,12 +27,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study(made: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     return Path(shutil.copytree(made, tmp_path / "study"))
-
-
-def _predict(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["predict", *map(str, arguments)])
-    return int(ended.value.code or 0)
 
 
 def _models(study: Path) -> list[object]:
@@ -62,7 +55,7 @@ def _check(pseudo: Path, out: Path) -> None:
 
 def test_masks_are_those_of_the_pseudo_set(study: Path) -> None:
     arguments = ["--points", study / "weak.json", *_models(study), "--median-boxes-from", study / "full.json"]
-    assert _predict(study / "images", *arguments, "--out", study / "out") == 0
+    assert predict(study / "images", *arguments, "--out", study / "out") == 0
     _check(study / "pseudo/one.json", study / "out")
     settings = read_manifest(study / "out/predict_points.manifest.json")["settings"]
     assert settings["flip"] is True, "the pseudo set's manifest tells"
@@ -79,7 +72,7 @@ def test_csv_and_json_say_the_same(study: Path) -> None:
     (study / "points.csv").write_text("\n".join(lines) + "\n")
     for name in ("points.csv", "weak.json"):
         arguments = ["--points", study / name, *_models(study), "--out", study / f"out-{name}"]
-        assert _predict(study / "images", *arguments) == 0
+        assert predict(study / "images", *arguments) == 0
     masks = [read_coco(study / f"out-{name}/masks.json")["annotations"] for name in ("points.csv", "weak.json")]
     bare = [[{**one, "point_id": 0} for one in part] for part in masks]
     assert bare[0] == bare[1] and [one["point_id"] for one in masks[0]] != [one["point_id"] for one in masks[1]]
@@ -87,7 +80,7 @@ def test_csv_and_json_say_the_same(study: Path) -> None:
 
 def test_without_a_refiner_masks_are_rough(study: Path) -> None:
     arguments = ["--points", study / "weak.json", "--teacher", study / "teacher/model.safetensors"]
-    assert _predict(study / "images", *arguments, "--overlays", "none", "--out", study / "out") == 0
+    assert predict(study / "images", *arguments, "--overlays", "none", "--out", study / "out") == 0
     rough = {one["point_id"]: one for one in read_coco(study / "proposals/weak.json")["annotations"]}
     made = read_coco(study / "out/masks.json")["annotations"]
     assert made and all(one["segmentation"] == rough[one["point_id"]]["segmentation"] for one in made)
@@ -97,7 +90,7 @@ def test_without_a_refiner_masks_are_rough(study: Path) -> None:
 def test_every_point_is_accounted_for(study: Path, capsys: pytest.CaptureFixture) -> None:
     (study / "images/12.png").unlink()
     (study / "images/13.png").write_bytes((study / "images/13.png").read_bytes()[:-900])
-    assert _predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 1
+    assert predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 1
     rows = {int(row["point_id"]): row for row in _unmasked(study / "out")}
     masked = {one["point_id"] for one in read_coco(study / "out/masks.json")["annotations"]}
     ids = {one["id"] for one in read_coco(study / "weak.json")["annotations"]}
@@ -125,11 +118,11 @@ def _empty_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_proposal_needs_the_median_boxes(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _empty_proposals(monkeypatch)
     arguments = ["--points", study / "weak.json", *_models(study)]
-    assert _predict(study / "images", *arguments, "--out", study / "out") == 0
+    assert predict(study / "images", *arguments, "--out", study / "out") == 0
     reasons = {row["point_id"]: row["reason"] for row in _unmasked(study / "out")}
     assert all("--median-boxes-from" in reasons[f"{i}00"] for i in SIZES)
     with_medians = [*arguments, "--median-boxes-from", study / "full.json", "--out", study / "with"]
-    assert _predict(study / "images", *with_medians) == 0
+    assert predict(study / "images", *with_medians) == 0
     assert not any("--median-boxes-from" in row["reason"] for row in _unmasked(study / "with"))
     masks = [one for one in read_coco(study / "with/masks.json")["annotations"] if one["point_id"] % 100 == 0]
     assert masks and {one["source"] for one in masks} == {"refined_from_empty"}
@@ -147,7 +140,7 @@ def test_bad_points_are_refused_all_at_once(study: Path, capsys: pytest.CaptureF
     }  # fmt: skip
     for lines, messages in groups.items():
         (study / "points.csv").write_text("\n".join(["image,x,y,category", "11.png,4,4,bar", *lines]) + "\n")
-        assert _predict(*arguments) == 2
+        assert predict(*arguments) == 2
         error = capsys.readouterr().err
         assert [one for one in messages if one not in error] == []
     assert not (study / "out/masks.json").exists()
@@ -178,7 +171,7 @@ def _bad(study: Path, what: str) -> tuple[list[Any], str]:
 @pytest.mark.parametrize("what", ["header", "categories", "twice", "refiner", "teacher"])
 def test_what_does_not_fit_is_refused(study: Path, what: str, capsys: pytest.CaptureFixture) -> None:
     arguments, message = _bad(study, what)
-    assert _predict(*arguments, "--out", study / "out") == 2
+    assert predict(*arguments, "--out", study / "out") == 2
     assert message in capsys.readouterr().err
 
 
@@ -188,7 +181,7 @@ def test_an_ambiguous_image_name_is_refused(study: Path, capsys: pytest.CaptureF
     (study / "images/11.png").rename(study / "images/copy/../11b.png")
     (study / "images/again").mkdir()
     (study / "images/again/11.png").write_bytes((study / "images/copy/11.png").read_bytes())
-    assert _predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
+    assert predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
     assert "11.png may be again/11.png or copy/11.png" in capsys.readouterr().err
 
 
@@ -202,5 +195,5 @@ def test_settings_of_other_weights_do_not_count(study: Path, capsys: pytest.Capt
     settings, sources = point_mask_settings(teacher, refiner, {})
     assert not settings.flip and settings.crops.size == 32 and "defaults" in " ".join(sources)
     write_segmentor(teacher, [{"id": 3, "name": "bar"}])
-    assert _predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
+    assert predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
     assert "--short-side" in capsys.readouterr().err

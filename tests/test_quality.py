@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_masks import drawn
 
 from wssis.config.stages import QualitySettings
 from wssis.engine.pseudo_quality import PointQuality, match_labels, precision_recall, touching_objects
@@ -19,22 +20,17 @@ from wssis.stages import quality
 CATEGORIES = [{"id": 3, "name": "ring"}, {"id": 5, "name": "star"}]
 
 
-def _mask(text: str) -> np.ndarray:
-    """A mask drawn in characters: # is inside."""
-    return np.array([[character == "#" for character in line] for line in text.split()])
-
-
-LEFT = _mask("""
+LEFT = drawn("""
     ###......
     ###......
     .........
 """)
-NEXT = _mask("""
+NEXT = drawn("""
     ...##....
     ...##....
     .........
 """)
-FAR = _mask("""
+FAR = drawn("""
     ........#
     ........#
     .........
@@ -53,7 +49,7 @@ def test_objects_touch_only_their_own_class(category: int, touching: set[int]) -
 
 
 def test_diagonal_neighbours_touch_and_crowds_do_not() -> None:
-    corner = _mask("......... ......... ...#.....")
+    corner = drawn("......... ......... ...#.....")
     assert touching_objects([_annotation(1, 1, 3, LEFT), _annotation(2, 1, 3, corner)], 3, 9) == {1, 2}
     assert touching_objects([_annotation(1, 1, 3, LEFT), _annotation(2, 1, 3, corner, crowd=1)], 3, 9) == set()
 

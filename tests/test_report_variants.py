@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_report import MadeUp, make_study, toy_set
+from report_fixtures import MadeUp, make_study, toy_set
 
 from wssis.config.stages import CostSettings, QualitySettings
 from wssis.formats.scores import read_score_table

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_masks import drawn
 
 from wssis.config.stages import ConfidentLabelsSettings, ScoreThresholdsSettings
 from wssis.engine.confidence import score_thresholds
@@ -20,12 +21,7 @@ from wssis.stages import score_thresholds as thresholds_stage
 CATEGORIES = [{"id": 3, "name": "ring"}, {"id": 5, "name": "star"}]
 
 
-def _mask(text: str) -> np.ndarray:
-    """A mask drawn in characters: # is inside."""
-    return np.array([[character == "#" for character in line] for line in text.split()])
-
-
-LEFT = _mask("""
+LEFT = drawn("""
     ###......
     ###......
     ###......
@@ -33,7 +29,7 @@ LEFT = _mask("""
     .........
     .........
 """)
-RIGHT = _mask("""
+RIGHT = drawn("""
     .........
     .........
     .........
@@ -41,7 +37,7 @@ RIGHT = _mask("""
     ......###
     ......###
 """)
-MIDDLE = _mask("""
+MIDDLE = drawn("""
     .........
     .........
     ...##....

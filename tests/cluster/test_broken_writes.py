@@ -93,25 +93,27 @@ def _digests(out: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "count"),
+    ("command", "name", "count", "absent"),
     [
-        pytest.param(_split, "full.json", 1, id="JSON"),
-        pytest.param(_split, "split.manifest.json", 1, id="manifest"),
-        pytest.param(_crops, "zarr", 12, id="store"),
-        pytest.param(_crops, "full.zarr.manifest.json", 1, id="manifest of a store"),
-        pytest.param(_teacher, "state.pt", 2, id="resume state"),
-        pytest.param(_teacher, "snapshot2.safetensors", 1, id="snapshot"),
-        pytest.param(_teacher, "model.safetensors", 1, id="checkpoint"),
+        pytest.param(_split, "full.json", 1, "full.json", id="JSON"),
+        pytest.param(_split, "split.manifest.json", 1, "split.manifest.json", id="manifest"),
+        pytest.param(_crops, "zarr", 12, "full.zarr", id="store"),
+        pytest.param(_crops, "full.zarr.manifest.json", 1, "full.zarr.manifest.json", id="manifest of a store"),
+        pytest.param(_teacher, "state.pt", 2, "model.safetensors", id="resume state"),
+        pytest.param(_teacher, "snapshot2.safetensors", 1, "snapshot2.safetensors", id="snapshot"),
+        pytest.param(_teacher, "model.safetensors", 1, "model.safetensors", id="checkpoint"),
     ],
 )
-def test_killed_while_writing(inputs: Path, tmp_path: Path, command: Command, name: str, count: int) -> None:
+def test_killed_while_writing(
+    inputs: Path, tmp_path: Path, command: Command, name: str, count: int, absent: str
+) -> None:
     _well(*command(inputs, tmp_path / "undisturbed"))
     out = tmp_path / "killed"
     killed = _run(*command(inputs, out), dying=(name, count))
     assert killed.returncode == -9, killed.stderr
     assert any(out.rglob(".tmp-*")), "killed in the middle of it"
     assert not _manifests(out), "nothing vouches for half a run"
-    assert not (out / name).exists()
+    assert not (out / absent).exists(), "not under its final name before it is whole"
     _well(*command(inputs, out))
     assert not any(out.rglob(".tmp-*"))
     assert _digests(out) == _digests(tmp_path / "undisturbed")
