@@ -110,3 +110,9 @@ def test_overrides_by_mix_win_over_a_variant() -> None:
     lineage = Lineage(config)
     assert lineage.settings(Product("refiner"), PLACE, "v").optimizer.lr == 0.1
     assert lineage.home(Product("refiner"), PLACE, "v") == "base"
+
+
+def test_a_variant_of_the_second_round_alone_is_a_variant() -> None:
+    again = made_by({"refiner": {"second_round": "retrain"}})
+    assert {"pseudo/wssis-2.json", "students/wssis-2", "students/wssis-2/evaluate"} <= again
+    assert not any(name.startswith("students/") and "wssis-2" not in name for name in again)

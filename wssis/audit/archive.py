@@ -57,7 +57,7 @@ def export_study(folder: Path, archive: Path, config: Path, configfiles: Sequenc
     study = read_study(config, configfiles)
     if study.study != folder.resolve().name:
         raise InputError(f"{folder}: the configuration is that of the study {study.study}; name its --configfile")
-    audit = audit_files(files, folder.name, workers)
+    audit = audit_files(files, study.study, workers)
     if audit.faults:
         what = f"{len(audit.faults)} faults, the first: {audit.faults[0].file}: {audit.faults[0].what}"
         raise InputError(f"{folder}: {what}; see wssis audit {folder}, and mend them first")
@@ -66,7 +66,7 @@ def export_study(folder: Path, archive: Path, config: Path, configfiles: Sequenc
         staging = Path(temporary)
         _stage(staging, files, [config, *configfiles], study)
         (staging / "audit.txt").write_text(account([audit]) + "\n", encoding="utf-8")
-        _write_zip(staging, archive, folder.name, differing)
+        _write_zip(staging, archive, study.study, differing)
     told = [f"{archive}: {archive.stat().st_size / 1e6:.1f} MB, sha256 {digest_of(archive)}"]
     if differing:
         what = "manifests have other settings than this configuration gives"
@@ -163,10 +163,11 @@ def _unpacked(archive: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
                 if packed.getinfo(INDEX).file_size > LARGEST_INDEX:
                     raise ValueError("its index is too large")
                 index = json.loads(packed.read(INDEX))
-                if not isinstance(index.get("files"), dict) or not {"study", "other_settings"} <= set(index):
+                whole = isinstance(index, dict) and {"study", "other_settings"} <= index.keys()
+                if not whole or not isinstance(index.get("files"), dict):
                     raise ValueError("its index lacks files, study or other_settings")
                 packed.extractall(temporary)
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, RuntimeError) as error:
             raise InputError(f"{archive}: no whole archive of a study ({error}); make it with export-study") from None
         yield Path(temporary), index
 

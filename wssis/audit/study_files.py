@@ -180,10 +180,13 @@ def checked_manifest(path: Path) -> dict[str, Any]:
     """
     content = read_manifest(path)
     missing = [name for name, kind in FIELDS.items() if not isinstance(content.get(name), kind)]
-    broken = [name for name, one in content.get("inputs", {}).items() if not {"path", "sha256"} <= set(one)]
-    if missing or broken:
-        reason = f"lacks {', '.join(missing)}" if missing else f"inputs without path or sha256: {', '.join(broken)}"
-        raise InputError(f"{path}: {reason}; delete it and run its stage again")
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(missing)}; delete it and run its stage again")
+    inputs = content["inputs"].items()
+    broken = [name for name, one in inputs if not isinstance(one, dict) or not {"path", "sha256"} <= one.keys()]
+    if broken:
+        what = f"inputs without path or sha256: {', '.join(broken)}"
+        raise InputError(f"{path}: {what}; delete it and run its stage again")
     return content
 
 

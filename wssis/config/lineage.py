@@ -67,8 +67,9 @@ class Lineage:
     def _differs_from_base(self, product: Product, place: Place, variant: str) -> bool:
         key = (product, place, variant)
         if key not in self._differs:
-            own = self.settings(product, place, variant) != self.settings(product, place)
             before = self.upstream(product, place, variant)
+            other_settings = self.settings(product, place, variant) != self.settings(product, place)
+            own = other_settings or before != self.upstream(product, place)
             self._differs[key] = own or any(self._differs_from_base(one, place, variant) for one in before)
         return self._differs[key]
 

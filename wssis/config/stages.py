@@ -294,7 +294,7 @@ class StudentSection(SegmentorSection):
         None,
         gt=0,
         lt=1,
-        description="Share of every batch for images with true masks; null: as they come. Without effect where a "
+        description="Share of every batch for images with true labels; null: as they come. Without effect where a "
         "training set has but one kind.",
     )
 

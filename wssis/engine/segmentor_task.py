@@ -35,18 +35,18 @@ def segmentor_metadata(settings: SegmentorSettings, categories: list[dict[str, A
 
 
 def groups_by_truth(coco: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    """Places of the images that show a true mask, and of all others: with pseudo masks alone, or without objects."""
-    true = {one["image_id"] for one in coco["annotations"] if one.get("segmentation") and one.get("source") != "pseudo"}
-    places = [[], []]
+    """Places of the images of which all labels are true, empty images among them, and of those with pseudo labels."""
+    guessed = {one["image_id"] for one in coco["annotations"] if one.get("source") == "pseudo"}
+    places: tuple[list[int], list[int]] = [], []
     for place, image in enumerate(coco["images"]):
-        places[image["id"] not in true].append(place)
-    return places[0], places[1]
+        places[image["id"] in guessed].append(place)
+    return places
 
 
 class SegmentorTask:
     """SOLOv2 on a COCO training set. The network's initial weights follow from the seed and its settings alone.
 
-    full_share: share of every batch for images with true masks; None, or a set of one kind alone: as they come.
+    full_share: share of every batch for images with true labels; None, or a set of one kind alone: as they come.
     """
 
     def __init__(

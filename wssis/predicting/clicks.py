@@ -101,7 +101,7 @@ def clicks_by_picture(
 ) -> tuple[dict[str, list[Click]], list[Click]]:
     """file_name -> its points, for the pictures that have any; and the points whose image is not among the pictures.
 
-    A point's image is a picture's file_name, or the last part of it if that is unique.
+    A point's image is a picture's file_name, or the end of it, or ends with it, whole parts only, if that is unique.
 
     Raises:
         InputError: points outside their image, all at once, or an image name that fits several pictures.
@@ -113,7 +113,9 @@ def clicks_by_picture(
     groups: dict[str, list[Click]] = defaultdict(list)
     missing, problems = [], []
     for click in clicks:
-        fitting = [by_name[click.image]] if click.image in by_name else by_last[PurePosixPath(click.image).name]
+        near = by_last[PurePosixPath(click.image).name]
+        fitting = [one for one in near if _same_end(click.image, one.file_name)]
+        fitting = [by_name[click.image]] if click.image in by_name else fitting
         if not fitting:
             missing.append(click)
         elif len(fitting) > 1:
@@ -125,6 +127,13 @@ def clicks_by_picture(
             groups[fitting[0].file_name].append(click)
     _refuse(path, problems)
     return dict(groups), missing
+
+
+def _same_end(one: str, other: str) -> bool:
+    """Whether one path is the end of the other, by whole parts: another folder's image of the same name is another."""
+    a, b = PurePosixPath(one).parts, PurePosixPath(other).parts
+    shared = min(len(a), len(b))
+    return a[-shared:] == b[-shared:]
 
 
 def _inside(point: tuple[float, float], picture: Picture) -> bool:

@@ -59,7 +59,7 @@ def run(
         say_turned(pictures)
         account, device = Account(), this_world().device
         segmentor = load_segmentor(model, device)
-        key = f"{digest_of(model)} {settings.model_dump_json()} {overlay_score}"
+        key = f"{stage.code} {digest_of(model)} {settings.model_dump_json()} {overlay_score}"
         log = ResultLog(out / ".predicted.jsonl", key)
         painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, overlay_score)
         with reproducible(device, settings.inference.threads):

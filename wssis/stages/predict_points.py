@@ -69,7 +69,7 @@ def run(
         clicks, missing = clicks_by_picture(points, all_clicks, described)
         pictures = [one for one in described if one.file_name in clicks]
         say_turned(pictures)
-        key = " ".join([*(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
+        key = " ".join([str(stage.code), *(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
         log, account = ResultLog(out / ".masked.jsonl", key), Account()
         painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, 0.0)
         work = ClickMasker(segmentor.categories, trained, medians, clicks, settings, device)

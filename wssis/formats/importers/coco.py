@@ -46,9 +46,12 @@ def _items(path: Path, into: Collected) -> Iterator[_Item]:
             place, image.get("file_name"), whole(image.get("width")), whole(image.get("height")), _id_of(image)
         )
         key = repr(image.get("id"))
-        if (earlier := images.get(key)) is not None:
-            earlier.complete = False  # Nobody can tell which of the two images the labels are for.
-        images[key] = None if key in images else taken
+        if key in images:  # Nobody can tell which of the two images the labels are for.
+            for one in (images[key], taken):
+                if one is not None:
+                    one.complete = False
+            taken = None
+        images[key] = taken
     for annotation in objects(coco["annotations"]):
         place = Place(path, f"annotation {annotation.get('id')!r}")
         image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
@@ -98,7 +101,7 @@ def read_keypoints(source: Path, into: Collected, options: Options) -> None:
 
 def read_points(source: Path, into: Collected, options: Options) -> None:
     """Add every object's `point`, or the first of its `point_coords` that `point_labels` says is inside (1)."""
-    _add_points(source, into, lambda item: _point(item.annotation, into), corners=bool(options.corners))
+    _add_points(source, into, lambda item: _point(item.annotation, into, options.corners), corners=bool(options.corners))
 
 
 def _add_points(source: Path, into: Collected, chosen: Callable[[_Item], tuple[float, float]], corners: bool) -> None:
@@ -132,7 +135,8 @@ def _keypoint(annotation: Mapping[str, Any], wanted: str | None, names: list[str
     return pair(labelled[0][:2])
 
 
-def _point(annotation: Mapping[str, Any], into: Collected) -> tuple[float, float]:
+def _point(annotation: Mapping[str, Any], into: Collected, corners: bool | None) -> tuple[float, float]:
+    """`corners`: where the user says that pixel corners, or centres, are at integers; `point_coords` have corners else."""
     if "point" in annotation:
         return pair(annotation["point"])
     coordinates, inside = annotation.get("point_coords"), annotation.get("point_labels")
@@ -149,4 +153,5 @@ def _point(annotation: Mapping[str, Any], into: Collected) -> tuple[float, float
     if len(points) > 1:
         into.passed_over["further points of an object"] += len(points) - 1
     x, y = pair(points[0])
-    return x - 0.5, y - 0.5
+    shift = 0.5 if corners is None else 0.0
+    return x - shift, y - shift
