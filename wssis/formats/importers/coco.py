@@ -101,7 +101,8 @@ def read_keypoints(source: Path, into: Collected, options: Options) -> None:
 
 def read_points(source: Path, into: Collected, options: Options) -> None:
     """Add every object's `point`, or the first of its `point_coords` that `point_labels` says is inside (1)."""
-    _add_points(source, into, lambda item: _point(item.annotation, into, options.corners), corners=bool(options.corners))
+    corners = options.corners
+    _add_points(source, into, lambda item: _point(item.annotation, into, corners), bool(corners))
 
 
 def _add_points(source: Path, into: Collected, chosen: Callable[[_Item], tuple[float, float]], corners: bool) -> None:
@@ -136,7 +137,7 @@ def _keypoint(annotation: Mapping[str, Any], wanted: str | None, names: list[str
 
 
 def _point(annotation: Mapping[str, Any], into: Collected, corners: bool | None) -> tuple[float, float]:
-    """`corners`: where the user says that pixel corners, or centres, are at integers; `point_coords` have corners else."""
+    """corners: whether pixel corners are at integers, where the user says so; else those of `point_coords` are."""
     if "point" in annotation:
         return pair(annotation["point"])
     coordinates, inside = annotation.get("point_coords"), annotation.get("point_labels")
