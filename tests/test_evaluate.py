@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from predict_fixtures import CATEGORIES, SETTINGS, write_images, write_segmentor
+from predict_fixtures import CATEGORIES, INFERENCE, SETTINGS, write_images, write_segmentor
 
+from wssis.config.stages import DetectionSettings
 from wssis.engine.coco_metrics import summarise
 from wssis.engine.detecting import coco_results
 from wssis.errors import InputError
@@ -71,7 +72,7 @@ def test_other_categories_are_refused(folder: Path) -> None:
 def test_only_the_shown_images_are_predicted(folder: Path) -> None:
     out = folder / "quality" / "wssis.predictions.json"
     paths = [folder / name for name in ("model.safetensors", "shown.json", "images.csv", "images")]
-    predict_shown.run(SETTINGS, *paths, out)
+    predict_shown.run(DetectionSettings(inference=INFERENCE, max_detections=7), *paths, out)
     assert {one["image_id"] for one in json.loads(out.read_text())} <= {12, 13}
     manifest = read_manifest(out.with_name("wssis.predictions.json.manifest.json"))
     assert manifest["counts"]["images"] == 2

@@ -379,7 +379,7 @@ def predict_shown(
     """Predict the few weak images that the report shows; settings are those of evaluate."""
     from wssis.stages.predict_shown import run
 
-    run(parse_settings(stages.EvaluateSettings, settings), model, shown, images_table, image_dir, out)
+    run(parse_settings(stages.DetectionSettings, settings), model, shown, images_table, image_dir, out)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from wssis.config.section import Section
 from wssis.config.stages import (
     ConfidentLabelsSettings,
     CropsSettings,
+    DetectionSettings,
     EvaluateSettings,
     FoldSettings,
     GenerateSettings,
@@ -248,7 +249,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "oracle_mask": lambda config, at: OracleMaskSettings(),
     "student": _student,
     "evaluate": _evaluate,
-    "predict_shown": _evaluate,
+    "predict_shown": lambda config, at: DetectionSettings(**_detection(config)),
     "quality": lambda config, at: config.quality,
     "report": lambda config, at: config.report,
 }

@@ -303,24 +303,29 @@ class StudentSettings(SegmentorSettings, StudentSection):
     """The student of one arm, mix and seed."""
 
 
-class EvaluateSection(Section):
-    """Prompt-free evaluation."""
+class DetectionLimit(Section):
+    """What all prompt-free detection shares."""
 
     max_detections: int = Field(
         100, ge=1, description="Detections per image: the network's top-k and the evaluator's limit."
     )
+
+
+class EvaluateSection(DetectionLimit):
+    """Prompt-free evaluation."""
+
     evaluator: Literal["pycocotools", "hotcoco"] = Field(
         "pycocotools", description="What matches detections with truth; hotcoco: ten times as quick."
     )
 
 
-class DetectionSettings(EvaluateSection):
+class DetectionSettings(DetectionLimit):
     """Whatever detects objects without prompts."""
 
     inference: InferenceSettings = InferenceSettings()
 
 
-class EvaluateSettings(DetectionSettings):
+class EvaluateSettings(EvaluateSection, DetectionSettings):
     """The evaluation of one network."""
 
 

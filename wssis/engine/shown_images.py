@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wssis.engine.pseudo_quality import PointQuality
+from wssis.engine.pseudo_set import text_rle
 from wssis.formats.coco import compressed
 
 RULE = (
@@ -128,8 +129,4 @@ def _object(
 
 def _rle(segmentation: Any, height: int, width: int) -> dict[str, Any] | None:
     """Compressed RLE with text counts, or None without a mask."""
-    if not segmentation:
-        return None
-    rle = compressed(segmentation, height, width)
-    counts = rle["counts"].decode("ascii") if isinstance(rle["counts"], bytes) else rle["counts"]
-    return {"size": [height, width], "counts": counts}
+    return text_rle(compressed(segmentation, height, width)) if segmentation else None

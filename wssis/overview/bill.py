@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 
 from wssis.config.jobs import TRAININGS, Job
-from wssis.config.resolve import full_percent
+from wssis.config.mixes import ORACLE_MIX
+from wssis.config.resolve import full_percent, mix_of
 from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
 from wssis.errors import InputError
@@ -93,12 +94,15 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
     if job.rule == "evaluate":
         return data.val_images
     full = round(data.train_images * full_percent(study, job.mix) / 100)
-    weak = data.train_images - full
+    point = 0.0 if job.mix == ORACLE_MIX else mix_of(study, job.mix).point
+    weak = round(data.train_images * point / 100)
     match job.stage:
         case "proposals" | "crops":
             return full if job.side == "full" else weak
-        case "points" | "confident_labels":
+        case "points":
             return weak
+        case "confident_labels":
+            return data.train_images - full
         case "score_thresholds":
             return full
         case "quality":

@@ -15,6 +15,7 @@ SIZES = (
     ("train_images", "val_images"),
     ("full_images", "weak_images"),
     ("full_images", "point_images"),
+    ("labelled_images", "images_left_out"),
     ("full_images",),
     ("weak_images",),
     ("points",),

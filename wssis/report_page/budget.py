@@ -93,7 +93,7 @@ def advise(curves: Curves, days: float, view: str) -> Advice:
         rival=rival,
         difference=None if rival is None else (best.mean - rival.mean, percentile_interval(best.draws - rival.draws)),
         wins=_wins(best, rivals),
-        seeds_won=sum(all(best.ap[s] >= r.ap[s] for r in rivals) for s in curves.seeds) if rivals else None,
+        seeds_won=sum(all(best.ap[s] > r.ap[s] for r in rivals) for s in curves.seeds) if rivals else None,
         note=_note(curves, arms, best, days, view),
         curve=mixed,
     )
@@ -150,7 +150,9 @@ def _between(low: Measured, high: Measured, days: float, view: str) -> Choice:
 def _wins(best: Choice, rivals: Sequence[Choice]) -> float | None:
     if not rivals or not best.draws.size:
         return None
-    return float(np.mean(best.draws > np.max([rival.draws for rival in rivals], axis=0)))
+    others = np.max([rival.draws for rival in rivals], axis=0)
+    defined = ~np.isnan(best.draws - others)  # A resample without truth says nothing of either.
+    return float(np.mean((best.draws > others)[defined])) if defined.any() else None
 
 
 def _note(curves: Curves, arms: dict[str, list[Measured]], best: Choice, days: float, view: str) -> str:

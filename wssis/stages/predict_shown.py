@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from wssis.config.stages import EvaluateSettings
+from wssis.config.stages import DetectionSettings
 from wssis.engine.detecting import detect_images
 from wssis.formats.atomic import write_json
 from wssis.formats.manifest import StageRun
 
 
-def run(settings: EvaluateSettings, model: Path, shown: Path, images_table: Path, image_dir: Path, out: Path) -> None:
+def run(settings: DetectionSettings, model: Path, shown: Path, images_table: Path, image_dir: Path, out: Path) -> None:
     """Write `out`, COCO results on the shown images, and the manifest beside it.
 
     Args:
