@@ -179,8 +179,10 @@ def test_masks_in_given_boxes(trained: Path, paths: dict[str, Any]) -> None:
         rows_of, columns = np.nonzero(mask)
         x, y, width, height = one["bbox"]
         assert columns.min() >= x - 1 and columns.max() <= x + width and rows_of.max() <= y + height
-    nothing = dict(masks_in_boxes(*arguments, INFERENCE.model_copy(update={"mask_threshold": 0.999}), "test"))
-    assert nothing[4][0].score == 0.0
+    strict = dict(masks_in_boxes(*arguments, INFERENCE.model_copy(update={"mask_threshold": 0.999}), "test"))
+    assert strict[4][0].score == 0.0 and "counts" in strict[4][0].segmentation, "an empty mask has no score"
+    for own in (mask for masks in strict.values() for mask in masks):
+        assert (own.score > 0) == decode_mask({"id": 0, "segmentation": own.segmentation}, HEIGHT, WIDTH).any()
     annotations[1] = [{"id": 8, "category_id": 5, "bbox": [1, 1, 4, 4]}]
     with pytest.raises(InputError, match="annotation 8: category_id 5"):
         next(masks_in_boxes(*arguments, INFERENCE, "test"))

@@ -54,7 +54,7 @@ class MaskInBox:
     """The mask of one annotation's box.
 
     segmentation: compressed RLE, empty where no pixel is likely enough; score: the mean probability of the mask's cells
-    on the network's grid, 0 without any.
+    on the network's grid, 0 for an empty mask: likely cells may miss the centres of all pixels.
     """
 
     segmentation: dict[str, Any]
@@ -157,7 +157,8 @@ def _encoded(row: ImageRow, probabilities: Tensor, boxes: Tensor, threshold: flo
     inside = probabilities > threshold
     scores = (probabilities * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
     return [
-        MaskInBox(encode_mask(mask), round(score, DECIMALS)) for mask, score in zip(masks, scores.tolist(), strict=True)
+        MaskInBox(encode_mask(mask), round(score, DECIMALS) if mask.any() else 0.0)
+        for mask, score in zip(masks, scores.tolist(), strict=True)
     ]
 
 

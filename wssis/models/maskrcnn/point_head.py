@@ -61,5 +61,6 @@ class PlaceEncoding(nn.Module):
 
     def forward(self, places: Tensor) -> Tensor:
         """Places (N, K, 2) in 0 ... 1 -> (N, 256, K): sines, then cosines."""
-        angles = 2 * math.pi * ((2 * places - 1) @ self.matrix)
+        scaled = 2 * math.pi * (2 * places[..., None] - 1) * self.matrix
+        angles = scaled.sum(-2)  # No matrix product: autocast would round it to bfloat16, angles of 20 by a tenth.
         return torch.cat([angles.sin(), angles.cos()], -1).transpose(1, 2)
