@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw
 from wssis.engine.pseudo_quality import HALF, mask_iou
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
+from wssis.formats.json_text import read_json
 from wssis.geometry.painting import Colour, lay_dot, lay_mask
 
 SIDE = 300
@@ -65,8 +65,8 @@ def shown_images(
     Raises:
         InputError: an image cannot be read.
     """
-    content = json.loads(shown.read_text(encoding="utf-8"))
-    found = json.loads(predictions.read_text(encoding="utf-8"))
+    content = read_json(shown)
+    found = read_json(predictions)
     fair = [record for record in content["images"] if record["fair"]]
     return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in fair]
 
