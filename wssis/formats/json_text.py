@@ -10,13 +10,10 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import orjson
-
-from wssis.errors import InputError
 
 Item = TypeVar("Item")
 
@@ -39,20 +36,6 @@ def loads(data: bytes) -> Any:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
             return json.loads(data.decode("utf-8"))
-
-
-def read_json(path: Path) -> Any:
-    """The value of a JSON file.
-
-    Raises:
-        InputError: it is missing, or no JSON.
-    """
-    try:
-        return loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; run the stage that writes it") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); run its stage again") from None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from wssis.engine.bootstrap import class_matches, draw_weights, resampled_ap
 from wssis.engine.coco_metrics import ONE_AREA, match
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
-from wssis.formats.json_text import read_json
+from wssis.formats.json_file import read_json
 from wssis.report_page.results import Result
 
 BOOTSTRAP_SEED = 0

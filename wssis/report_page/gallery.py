@@ -16,7 +16,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
-from wssis.formats.json_text import read_json
+from wssis.formats.json_file import read_json
 from wssis.report_page.compare import METHOD
 from wssis.report_page.pictures import COLOURS, LEAST_SCORE, jpeg_uri, read_image, scaled
 from wssis.report_page.plan import PlannedRow

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from wssis.engine.pseudo_quality import HALF, mask_iou
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
-from wssis.formats.json_text import read_json
+from wssis.formats.json_file import read_json
 from wssis.geometry.painting import Colour, lay_dot, lay_mask
 
 SIDE = 300
