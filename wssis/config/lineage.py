@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wssis.arms.registry import get_arm
+from wssis.config.half_labelled import stage_at
 from wssis.config.resolve import Side, resolve
 from wssis.config.section import Section
 from wssis.config.study import BASE, Study
@@ -55,8 +56,8 @@ class Lineage:
         key = (product, place, variant)
         if key not in self._settings:
             self._settings[key] = resolve(
-                self.study, product.stage, dataset=place.dataset, mix=place.mix, seed=place.seed, variant=variant,
-                arm=product.arm, fold=product.fold, side=product.side,
+                self.study, stage_at(product.stage, place.mix), dataset=place.dataset, mix=place.mix, seed=place.seed,
+                variant=variant, arm=product.arm, fold=product.fold, side=product.side,
             )  # fmt: skip
         return self._settings[key]
 
