@@ -73,7 +73,7 @@ class ShapesDataset(GenerateSettings):
     kind: Literal["shapes"] = Field(description="shapes: the embedded data set.")
 
 
-Dataset = Annotated[CocoDataset | HalfLabelledDataset | ShapesDataset, Field(discriminator="kind")]
+Dataset = Annotated[CocoDataset | ShapesDataset | HalfLabelledDataset, Field(discriminator="kind")]
 
 
 class SeedsSection(Section):
