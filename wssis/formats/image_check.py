@@ -145,7 +145,7 @@ def _seen(content: bytes, expected: ExpectedImage, digest: str) -> SeenImage | F
         return _too_large("many")
     except UnidentifiedImageError:
         return Fault("image unreadable", f"is no image that can be read (it begins with {content[:8]!r})", again)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # On damaged files Pillow's readers raise whatever they stumble over.
         return Fault("image unreadable", f"unreadable or truncated ({error})", again)
     row = ImageRow(expected.part, expected.image_id, expected.file_name, *size, digest)
     thumbnail = pixels.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX).tobytes()
