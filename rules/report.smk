@@ -2,6 +2,9 @@
 
 # `report(...)` marks what `snakemake --report` shows of a finished study. The marks are no trigger: they rerun nothing.
 
+DATA_FILES = ("val.json", "prepare.manifest.json", "images.csv.manifest.json", "data_warnings.json")
+
+
 def report_inputs(wildcards):
     """Input: everything the page is made of; train.json is not."""
     names = []
@@ -13,7 +16,7 @@ def report_inputs(wildcards):
             names += about_pseudo_masks(row)
     for name in STUDY.run.datasets:
         folder = data_set_folder(STUDY, name)
-        names += [f"{folder}/{file}" for file in ("val.json", "prepare.manifest.json", "images.csv.manifest.json")]
+        names += [f"{folder}/{file}" for file in DATA_FILES]
     return list(dict.fromkeys(names))
 
 

@@ -43,6 +43,7 @@ if command == "crops":
     beside = [out / "zarr.json", beside[1]]
 files = [out / name for name in folders[command]] if command in folders else beside
 files += [Path(options[name]) for name in ("--ledger", "--shown") if name in options]
+files += [out.with_name("image_facts.csv")] if command == "check-images" else []
 for file in files:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(command + options["--settings"])

@@ -99,7 +99,7 @@ def test_doubtful_annotations_are_not_trusted_and_their_neighbours_not_blamed(ki
     images = {1: {"width": W, "height": H}}
     assert 1 not in trusted(annotations, images, {2}, 1.0, filled=True)
     problems = check_coco(_coco(annotations), Path("a.json"))
-    assert len(problems) == 1 and repr(annotations[1]["id"]) in problems[0]
+    assert len(problems) == 1 and repr(annotations[1]["id"]) in str(problems[0])
 
 
 def test_odd_but_sound_annotations() -> None:

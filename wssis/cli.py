@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from wssis.audit.commands import audit, export_study, show, trace
+from wssis.checking.commands import check_data
 from wssis.config import stages
 from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
 from wssis.config.messages import problems_of
@@ -56,6 +57,9 @@ ImageDir = Annotated[
         help="Folder of the images, or several, A:B; a location, no setting.", parser=joined_folder, metavar="FOLDER"
     ),
 ]
+OptionalFolder = Annotated[
+    Path | None, typer.Option(help="Image folder, looked at only where annotations are refused, to name all problems.")
+]
 StateRoot = Annotated[Path, typer.Option(help="Folder for what an interrupted training resumes from.")]
 Proposals = Annotated[Path, typer.Option(help="proposals/{full,weak}.json of the run.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder of the outputs.")]
@@ -96,11 +100,20 @@ def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, Path]:
 
 
 @app.command()
-def prepare(train_annotations: Train, val_annotations: Val, out: OutFolder, settings: Settings = "{}") -> None:
+def prepare(
+    train_annotations: Train,
+    val_annotations: Val,
+    out: OutFolder,
+    train_images: OptionalFolder = None,
+    val_images: OptionalFolder = None,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
     """Check a data set's annotations and write train.json, val.json."""
     from wssis.stages.prepare import run
 
-    run(parse_settings(stages.PrepareSettings, settings), train_annotations, val_annotations, out)
+    parsed = parse_settings(stages.PrepareSettings, settings)
+    run(parsed, train_annotations, val_annotations, out, train_images, val_images, workers)
 
 
 @app.command()
@@ -176,6 +189,21 @@ def points_given(
     from wssis.stages.points_given import run
 
     run(parse_settings(stages.PointsSettings, settings), train, split, full, out, workers)
+
+
+@app.command()
+def data_warnings(
+    val: Val,
+    images_table: ImagesTable,
+    image_facts: Annotated[Path, typer.Option(help="image_facts.csv, beside images.csv.")],
+    out: OutFile,
+    split: Annotated[list[Path] | None, typer.Option(help="Folder of a run with split.csv and full.json.")] = None,
+    settings: Settings = "{}",
+) -> None:
+    """What is worth a look in a data set without problems: data_warnings.json."""
+    from wssis.stages.data_warnings import run
+
+    run(parse_settings(stages.DataWarningsSettings, settings), val, images_table, image_facts, split or (), out)
 
 
 @app.command()
@@ -492,6 +520,7 @@ def import_weights(
 
 
 app.command()(convert)
+app.command()(check_data)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)

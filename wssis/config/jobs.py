@@ -84,6 +84,7 @@ def _data_set_jobs(study: Study, name: str) -> Iterator[Job]:
     first = FIRST[type(study.datasets[name])]
     yield Job(first, first, f"{folder}/prepare.manifest.json", name)
     yield Job("check_images", "check_images", f"{folder}/images.csv.manifest.json", name)
+    yield Job("data_warnings", "data_warnings", f"{folder}/data_warnings.json.manifest.json", name)
 
 
 def _run_jobs(lineage: Lineage, place: Place, rows: list[PlanRow]) -> Iterator[Job]:

@@ -14,6 +14,7 @@ from wssis.config.section import Section
 from wssis.config.stages import (
     ConfidentLabelsSettings,
     CropsSettings,
+    DataWarningsSettings,
     DetectionSettings,
     EvaluateSettings,
     FoldSettings,
@@ -251,6 +252,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "prepare": lambda config, at: config.prepare,
     "generate": _generate,
     "check_images": lambda config, at: PrepareSettings(),  # images are checked alike, whatever `prepare` says
+    "data_warnings": lambda config, at: DataWarningsSettings(short_side=max(config.student.augmentation.short_sides)),
     "split": _split,
     "points": _points,
     "teacher": _teacher,

@@ -137,7 +137,7 @@ def _stage_problems(study: Study) -> Iterator[str]:
 
 def _problems_of_one_variant(study: Study) -> Iterator[str]:
     seed = study.run.seeds[0]
-    whole = ("prepare", "check_images", "quality", "report", "evaluate", "generate")
+    whole = ("prepare", "check_images", "data_warnings", "quality", "report", "evaluate", "generate")
     for mix in _all_mixes(study):
         for stage in RESOLVERS:
             if stage in whole or (mix == ORACLE_MIX and stage not in ("split", "student")):
