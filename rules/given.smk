@@ -13,9 +13,13 @@ def half_labelled_file(key):
 
 
 def optional_files(wildcards, input):
-    """Params, not recorded: the options for the files that a half-labelled data set may do without."""
-    found = {"--unlabelled": input.unlabelled, "--val": input.val}
-    return [word for option, paths in found.items() for path in paths for word in (option, path)]
+    """Params, not recorded: options for the image folders, and for the files that such a data set may do without."""
+    given = STUDY.datasets[wildcards.dataset]
+    found = {"full-images": given.full_images, "weak-images": given.weak_images}
+    for option, paths in (("unlabelled", input.unlabelled), ("val", input.val)):
+        if paths:
+            found |= {option: paths, f"{option}-images": getattr(given, f"{option}_images")}
+    return [word for option, path in found.items() for word in (f"--{option}", str(path))]
 
 
 def pairs_out_of_fold(wildcards):
@@ -46,12 +50,13 @@ rule take_given:
         settings=settings_of("take_given"),
         code=code_of("take_given"),
         optional=optional_files,
+        workers=workers,
         out=folder_of(),
     message:
         "Check the half-labelled files of {wildcards.dataset}"
     shell:
         "python -m wssis take-given --full {input.full:q} --weak {input.weak:q} {params.optional:q}"
-        " --out {params.out} --settings {params.settings:q}"
+        " --workers {params.workers} --out {params.out} --settings {params.settings:q}"
 
 
 rule split_given:

@@ -123,12 +123,21 @@ def take_given(
     out: OutFolder,
     unlabelled: Annotated[Path | None, typer.Option(help="COCO file of the images nobody looked at.")] = None,
     val: Annotated[Path | None, typer.Option(help="COCO file of the validation images; none: hold some out.")] = None,
+    full_images: OptionalFolder = None,
+    weak_images: OptionalFolder = None,
+    unlabelled_images: OptionalFolder = None,
+    val_images: OptionalFolder = None,
+    workers: Workers = 0,
     settings: Settings = "{}",
 ) -> None:
     """Check half-labelled files and write train.json, val.json, given.csv."""
     from wssis.stages.take_given import run
 
-    run(parse_settings(TakeGivenSettings, settings), full, weak, unlabelled, val, out)
+    run(
+        parse_settings(TakeGivenSettings, settings),
+        full=(full, full_images), weak=(weak, weak_images), unlabelled=(unlabelled, unlabelled_images),
+        val=(val, val_images), out=out, workers=workers,
+    )  # fmt: skip
 
 
 @app.command()

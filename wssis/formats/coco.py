@@ -18,8 +18,11 @@ from wssis.formats.atomic import temporary_path
 from wssis.formats.json_text import dumps, loads, pieces
 
 
-def read_coco(path: Path) -> dict[str, Any]:
+def read_coco(path: Path, images_alone: bool = False) -> dict[str, Any]:
     """Read a COCO file; a missing "annotations" or "images" list is an error, not an empty list.
+
+    Args:
+        images_alone: a file of images nobody labelled: it needs neither "annotations" nor "categories".
 
     Raises:
         InputError: the file is missing or unreadable, is not JSON, or lacks images, annotations or categories.
@@ -43,6 +46,8 @@ def read_coco(path: Path) -> dict[str, Any]:
     if not isinstance(coco, dict):
         kind = "a list" if isinstance(coco, list) else "a single value"
         raise InputError(f"{path}: holds {kind}, no object with images; a COCO instances file is expected")
+    if images_alone:
+        coco = {"annotations": [], "categories": [], **coco}
     for key in ("images", "annotations", "categories"):
         if not isinstance(coco.get(key), list):
             raise InputError(f'{path}: has no list "{key}"; a COCO instances file is expected')

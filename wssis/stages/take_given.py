@@ -10,12 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from wssis.checking.parts import (
+    FileAndFolder,
+    annotation_problems,
+    half_labelled_parts,
+    image_problems,
+    read_parts,
+)
 from wssis.config.half_labelled import TakeGivenSettings
 from wssis.engine.image_order import classes_of, grouped_order, stratified_order, take
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco
 from wssis.formats.coco_normal import normal_form
-from wssis.formats.given_check import GivenFile, given_problems, read_given
 from wssis.formats.manifest import StageRun
 from wssis.formats.remark import refusal
 from wssis.formats.split import part_of, write_split
@@ -27,53 +33,63 @@ Coco = dict[str, Any]
 
 
 def run(
-    settings: TakeGivenSettings, full: Path, weak: Path, unlabelled: Path | None, val: Path | None, out: Path
+    settings: TakeGivenSettings,
+    full: FileAndFolder,
+    weak: FileAndFolder,
+    unlabelled: FileAndFolder,
+    val: FileAndFolder,
+    out: Path,
+    workers: int = 0,
 ) -> None:
     """Write out/train.json, val.json, given.csv (the label kind of every training image) and prepare.manifest.json.
 
     Args:
-        settings: the check, and how many full images are held out where `val` is None.
-        full: COCO file with masks. weak: COCO file with a point per object. unlabelled: COCO file of images, or None.
-        val: COCO file with masks of the validation images, or None.
+        settings: the check, and how many full images are held out where there is no file of validation images.
+        full: COCO file with masks. weak: COCO file with a point per object. unlabelled: COCO file of images.
+            val: COCO file with masks of the validation images. The last two may be None. Each with its image folder,
+            which is looked at only where annotations are refused, so that one list has everything that is wrong.
         out: folder of the data set.
+        workers: processes that look at images.
 
     Raises:
         InputError: names every problem of the files; or nothing would be left to validate or to train on.
     """
-    given = {"full": full, "weak": weak, "unlabelled": unlabelled, "val": val}
-    paths = {part: path for part, path in given.items() if path is not None}
-    if (val is None) == (settings.val_share is None):
+    parts = half_labelled_parts(full, weak, unlabelled, val)
+    paths = {part.name: part.annotations for part in parts}
+    if ("val" in paths) == (settings.val_share is not None):
         raise InputError("take-given needs --val or the setting val_share, and not both")
     with StageRun("take_given", out / "prepare.manifest.json", settings, paths) as stage_run:
-        files = {part: read_given(part, path) for part, path in paths.items()}
-        if problems := given_problems(files, settings.zero_area):
-            raise InputError(refusal(problems))
-        parts = {part: _normal(file, settings.zero_area) for part, file in files.items()}
+        contents, problems = read_parts(parts)
+        problems += annotation_problems(parts, contents, settings.zero_area)
+        if problems:
+            raise InputError(refusal(problems + image_problems(parts, contents, workers)))
+        given = {part.name: _normal(contents[part.name], part.labels, settings.zero_area) for part in parts}
         if settings.val_share is not None:
-            parts["full"], parts["val"] = _hold_out(parts["full"], settings, settings.val_share, full)
-        train = _joined([parts[part] for part in KINDS if part in parts])
-        kinds = {image["id"]: kind for part, kind in KINDS.items() if part in parts for image in parts[part]["images"]}
+            given["full"], given["val"] = _hold_out(given["full"], settings, settings.val_share, paths["full"])
+        training = {part: given[part] for part in KINDS if part in given}
+        train = _joined(list(training.values()))
+        kinds = {image["id"]: KINDS[part] for part, coco in training.items() for image in coco["images"]}
         write_coco(out / "train.json", train)
-        write_coco(out / "val.json", parts["val"])
+        write_coco(out / "val.json", given["val"])
         write_split(out / "given.csv", kinds)
         stage_run.output(*(out / name for name in ("train.json", "val.json", "given.csv")))
-        for subset, coco in (("train", train), ("val", parts["val"])):
+        for subset, coco in (("train", train), ("val", given["val"])):
             crowd = sum(annotation.get("iscrowd", 0) for annotation in coco["annotations"])
             stage_run.counts[f"{subset}_images"] = len(coco["images"])
             stage_run.counts[f"{subset}_objects"] = len(coco["annotations"]) - crowd
             stage_run.counts[f"{subset}_crowd"] = crowd
-        read = sum(len(file.coco["annotations"]) for file in files.values())
-        stage_run.counts["dropped"] = read - len(train["annotations"]) - len(parts["val"]["annotations"])
-        stage_run.counts["held_out_images"] = len(parts["val"]["images"]) if val is None else 0
+        read = sum(len(coco["annotations"]) for coco in contents.values())
+        stage_run.counts["dropped"] = read - len(train["annotations"]) - len(given["val"]["annotations"])
+        stage_run.counts["held_out_images"] = len(given["val"]["images"]) if "val" not in paths else 0
 
 
-def _normal(file: GivenFile, zero_area: str) -> Coco:
+def _normal(coco: Mapping[str, Any], labels: str, zero_area: str) -> Coco:
     """What is in a file, in one form."""
-    if file.part in ("full", "val"):
-        return normal_form(file.coco, zero_area)[0]
+    if labels == "masks":
+        return normal_form(coco, zero_area)[0]
     return {
-        "images": sorted(file.coco["images"], key=lambda image: image["id"]),
-        "annotations": [_click(annotation) for annotation in file.coco["annotations"]],
+        "images": sorted(coco["images"], key=lambda image: image["id"]),
+        "annotations": [_click(annotation) for annotation in coco["annotations"]],
         "categories": [],
     }
 
