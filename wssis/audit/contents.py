@@ -34,6 +34,8 @@ from wssis.formats.table import read_table
 from wssis.formats.warnings_file import read_warnings
 
 Facts = dict[str, Any]
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError, SafetensorError)
+"""What reading a damaged file may raise, besides InputError."""
 LARGE = 2**26
 """Bytes of contents from which worker processes are worth their start."""
 
@@ -68,7 +70,7 @@ def _outcome(job: tuple[Path, str]) -> tuple[Any, list[str]]:
         found = reader(file) if reader else None
     except InputError as error:
         return None, [str(error).removeprefix(f"{file}: ").partition(";")[0]]
-    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+    except DAMAGE as error:
         return None, [f"does not hold what it should ({error!r})"]
     return found, list(_problems(found))
 
