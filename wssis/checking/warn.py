@@ -121,8 +121,8 @@ def size_warnings(rows: Sequence[ImageRow], short_side: int) -> Iterator[Remark]
         if large:
             worst = max(large, key=lambda row: min(row.width, row.height))
             what = (
-                f"is {worst.width} x {worst.height} px, over {MUCH_LARGER} times the {short_side} px of training;"
-                f" so are {len(large)} of {len(own)} images of {part} in all"
+                f"is {worst.width} x {worst.height} px, more than {MUCH_LARGER} times the {short_side} px of training,"
+                f" one of {len(large)} such images among the {len(own)} of {part}"
             )
             remedy = "small objects vanish: cut them into tiles, or raise augmentation.short_sides"
             yield Fault("image much larger than in training", what, remedy).at(worst.file_name, _image(worst))

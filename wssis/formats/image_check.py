@@ -133,8 +133,7 @@ def _seen(content: bytes, expected: ExpectedImage, digest: str) -> SeenImage | F
     again = "copy it again or remove it from the annotations"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", module="PIL")
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content)) as image:
                 orientation = _orientation(image)
                 if fault := _bad_header(image, expected.size, orientation):
@@ -188,7 +187,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _flat_points(pixels: Image.Image, expected: ExpectedImage) -> tuple[int, ...]:
-    return tuple(number for number, x, y in expected.points if is_flat(pixels, x, y))
+    width, height = pixels.size
+    inside = [(n, x, y) for n, x, y in expected.points if -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5]
+    return tuple(number for number, x, y in inside if is_flat(pixels, x, y))
 
 
 def is_flat(image: Image.Image, x: float, y: float) -> bool:
