@@ -175,7 +175,7 @@ def test_permissions(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     checked = _check(data, write=False)
     _found(checked, r"annotations\.json: may not be read; correct its permissions")
     with monkeypatch.context() as patch:
-        patch.setattr("wssis.checking.parts.read_coco", lambda path: data.content)
+        patch.setattr("wssis.checking.parts.read_given", lambda path: data.content)
         _found(_check(data, write=False), r"a\.png: image 7 of train: may not be read; correct the permissions")
 
 

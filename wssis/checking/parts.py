@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from wssis.checking.survey import survey_images
-from wssis.errors import InputError
-from wssis.formats.coco import read_coco
 from wssis.formats.coco_check import Labels, bad_file_name, check_coco, is_sized
+from wssis.formats.given_file import read_given
 from wssis.formats.image_check import ExpectedImage
 from wssis.formats.remark import Fault, Remark
 
@@ -40,11 +39,11 @@ def read_parts(parts: Sequence[Part]) -> tuple[dict[str, dict[str, Any]], list[R
     """Content of every annotation file that can be read, and what is wrong with the others."""
     contents, problems = {}, []
     for part in parts:
-        try:
-            contents[part.name] = read_coco(part.annotations)
-        except InputError as error:
-            what, _, remedy = str(error).removeprefix(f"{part.annotations}: ").rpartition("; ")
-            problems.append(Fault("file", what, remedy).at(part.annotations))
+        found = read_given(part.annotations)
+        if isinstance(found, Fault):
+            problems.append(found.at(part.annotations))
+        else:
+            contents[part.name] = found
     return contents, problems
 
 
