@@ -11,7 +11,7 @@ HIDDEN = ("train.json", "hidden_ids.csv")
 MAY_READ_HIDDEN = ("check_images", "split", "points", "quality", "oracle_mask")
 """Stages that may read them: before the points are drawn, and two whose outputs tell of them, too."""
 TELL_HIDDEN = ("quality", "oracle_mask")
-LOOK_ON = ("evaluate", "predict_shown", "quality", "report")
+LOOK_ON = ("evaluate", "predict_shown", "quality", "report", "data_warnings")
 """Stages that feed no training."""
 WITHOUT_POINTS = ("teacher", "fold", "score_thresholds", "confident_labels")
 """Stages whose labels are masks alone."""
