@@ -28,6 +28,7 @@ include: "rules/pseudo.smk"
 include: "rules/student.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/given.smk"
 
 
 rule all:

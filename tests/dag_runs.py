@@ -27,6 +27,9 @@ training = ["model.safetensors", "metrics.jsonl", "manifest.json"]
 folders = {{
     "prepare": ["train.json", "val.json", "prepare.manifest.json"],
     "split": ["split.csv", "full.json", "unlabelled.json", "split.manifest.json"],
+    "take-given": ["train.json", "val.json", "given.csv", "prepare.manifest.json"],
+    "split-given": ["split.csv", "full.json", "unlabelled.json", "split.manifest.json"],
+    "points-given": ["full_points.csv", "weak.json", "points.manifest.json"],
     "points": ["full_points.csv", "weak.json", "hidden_ids.csv", "points.manifest.json"],
     "train-teacher": [*training, "snapshot1.safetensors", "snapshot2.safetensors"],
     "train-fold": training,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wssis.checking.clashes import clashes
 from wssis.checking.survey import survey_images
 from wssis.formats.coco_check import Labels, bad_file_name, check_coco, is_sized
 from wssis.formats.given_file import read_given
@@ -31,6 +32,24 @@ class Part:
     labels: Labels = "masks"
 
 
+FileAndFolder = tuple[Path | str | None, Path | str | None]
+"""An annotation file, None where there is none, and its image folder, None where images are not looked at."""
+
+
+def half_labelled_parts(
+    full: FileAndFolder, weak: FileAndFolder, unlabelled: FileAndFolder, val: FileAndFolder
+) -> list[Part]:
+    """The files of a half-labelled data set, those that there are."""
+    given: list[tuple[str, FileAndFolder, Labels]] = [
+        ("full", full, "masks"), ("weak", weak, "points"), ("unlabelled", unlabelled, "none"), (VAL, val, "masks")
+    ]  # fmt: skip
+    return [
+        Part(name, Path(file), None if folder is None else Path(folder), labels)
+        for name, (file, folder), labels in given
+        if file is not None
+    ]
+
+
 Contents = Mapping[str, Mapping[str, Any]]
 """Name of a part -> content of its annotation file; a file that cannot be read is not among them."""
 
@@ -39,7 +58,7 @@ def read_parts(parts: Sequence[Part]) -> tuple[dict[str, dict[str, Any]], list[R
     """Content of every annotation file that can be read, and what is wrong with the others."""
     contents, problems = {}, []
     for part in parts:
-        found = read_given(part.annotations)
+        found = read_given(part.annotations, images_alone=part.labels == "none")
         if isinstance(found, Fault):
             problems.append(found.at(part.annotations))
         else:
@@ -57,7 +76,8 @@ def annotation_problems(parts: Sequence[Part], contents: Contents, zero_area: st
     ]
     for part in there[1:]:
         problems += _other_categories(there[0], part, contents)
-    return [*problems, *_images_in_two_parts(there, contents)]
+    trained = [(str(part.annotations), contents[part.name]) for part in there if part.name != VAL]
+    return [*problems, *(clashes(trained[0], trained[1:]) if trained else ())]
 
 
 def image_problems(parts: Sequence[Part], contents: Contents, workers: int = 0) -> list[Remark]:
@@ -121,15 +141,3 @@ def _sound_categories(coco: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     for category in _objects(coco["categories"]):
         if type(category.get("id")) is int and isinstance(category.get("name"), str):
             yield category["id"], category["name"]
-
-
-def _images_in_two_parts(parts: Sequence[Part], contents: Contents) -> Iterator[Remark]:
-    """Images that are trained on with two kinds of labels at once."""
-    seen: dict[Path, str] = {}
-    for part in (part for part in parts if part.name != VAL and part.images is not None):
-        for image in _expected(part, contents[part.name]):
-            other = seen.setdefault(image.folder / image.file_name, part.name)
-            if other != part.name:
-                what = f"{image.file_name!r} is an image of part {other}, too"
-                remedy = f"leave it out of {other} or of {part.name}"
-                yield Fault("image in two parts", what, remedy).at(part.annotations, f"image {image.image_id}")

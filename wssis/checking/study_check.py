@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from wssis.checking.check import Checked, check_parts
-from wssis.checking.parts import Contents, Part
+from wssis.checking.parts import Contents, Part, half_labelled_parts
 from wssis.checking.warn import Labelling, count_masks
+from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.locations import data_set_folder, image_folder, is_prepared
 from wssis.config.plan import plan_rows
 from wssis.config.resolve import resolve
-from wssis.config.study import CocoDataset, Study
+from wssis.config.study import CocoDataset, ShapesDataset, Study
 from wssis.errors import InputError
+from wssis.formats.coco_normal import normal_form
 from wssis.formats.remark import Fault, Remark
-from wssis.stages.prepare import normal_form
 from wssis.stages.split import split_images
 
 
@@ -25,10 +26,11 @@ def _check(study: Study, name: str, workers: int) -> Checked:
     parts = parts_of(study, name)
     if not parts:
         return Checked(name, notes=["the embedded data set: the study has not drawn it yet"])
+    half_labelled = isinstance(study.datasets[name], HalfLabelledDataset)
     return check_parts(
         name, parts, zero_area=study.prepare.zero_area, workers=workers,
         short_side=resolve(study, "data_warnings").short_side,
-        labellings=lambda contents: _labellings(study, name, contents),
+        labellings=None if half_labelled else lambda contents: _labellings(study, name, contents),
     )  # fmt: skip
 
 
@@ -36,8 +38,15 @@ def parts_of(study: Study, name: str) -> list[Part]:
     """The files of a data set; none where the study draws it, and has not yet."""
     given = study.datasets[name]
     folder = Path(data_set_folder(study, name))
-    if not isinstance(given, CocoDataset) and not is_prepared(study, name):
+    if isinstance(given, ShapesDataset) and not is_prepared(study, name):
         return []
+    if isinstance(given, HalfLabelledDataset):
+        return half_labelled_parts(
+            full=(given.full_annotations, given.full_images),
+            weak=(given.weak_annotations, given.weak_images),
+            unlabelled=(given.unlabelled, given.unlabelled_images),
+            val=(given.val_annotations, given.val_images),
+        )
     files = {subset: folder / f"{subset}.json" for subset in ("train", "val")}
     if isinstance(given, CocoDataset):
         files = {"train": Path(given.train_annotations), "val": Path(given.val_annotations)}

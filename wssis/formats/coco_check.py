@@ -237,6 +237,8 @@ def point_problems(
     if annotation.get("segmentation"):
         remedy = "leave the mask out, or move the image to the fully labelled ones"
         yield Fault("mask beside a point", "has a segmentation in a file of points", remedy)
+    if annotation.get("iscrowd") == 1:
+        yield Fault("iscrowd", "is a crowd region, which has no point", "remove it, or set a point on each object")
     point = annotation.get("point")
     if not isinstance(point, list) or len(point) != 2 or not _all_finite(point):
         what = f"point {point!r} is not two finite numbers x, y"
@@ -290,7 +292,8 @@ def check_coco(
     for key in ("images", "annotations", "categories"):
         if not all(isinstance(item, dict) for item in coco[key]):
             return [Fault("file", f"{key} must be a list of objects", "a COCO instances file is expected").at(path)]
-    problems = [*_categories(coco["categories"], path), *_images(coco["images"], path)]
+    named = coco["categories"] or labels != "none"
+    problems = [*(_categories(coco["categories"], path) if named else ()), *_images(coco["images"], path)]
     if labels != "none":
         problems += _annotations(coco, path, zero_area, labels)
     elif coco["annotations"]:

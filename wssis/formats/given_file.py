@@ -10,8 +10,11 @@ from wssis.formats.remark import Fault
 LISTS = ("images", "annotations", "categories")
 
 
-def read_given(path: Path) -> dict[str, Any] | Fault:
-    """Content of a COCO file with its three lists, or why there is none. A byte order mark is read over."""
+def read_given(path: Path, images_alone: bool = False) -> dict[str, Any] | Fault:
+    """Content of a COCO file with its three lists, or why there is none. A byte order mark is read over.
+
+    images_alone: a file of images nobody labelled, which may lack annotations and categories.
+    """
     try:
         content = path.read_bytes()
         coco = loads(content.removeprefix(codecs.BOM_UTF8))
@@ -28,6 +31,8 @@ def read_given(path: Path) -> dict[str, Any] | Fault:
     except ValueError as error:
         what = f"not readable as JSON ({error})" if content else "is empty, 0 bytes"
         return _fault(what, "export the file again")
+    if images_alone and isinstance(coco, dict):
+        coco = {"annotations": [], "categories": [], **coco}
     return _bad_form(coco) or coco
 
 
