@@ -172,7 +172,7 @@ def test_a_point_on_nothing(data: Data) -> None:
     image = picture(9)
     image.paste((0, 0, 0), (0, 0, 20, HEIGHT))
     (line,) = _of(_half_labelled(data, image, [8, 15]), "point on nothing")
-    assert line.startswith("c.png: image 9 of weak: annotation 19: its point lies amid pixels of one colour; ")
+    assert line.startswith("c.png: image 9 of weak, annotation 19: its point lies amid pixels of one colour; ")
     assert _of(_half_labelled(data, image, [18, 15]), "point on nothing") == [], "near an edge there is something"
 
 
@@ -180,7 +180,8 @@ def test_a_point_at_the_border(data: Data) -> None:
     for point, seen in (([0.4, 15], 1), ([WIDTH - 1, 15], 1), ([15, -0.5], 1), ([1, 15], 0), ([15, HEIGHT - 2], 0)):
         lines = _of(_half_labelled(data, picture(9), point), "point at the border")
         assert len(lines) == seen, point
-        assert all("weak.json: annotation 19: its point" in line and "outermost pixels" in line for line in lines)
+        expected = "c.png: image 9 of weak, annotation 19: its point lies on the image's outermost pixels; "
+        assert all(line.startswith(expected) for line in lines)
 
 
 def test_copies_in_full_and_weak(data: Data) -> None:
@@ -198,7 +199,7 @@ def test_flat_window() -> None:
 
 
 def test_facts_as_a_file(tmp_path: Path) -> None:
-    facts = [ImageFacts("train", 7, "RGB", 1, None, ()), ImageFacts("val", 7, "I;16", 6, 0, (5, 12))]
+    facts = [ImageFacts("train", 7, "RGB", 1, None), ImageFacts("val", 7, "L", 6, 0, (5, 12), (3,))]
     write_image_facts(tmp_path / "facts.csv", facts)
     assert read_image_facts(tmp_path / "facts.csv") == facts
 

@@ -104,11 +104,10 @@ def expected_images(parts: Sequence[Part], contents: Contents) -> list[ExpectedI
 
 def _expected(part: Part, coco: Mapping[str, Any]) -> list[ExpectedImage]:
     points: dict[int, list[tuple[int, float, float]]] = {}
-    if part.labels == "points":
-        for one in _objects(coco["annotations"]):
-            match one:
-                case {"id": int(number), "image_id": int(image), "point": [int() | float() as x, int() | float() as y]}:
-                    points.setdefault(image, []).append((number, x, y))
+    for one in _objects(coco["annotations"]):
+        match one:
+            case {"point": [int() | float() as x, int() | float() as y], "id": int(number), "image_id": int(image)}:
+                points.setdefault(image, []).append((number, x, y))
     images = [
         image
         for image in _objects(coco["images"])

@@ -8,7 +8,6 @@ from typing import Any
 from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.errors import InputError
 from wssis.formats.coco_stream import count_items
-from wssis.formats.given_file import read_given
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import Fault
 
@@ -112,6 +111,8 @@ class DataSetSize:
 
 
 def _count_unlabelled(path: Path) -> int:
+    from wssis.formats.given_file import read_given  # Imports NumPy, which a bill does without but here.
+
     found = read_given(path, images_alone=True)
     if isinstance(found, Fault):
         raise InputError(str(found.at(path)))
