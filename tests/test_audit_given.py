@@ -56,7 +56,7 @@ def test_sound_files_have_no_findings(taken: Path) -> None:
     ("file", "change", "message"),
     [
         (RUN / "weak.json", lambda c: c["annotations"].pop(), "weak.json: 1 clicks of train.json are missing: 133"),
-        (RUN / "full.json", lambda c: c["annotations"].pop(), "annotations of the full images in train.json are missing: 9"),
+        (RUN / "full.json", lambda c: c["annotations"].pop(), "of the full images in train.json are missing: 9"),
         (CELLS / "train.json", lambda c: c["images"].pop(), "given.csv: "),
         (RUN / "points.manifest.json", lambda c: c["counts"].update(weak_points=9), "weak_points"),
         (CELLS / "prepare.manifest.json", lambda c: c["counts"].update(train_objects=9), "train_objects"),
