@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
+from wssis.annotate.commands import annotate
 from wssis.audit.commands import audit, export_study, show, trace
 from wssis.config import stages
 from wssis.config.messages import problems_of
@@ -412,6 +413,7 @@ def import_weights(
 
 
 app.command()(convert)
+app.command()(annotate)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)
