@@ -119,7 +119,7 @@ class Browser:
         )
 
     def point(self, x: float, y: float, kind: str = "mouseMoved", **more: Any) -> None:
-        """A pointer event at a place of the window, CSS px; kind: mouseMoved, mousePressed, mouseReleased, mouseWheel."""
+        """A pointer event at a place of the window, CSS px; kind: as in the protocol."""
         self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, pointerType="mouse", **more)
 
     def click(self, x: float, y: float) -> None:

@@ -227,7 +227,7 @@ function put(place) {
   }
   const name = nameOf(category);
   selected = null;
-  server.act({ do: "add", image: image().id, category, x, y }).then((done) => done && tell(`${name} put. Saved.`));
+  server.act({ do: "add", image: image().id, category, x, y }).then((done) => done && tell(`Put: ${name}. Saved.`));
 }
 
 function near(place, reach) {
