@@ -2,6 +2,10 @@
 
 import http.client
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from wssis.annotate.server import PageServer
 from wssis.annotate.session import Session
 from wssis.annotate.setup import Request, find_files
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 CATEGORIES = [{"id": 3, "name": "bar"}, {"id": 7, "name": "ring"}]
 TOKEN = "a-token"
 FULL = {
@@ -128,3 +133,25 @@ def served(asked: Request) -> Iterator[Served]:
         server.server_close()
         session.close()
         writer.close()
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[tuple[subprocess.Popen, int, str]]:
+    """The command itself; process, port and token."""
+    command = [sys.executable, "-m", "wssis", "annotate", str(folder / "images"), "--out", str(folder / "weak.json"),
+               "--categories", str(folder / "full.json"), "--no-browser"]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    try:
+        told = ""
+        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", told)):
+            line = process.stdout.readline()
+            assert line, told
+            told += line
+        yield process, int(found[1]), found[2]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -477,6 +477,8 @@ def test_images_are_shown_as_training_reads_them(tmp_path: Path) -> None:
         with Image.open(path) as stored, Image.open(tmp_path / "converted.png") as sent:
             assert found == kind and sent.mode == "RGB"
             assert np.array_equal(np.asarray(sent), np.asarray(stored.convert("RGB"))), name
-    (tmp_path / "torn.tif").write_bytes((tmp_path / "one.tif").read_bytes()[:60])
-    with pytest.raises(InputError, match=r"torn\.tif"):
-        shown(tmp_path / "torn.tif")
+    for name in ("plain.png", "plain.jpg", "cmyk.jpg"):
+        torn = tmp_path / f"torn-{name}"
+        torn.write_bytes((tmp_path / name).read_bytes()[:-30])
+        with pytest.raises(InputError, match=torn.name):
+            shown(torn)

@@ -1,22 +1,16 @@
 """The labelling page's server: who gets in, what is served, and what a kill leaves behind."""
 
 import json
-import os
-import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from annotate_fixtures import Served, request, served
+from annotate_fixtures import Served, request, served, started
 
 from wssis.formats.coco import read_coco
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = ("/", "/state", "/changes?since=0", "/image/41", "/annotate.css", "/points.js", "/nothing")
 
 
@@ -101,28 +95,6 @@ def test_one_connection_serves_many_requests(one: Served) -> None:
         connection.request("POST", "/act?token=a-token", body, {"Content-Type": "application/json"})
         assert json.loads(connection.getresponse().read())["revision"] == revision + 1
     connection.close()
-
-
-@contextmanager
-def started(folder: Path) -> Iterator[tuple[subprocess.Popen, int, str]]:
-    """The command itself; process, port and token."""
-    command = [sys.executable, "-m", "wssis", "annotate", str(folder / "images"), "--out", str(folder / "weak.json"),
-               "--categories", str(folder / "full.json"), "--no-browser"]  # fmt: skip
-    process = subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    try:
-        told = ""
-        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", told)):
-            line = process.stdout.readline()
-            assert line, told
-            told += line
-        yield process, int(found[1]), found[2]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def _act(port: int, token: str, action: dict) -> int:

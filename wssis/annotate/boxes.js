@@ -24,7 +24,7 @@ async function begin() {
   try {
     state = await server.begin();
   } catch (error) {
-    alarm(`The session cannot be read: ${error.message}`);
+    alarm("server", `The session cannot be read: ${error.message}`);
     return;
   }
   images = new Map(state.images.map((one) => [one.id, one]));
@@ -72,7 +72,9 @@ function go([number, which]) {
 function show() {
   const image = images.get(box().image);
   for (const view of [closeup, whole]) {
-    view.open(image, false).then((sound) => sound || alarm(`${image.name} cannot be shown: is the file still there, and whole?`));
+    view.open(image, false).then((sound) => {
+      if (images.get(box().image) === image) alarm("image", sound ? "" : `${image.name} cannot be shown: is the file still there, and whole?`);
+    });
   }
   frame();
   const ahead = boxes[at + 1] && images.get(boxes[at + 1].image);

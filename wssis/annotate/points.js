@@ -39,7 +39,7 @@ async function begin() {
   try {
     state = await server.begin();
   } catch (error) {
-    alarm(`The session cannot be read: ${error.message}`);
+    alarm("server", `The session cannot be read: ${error.message}`);
     return;
   }
   images = state.images;
@@ -96,8 +96,10 @@ async function show(place) {
   window.history.replaceState(null, "", `#${opened.id}`);
   server.shown(opened.id);
   refresh();
-  if (!(await view.open(opened))) alarm(`${opened.name} cannot be shown: is the file still there, and whole?`);
-  if (image() === opened && at + 1 < images.length) new Image().src = address(`image/${images[at + 1].id}`);
+  const sound = await view.open(opened);
+  if (image() !== opened) return;
+  alarm("image", sound ? "" : `${opened.name} cannot be shown: is the file still there, and whole?`);
+  if (at + 1 < images.length) new Image().src = address(`image/${images[at + 1].id}`);
 }
 
 function refresh() {

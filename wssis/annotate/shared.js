@@ -11,9 +11,15 @@ function tell(text) {
   $("status").textContent = text;
 }
 
-function alarm(text) {
-  $("alarm").textContent = text || "";
-  $("alarm").hidden = !text;
+// What is wrong, by what it concerns; shown until that is mended.
+const wrong = new Map();
+
+function alarm(about, text) {
+  if (text) wrong.set(about, text);
+  else wrong.delete(about);
+  const all = Array.from(wrong.values()).join(" ");
+  if ($("alarm").textContent !== all) $("alarm").textContent = all;
+  $("alarm").hidden = !all;
 }
 
 // The server's side. Actions wait for each other, so that each one names the revision that the last one made; what the
@@ -64,19 +70,19 @@ class Server {
     }
     const reason = await answer.text();
     if (answer.status === 400) tell(`Not done: ${reason}.`);
-    else alarm(`Not done: ${reason}`);
+    else alarm("server", `Not done: ${reason}`);
     return false;
   }
 
   take(news, own) {
-    alarm(news.problem);
+    alarm("server", news.problem);
     this.revision = news.revision;
     showProgress(news.progress);
     if (news.changes.length) this.onChanges(news.changes, own);
   }
 
   lost() {
-    alarm("The server does not answer. What was shown as saved is saved; nothing more can be. Start wssis annotate again and open the address that it prints.");
+    alarm("server", "The server does not answer. What was shown as saved is saved; nothing more can be. Start wssis annotate again and open the address that it prints.");
   }
 
   async look() {
