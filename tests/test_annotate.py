@@ -411,7 +411,7 @@ def test_boxes_give_point_coords_and_point_labels(tmp_path: Path) -> None:
     act(session, "answer", id=5, place=0, answer=1)
     weak, rest = session.files()
     assert weak["annotations"] == [{
-        "id": 7, "image_id": 12, "category_id": 7, "bbox": BOXES[2], "iscrowd": 0,
+        "id": 7, "image_id": 12, "category_id": 7, "bbox": BOXES[2],
         "point_coords": boxes[2]["points"], "point_labels": [1, 0, 1],
     }]  # fmt: skip
     assert [image["id"] for image in weak["images"]] == [12, 13] and [i["id"] for i in rest["images"]] == [11]
@@ -436,6 +436,7 @@ def test_boxes_give_point_coords_and_point_labels(tmp_path: Path) -> None:
         ({"bbox": [1, 2, 0, 4]}, "no part in"),
         ({"bbox": [60, 2, 3, 4]}, "no part in"),
         ({"bbox": [1, 2]}, "four numbers"),
+        ({"bbox": [50, 30, 12, 5]}, "clip it"),
         ({"category_id": 99}, "unknown category_id"),
         ({"id": 6}, "id of its own"),
         ({"image_id": 77}, "not among IMAGES"),

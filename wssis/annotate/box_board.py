@@ -103,7 +103,7 @@ class BoxBoard:
         return [
             {
                 "id": box.id, "image_id": box.image_id, "category_id": box.category_id, "bbox": box.bbox,
-                "iscrowd": 0, "point_coords": self._places[box.id], "point_labels": list(self._answers[box.id]),
+                "point_coords": self._places[box.id], "point_labels": list(self._answers[box.id]),
             }
             for box in self._boxes.values() if box.image_id in done
         ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from wssis.annotate.image_content import image_size
 from wssis.errors import InputError
-from wssis.formats.coco_check import bad_file_name
+from wssis.formats.coco_check import TOLERANCE, bad_file_name
 from wssis.formats.importers.collected import Categories
 from wssis.formats.importers.reader import objects, pair, read_json
 from wssis.predicting.pictures import find_pictures
@@ -331,4 +331,6 @@ def _wrong_box(box: object, image: LabelImage | None) -> str | None:
     x, y, width, height = box
     if width <= 0 or height <= 0 or not (x < image.width and y < image.height and x + width > 0 and y + height > 0):
         return f"bbox {box} has no part in {image.file_name} of {image.width} x {image.height}; correct or remove it"
+    if min(x, y) < -TOLERANCE or x + width > image.width + TOLERANCE or y + height > image.height + TOLERANCE:
+        return f"bbox {box} reaches out of {image.file_name} of {image.width} x {image.height}; clip it"
     return None
