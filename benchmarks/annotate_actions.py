@@ -144,7 +144,9 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=number)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print("\n".join(measure(Path(folder), options.images, options.points, options.rounds)))
+        rows = measure(Path(folder), options.images, options.points, options.rounds)
+    print("\n".join(rows))
+    print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
