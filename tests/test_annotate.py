@@ -285,6 +285,13 @@ def test_a_torn_last_line_is_dropped_and_an_earlier_one_is_an_error(tmp_path: Pa
     journal.write_bytes(b"".join([*lines[:3], lines[3][:9] + b"\n", *lines[4:]]))
     with pytest.raises(InputError, match="line 4 cannot be read"):
         opened(asked)
+    for place in (2, len(lines)):  # A point that is moved was never put; a line without meaning.
+        moved = json.dumps({"what": "point", "image": 41, "item": 5, "place": None, "before": [3, 1, 1], "after": None})
+        strange = [moved[:-1] + ', "time": 5}\n', '{"what": "dance", "time": 5}\n', "{}\n"]
+        for one in strange:
+            journal.write_bytes(b"".join([*lines[:place], one.encode(), *lines[place:]]))
+            with pytest.raises(InputError, match=f"line {place + 1} does not fit"):
+                opened(asked)
     journal.write_bytes(b'{"something": "else"}\n')
     with pytest.raises(InputError, match="not written by this version"):
         opened(asked)

@@ -84,9 +84,9 @@ def _resumed(request: Request, pictures: Mapping[str, Path], journal: Journal) -
         raise InputError(f"{journal.path}: was not written by this version of wssis annotate; give another --out")
     setup = setup_of(head)
     for line in journal.lines[1:]:
-        if line["what"] == IMAGES:
+        if line.get("what") == IMAGES:
             setup.images.extend(LabelImage(**image) for image in line["images"])
-        elif line["what"] == CATEGORIES:
+        elif line.get("what") == CATEGORIES:
             setup.categories.update({int(key): name for key, name in line["categories"].items()})
     fresh = new_setup(request, pictures) if _says_classes(request) else None
     _same_labels(setup, fresh, request, journal)

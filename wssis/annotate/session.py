@@ -15,6 +15,7 @@ from wssis.annotate.journal import Journal, Line
 from wssis.annotate.point_board import PointBoard
 from wssis.annotate.setup import Setup
 from wssis.annotate.timing import Clock, MeasuredSeconds
+from wssis.errors import InputError
 
 
 class Outdated(Exception):
@@ -32,6 +33,9 @@ class Session:
         journal: open, its first line being the setup; what it holds is carried out again.
         setup: images as they are now, categories.
         board: the labels as they were at first.
+
+    Raises:
+        InputError: the journal was changed by something else.
     """
 
     def __init__(self, journal: Journal, setup: Setup, board: Board, now: Callable[[], float] = time.time) -> None:
@@ -45,8 +49,14 @@ class Session:
         self._done: list[Change] = []
         self._undone: list[Change] = []
         self._history: list[Change] = []
-        for line in journal.lines[1:]:
-            self._replay(line)
+        for number, line in enumerate(journal.lines[1:], start=2):
+            try:
+                self._replay(line)
+            except (KeyError, IndexError, TypeError, Refused) as error:
+                raise InputError(
+                    f"{journal.path}: line {number} does not fit what comes before it ({error!r}); restore a copy, or"
+                    " cut the file off before that line"
+                ) from None
         self._log({"what": changes.OPENED}, sync=False)
 
     @property
@@ -170,7 +180,7 @@ class Session:
             self._undone.clear()
             self._carry_out(change, line["time"], self._label(change))
         elif what not in (changes.IMAGES, changes.CATEGORIES):
-            raise Refused(f"{self._journal.path}: {what!r} is written by another version of wssis")
+            raise Refused(f"unknown action {what!r}")
 
     def _carry_out(self, change: Change, when: float, label: str | None = None) -> None:
         self.clock.acted(when, change.image, label)
