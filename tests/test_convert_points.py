@@ -23,7 +23,9 @@ from convert_fixtures import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wssis.formats.importers.reader import Options
+from wssis.errors import InputError
+from wssis.formats.importers import coco as coco_importer
+from wssis.formats.importers.reader import Options, read_json
 
 PIXELS = [(int(x), int(y)) for y, x in zip(*BAR.nonzero(), strict=True)]
 
@@ -132,6 +134,16 @@ def test_coco_keypoint_by_name(tmp_path: Path) -> None:
     source = written(tmp_path / "k.json", given)
     coco, _ = converted("points", "coco-keypoints", source, Options(keypoint="tail"))
     assert points_of(coco) == [("bar", [7.0, 3.0])]
+
+
+def test_coco_keypoints_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(coco_importer, "read_json", lambda path: read.append(path) or read_json(path))
+    given = coco_points({"keypoints": [6, 2, 2, 7, 3, 2]}, keypoints=["head", "tail"])
+    converted("points", "coco-keypoints", written(tmp_path / "k.json", given), Options(keypoint="tail"))
+    assert read == [tmp_path / "k.json"]
+    with pytest.raises(InputError, match='has no list "images"'):
+        converted("points", "coco-keypoints", written(tmp_path / "list.json", [given]), Options(keypoint="tail"))
 
 
 def test_coco_points(tmp_path: Path) -> None:
