@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wssis.errors import InputError
+from wssis.formats.brush_rle import brush_mask
 from wssis.formats.coco import encode_mask
-from wssis.formats.importers.brush_rle import brush_mask
 from wssis.formats.importers.coco import ON_REFUSED
 from wssis.formats.importers.collected import Collected, LabelledImage, Place
 from wssis.formats.importers.image_sizes import SUFFIXES

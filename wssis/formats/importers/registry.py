@@ -14,6 +14,7 @@ READERS: dict[str, dict[str, Reader]] = {
     },
     "masks": {
         "coco": Reader(coco.read_masks, keeps_ids=True),
+        "cvat": Reader(cvat.read_masks, upright=True),
         "label-studio": Reader(label_studio.read_masks, upright=True),
         "labelme": Reader(labelme.read_masks, upright=True),
         "instance-png": Reader(instance_png.read_masks, options=("category",)),
