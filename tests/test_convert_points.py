@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from convert_fixtures import (
@@ -154,6 +155,42 @@ def test_coco_points(tmp_path: Path) -> None:
     coco, done = converted("points", "coco-points", written(tmp_path / "p.json", given))
     assert points_of(coco) == [("bar", [7.0, 3.0]), ("bar", [7.0, 3.0])]
     assert done.passed_over == {"further points of an object": 1}
+
+
+def box(category: str, x1: float, y1: float, x2: float, y2: float, **more: Any) -> dict[str, Any]:
+    """A label of BDD100K's det_20."""
+    sides = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    return {"id": f"{x1}", "category": category, "attributes": {"occluded": False, **more}, "box2d": sides}
+
+
+def test_the_centres_of_boxes_of_bdd100k(tmp_path: Path) -> None:
+    """A box of the pixels 6 to 8 and 2 to 3 has its centre in pixel 7, between 2 and 3; crowds have no point."""
+    frames = [
+        {"name": "a.png", "labels": [box("bar", 6, 2, 8, 3), box("sign", 0, 0, 1, 1), box("bar", 0, 0, 8, 5, crowd=1)]},
+        {"name": "b.png", "labels": None},
+        {"name": "c.png", "labels": [box("bar", 0, 0, 1, 1)]},
+    ]
+    source, images = written(tmp_path / "det.json", frames), tmp_path / "images"
+    for name in ("a.png", "b.png", "c.png"):
+        picture(images, name)
+    others = written(tmp_path / "full.json", {"images": [{"file_name": "c.png"}], "annotations": [], "categories": []})
+    coco, done = converted("points", "bdd100k", source, image_dir=images, ignore=("sign",), without=(others,))
+    assert points_of(coco) == [("bar", [7.0, 2.5])]
+    assert [image["file_name"] for image in coco["images"]] == ["a.png", "b.png"], "b.png: looked at, nothing there"
+    assert not done.refusals and done.passed_over == {
+        "labels of class 'sign' (--ignore)": 1,
+        "crowd regions, which have no point": 1,
+        "images that --without names": 1,
+        "labels on images that were refused or passed over": 1,
+    }
+
+
+def test_ignored_classes_are_no_categories(tmp_path: Path) -> None:
+    """Whether the file lists them or not."""
+    source = written(tmp_path / "p.json", coco_points({"point": [7, 3]}, {"point": [2, 2], "category_id": 3}))
+    coco, _ = converted("points", "coco-points", source, ignore=("ring",))
+    assert points_of(coco) == [("bar", [7.0, 3.0])]
+    assert coco["categories"] == [{"id": 7, "name": "bar"}]
 
 
 def test_categories_of_another_file(tmp_path: Path) -> None:

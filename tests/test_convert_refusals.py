@@ -240,6 +240,8 @@ SINGLE_ITEMS: list[tuple[str, str, Callable[[], object], str]] = [
     ),
     ("masks", "bdd100k", _bdd(), "frame 'a.png', label 'x9': on a.png: has neither rle nor poly2d; correct or remove"),
     ("masks", "bdd100k", _bdd(rle=encode_mask(BAR.T)), "label 'x9': .* RLE of size"),
+    ("points", "bdd100k", _bdd(), "frame 'a.png', label 'x9': on a.png: has no box2d; det_20's JSON is expected"),
+    ("points", "bdd100k", _bdd(box2d={"x1": 1, "y1": 2, "x2": "3"}), "label 'x9': point .* is not two finite numbers"),
     ("masks", "bdd100k", _bdd(rle=7), "label 'x9': .* neither polygons nor RLE"),
 ]
 
@@ -335,7 +337,7 @@ def test_an_image_that_is_labelled_twice(tmp_path: Path) -> None:
     export = [*tasks(point), *tasks({**point}), *tasks(point, image="/data/upload/1/0a1b2c3d-b.png")]
     coco, done = converted("points", "label-studio", written(tmp_path / "e.json", export))
     assert ["a.png is labelled a second time; keep or make one list of its labels"] == [r.reason for r in done.refusals]
-    assert done.passed_over == {"labels on images that were refused": 1}
+    assert done.passed_over == {"labels on images that were refused or passed over": 1}
     assert [image["file_name"] for image in coco["images"]] == ["b.png"] and done.incomplete == 1
 
 

@@ -23,6 +23,10 @@ def convert(
     first_id: Annotated[
         int | None, typer.Option(min=0, help="Number images and annotations from here, where they have no ids.")
     ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")] = None,
+    without: Annotated[
+        list[Path] | None, typer.Option(help="COCO file whose images, by name, are left out; may be repeated.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Write nothing if one item is refused.")] = False,
     drop_empty: Annotated[
         bool, typer.Option("--drop-empty", help="Leave out images without labels: nobody looked at them.")
@@ -39,6 +43,7 @@ def convert(
     request = Request(
         kind, label_format, source, out, image_dir, categories, coordinates, first_id,
         drop_empty=drop_empty, keep_incomplete=keep_incomplete, strict=strict,
+        ignore=tuple(ignore or ()), without=tuple(without or ()),
     )  # fmt: skip
     print(summary(convert_labels(request, Options(keypoint, category))))
 

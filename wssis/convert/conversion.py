@@ -28,6 +28,8 @@ class Request:
         drop_empty: leave out images without labels, instead of taking them as verified empty.
         keep_incomplete: keep images of which a label was refused.
         strict: write nothing if one item is refused.
+        ignore: classes whose labels are left out.
+        without: COCO files whose images, by file name, are left out.
     """
 
     kind: str
@@ -41,6 +43,8 @@ class Request:
     drop_empty: bool = False
     keep_incomplete: bool = False
     strict: bool = False
+    ignore: tuple[str, ...] = ()
+    without: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,9 @@ def _collected(request: Request, reader: Reader) -> Collected:
     categories = None
     if request.categories is not None:
         categories = Categories.listed(read_coco(request.categories)["categories"], request.categories)
-    return Collected(ImageSizes(folder, reader.upright), categories)
+    elsewhere = {image["file_name"] for path in request.without for image in read_coco(path)["images"]}
+    sizes = ImageSizes(folder, reader.upright)
+    return Collected(sizes, categories, frozenset(request.ignore), frozenset(elsewhere))
 
 
 def _check(collected: Collected, request: Request) -> None:
@@ -161,9 +167,9 @@ def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Co
 
 
 def _categories(collected: Collected, found: Counter[str]) -> dict[int, str]:
-    """Id -> name: those given or declared; else those found, by name, from 1."""
+    """Id -> name: those given or declared, without those left out; else those found, by name, from 1."""
     if collected.categories is not None:
-        return collected.categories.names
+        return {number: name for number, name in collected.categories.names.items() if name not in collected.ignored}
     return dict(enumerate(sorted(found), start=1))
 
 

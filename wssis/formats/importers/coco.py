@@ -13,7 +13,7 @@ from wssis.errors import InputError
 from wssis.formats.importers.collected import Categories, Collected, LabelledImage, Place
 from wssis.formats.importers.reader import Options, objects, pair, read_json, whole
 
-ON_REFUSED = "labels on images that were refused"
+ON_REFUSED = "labels on images that were refused or passed over"
 NO_SHAPE = "the annotation has no {}; label it, or remove it"
 
 

@@ -10,6 +10,7 @@ READERS: dict[str, dict[str, Reader]] = {
         "cvat": Reader(cvat.read_points, upright=True),
         "label-studio": Reader(label_studio.read_points, upright=True),
         "labelme": Reader(labelme.read_points, upright=True),
+        "bdd100k": Reader(bdd100k.read_points),
         "csv": Reader(csv_points.read_points, upright=True, options=("corners",)),
     },
     "masks": {
