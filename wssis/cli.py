@@ -17,7 +17,7 @@ from wssis.audit.commands import audit, export_study, show, trace
 from wssis.config import stages
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
-from wssis.convert.commands import convert, export
+from wssis.convert.commands import convert, export, join
 from wssis.errors import InputError
 from wssis.overview.commands import budget, plan, status
 from wssis.predicting.commands import export_onnx, predict
@@ -413,6 +413,7 @@ def import_weights(
 
 app.command()(convert)
 app.command()(export)
+app.command()(join)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)

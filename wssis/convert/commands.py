@@ -73,3 +73,16 @@ def export(
         given = ", ".join(f"--{name.replace('_', '-')}" for name in options)
         raise InputError(f"export: {given} is for label-studio alone")
     print(told(export_labels(label_format, source, out, Choice(min_score, max_score, whole_images), options)))
+
+
+def join(
+    files: Annotated[list[Path], typer.Argument(help="COCO files of other images each, with equal categories.")],
+    out: Annotated[Path, typer.Option(help="The COCO file to write.")],
+) -> None:
+    """Put COCO files together: masks that came from several places, or clicks; docs/convert.md."""
+    from wssis.convert.joining import join_files
+
+    if len(set(files)) < 2 or len(set(files)) < len(files):
+        raise InputError("join: give two files or more, each once")
+    number = join_files(files, out)
+    print(f"{out}: {number['annotations']} annotations on {number['images']} images")
