@@ -244,6 +244,19 @@ def test_results_of_predict(tmp_path: Path) -> None:
         exported("coco", tmp_path / "found/detections.json")
 
 
+def test_points_without_mask_of_predict(tmp_path: Path) -> None:
+    """unmasked.csv lies beside masks.json; points on images that are not in it were never looked at."""
+    coco = read_coco(pseudo_set(tmp_path))
+    masks = [one for one in coco["annotations"] if one["segmentation"] is not None]
+    source = written(tmp_path / "masks/masks.json", {**coco, "annotations": masks})
+    rows = ["8,x/more/b c.png,4.5,5.25,7,the refiner emptied it", "9,else.png,1,1,7,its image is not given"]
+    written(tmp_path / "masks/unmasked.csv", "\n".join(["point_id,image,x,y,category_id,reason", *rows, ""]))
+    out = exported("coco", source)
+    found = list(csv.DictReader(out.with_suffix(".unmasked.csv").open()))
+    assert found == [{"id": "32", "image": "more/b c.png", "x": "4.5", "y": "5.25", "category": "bar",
+                      "reason": "the refiner emptied it"}]  # fmt: skip
+
+
 def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = pseudo_set(tmp_path)
     broken = read_coco(source)

@@ -1,19 +1,16 @@
 """Masks of this package, or any COCO file's, as files that labelling tools import."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wssis.convert.export_sources import Coco, read_source
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco
-from wssis.formats.coco_check import check_coco
 from wssis.formats.exporters import coco as plain_coco
 from wssis.formats.exporters import cvat, label_studio
-from wssis.formats.json_text import loads
 
-Coco = dict[str, Any]
 WRITERS: dict[str, Callable[..., list[Path]]] = {
     "coco": plain_coco.write,
     "cvat": cvat.write,
@@ -21,8 +18,6 @@ WRITERS: dict[str, Callable[..., list[Path]]] = {
 }
 """Format -> what writes a COCO file's content in it and returns the files written."""
 SUFFIXES = {"coco": ".json", "cvat": ".xml", "label-studio": ".json"}
-FRAME = "images.json"
-"""What `wssis predict` writes beside its detections: images and categories."""
 UNMASKED_SCORE = 0.0
 """A point without mask counts as a mask of this score: it needs a person most."""
 
@@ -70,7 +65,7 @@ def export_labels(label_format: str, source: Path, out: Path, choice: Choice, op
     """Write the masks of `source` at `out` in another tool's format.
 
     Args:
-        source: COCO file, such as pseudo/{arm}.json; or COCO results, with images.json beside them.
+        source: COCO file, such as pseudo/{arm}.json; or what `wssis predict` writes; see `read_source`.
         options: of the format's writer.
 
     Raises:
@@ -82,7 +77,7 @@ def export_labels(label_format: str, source: Path, out: Path, choice: Choice, op
         raise InputError(f"{out}: --out must end with {SUFFIXES[label_format]} for {label_format}")
     if choice.whole_images and not choice.is_bound:
         raise InputError("export: --whole-images needs --min-score or --max-score, which choose the images")
-    coco = _chosen(_read(source), choice)
+    coco = _chosen(read_source(source), choice)
     if not coco["annotations"]:
         raise InputError(f"{source}: no mask and no point is within the bounds of the score; choose others")
     files = WRITERS[label_format](out, coco, **options)
@@ -95,67 +90,6 @@ def _kind(annotation: Mapping[str, Any]) -> str:
     if annotation["segmentation"] is None:
         return "unmasked"
     return "crowd" if annotation.get("iscrowd") else "mask"
-
-
-def _read(source: Path) -> Coco:
-    """A sound COCO file's content.
-
-    Raises:
-        InputError: every problem at once.
-    """
-    coco = _of_results(source) if _is_list(source) else read_coco(source)
-    annotations = [{"segmentation": None, **one} if isinstance(one, dict) else one for one in coco["annotations"]]
-    masked = [one for one in annotations if not _is_unmasked_point(one)]
-    problems = check_coco({**coco, "annotations": masked}, source)
-    problems += _point_problems([one for one in annotations if _is_unmasked_point(one)], coco, source)
-    if problems:
-        raise InputError("\n".join(problems))
-    return {**coco, "annotations": annotations}
-
-
-def _is_unmasked_point(annotation: object) -> bool:
-    return isinstance(annotation, dict) and annotation["segmentation"] is None and "point" in annotation
-
-
-def _is_list(source: Path) -> bool:
-    try:
-        with source.open("rb") as stream:
-            return stream.read(64).lstrip().startswith(b"[")
-    except FileNotFoundError:
-        raise InputError(f"{source}: not found; correct the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{source}: is a folder; name the COCO file in it") from None
-
-
-def _of_results(source: Path) -> Coco:
-    """COCO results, numbered from 1, with the images and categories of the file that lies beside them."""
-    frame = source.with_name(FRAME)
-    try:
-        results = loads(source.read_bytes())
-    except ValueError as error:
-        raise InputError(f"{source}: not readable as JSON ({error}); make the file again") from None
-    if not frame.is_file():
-        raise InputError(f"{source}: holds COCO results, whose images are told by {frame}, which is not there")
-    try:
-        known = loads(frame.read_bytes())
-        kept = {key: known[key] for key in ("images", "categories")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{frame}: has no images and categories ({error!r}); run wssis predict again") from None
-    if not all(isinstance(one, dict) for one in results):
-        raise InputError(f"{source}: must be a list of objects; COCO results are expected")
-    return {**kept, "annotations": [{"iscrowd": 0, **one, "id": n} for n, one in enumerate(results, start=1)]}
-
-
-def _point_problems(pointed: list[dict[str, Any]], coco: Coco, source: Path) -> Iterator[str]:
-    """What is wrong with annotations that have a point and no mask."""
-    images = {image.get("id") for image in coco["images"]}
-    categories = {category.get("id") for category in coco["categories"]}
-    for one in pointed:
-        label = f"{source}: annotation {one.get('id')!r}"
-        if one.get("image_id") not in images or one.get("category_id") not in categories:
-            yield f"{label}: unknown image or category; correct its ids"
-        if not (isinstance(one["point"], list) and len(one["point"]) == 2):
-            yield f"{label}: point {one['point']!r} is not [x, y]; correct it"
 
 
 def _chosen(coco: Coco, choice: Choice) -> Coco:
