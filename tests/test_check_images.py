@@ -75,7 +75,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     assert message.startswith("4 problem(s)")
     assert "a.png: image 5 of train: missing" in message
     assert "b.jpg: image 4 of train: unreadable or truncated" in message
-    assert "c.png: image 3 of train: unreadable or truncated" in message
+    assert "c.png: image 3 of train: is no image that can be read" in message
     assert "a.png: image 5 of val: is 30 x 40 px, the annotations say 40 x 30" in message
     assert not paths["out"].exists()
 

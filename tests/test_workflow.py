@@ -3,7 +3,6 @@
 import ast
 import re
 import resource
-from pathlib import Path
 
 import pytest
 import yaml
@@ -15,12 +14,6 @@ STAGES = (
     "prepare", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "student", "evaluate", "report",
 )  # fmt: skip
 BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points"}
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    """The fake study, not yet run."""
-    return Clone.create(tmp_path / "clone")
 
 
 def _rules() -> dict[str, str]:

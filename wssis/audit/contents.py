@@ -23,6 +23,7 @@ from wssis.audit.threshold_facts import threshold_facts
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.errors import InputError
 from wssis.formats.crop_store import CropStore
+from wssis.formats.image_facts import read_image_facts
 from wssis.formats.images_table import COLUMNS as IMAGE_COLUMNS
 from wssis.formats.json_text import loads
 from wssis.formats.metrics_file import parse_metrics
@@ -30,8 +31,11 @@ from wssis.formats.points import HIDDEN_COLUMNS, read_full_points
 from wssis.formats.scores import read_score_table, read_scores
 from wssis.formats.split import read_split
 from wssis.formats.table import read_table
+from wssis.formats.warnings_file import read_warnings
 
 Facts = dict[str, Any]
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError, SafetensorError)
+"""What reading a damaged file may raise, besides InputError."""
 LARGE = 2**26
 """Bytes of contents from which worker processes are worth their start."""
 
@@ -66,7 +70,7 @@ def _outcome(job: tuple[Path, str]) -> tuple[Any, list[str]]:
         found = reader(file) if reader else None
     except InputError as error:
         return None, [str(error).removeprefix(f"{file}: ").partition(";")[0]]
-    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+    except DAMAGE as error:
         return None, [f"does not hold what it should ({error!r})"]
     return found, list(_problems(found))
 
@@ -86,6 +90,8 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
         "full_points.csv": read_full_points,
         "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
+        "image_facts.csv": read_image_facts,
+        "data_warnings.json": read_warnings,
         "thresholds.csv": threshold_facts,
         "metrics.jsonl": read_metrics,
         "scores.json": read_scores,

@@ -17,6 +17,7 @@ UNFINISHED = re.compile(r"\.tmp-.*")
 STAGES = (
     (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate")),
     (r"[^/]+/images\.csv\.manifest\.json", ("check_images",)),
+    (r"[^/]+/data_warnings\.json\.manifest\.json", ("data_warnings",)),
     (r"RUN/split\.manifest\.json", ("split",)),
     (r"RUN/points\.manifest\.json", ("points",)),
     (r"RUN/teacher/manifest\.json", ("teacher",)),

@@ -12,6 +12,16 @@ TEACHER = "teacher"
 BASE = "base"
 
 
+def mix_title(mix: str, full_percent: float) -> str:
+    """Words for a mix: its share of masks, and its name where that tells more; several mixes may have one share.
+
+    >>> mix_title("10pct", 10), mix_title("clicks", 10)
+    ('10 %', '10 % (clicks)')
+    """
+    share = f"{full_percent:g} %"
+    return share if mix == f"{full_percent:g}pct" else f"{share} ({mix})"
+
+
 class PlannedArm(Section):
     """An arm, as its module describes it."""
 
@@ -31,10 +41,10 @@ class PlannedRow(Section):
     """One student or teacher; all paths as the workflow knows them, relative to its working folder.
 
     `run` holds full.json, weak.json and the manifests of split, points, proposals and pseudo sets. Beside `scores` lie
-    detections.json, in `network` the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest,
-    {arm}.shown.json and {arm}.predictions.json; the last two are read for one run per data set and mix: the first seed
-    of `wssis` or, without it, of the last arm that has a quality file. What a variant did not make itself lies in the
-    run that `homes` names, part by part.
+    detections.json, in `network` the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest and
+    {arm}.shown.json, and in quality/ of the run that made them {arm}.predictions.json; of these two the page shows one
+    run per data set and mix: the first seed of `wssis` or, without it, of the last arm that has a quality file. What a
+    variant did not make itself lies in the run that `homes` names, part by part.
     """
 
     dataset: str

@@ -1,0 +1,117 @@
+"""wssis audit: labels and masks that do not add up are found by their content; all digests are right."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from audit_fixtures import reseal
+from tampering import RUN, edit, faults_of
+
+
+def test_a_lost_pseudo_label(study: Path) -> None:
+    path = f"{RUN}/pseudo/wssis.json"
+    edit(study / path, lambda coco: coco["annotations"].pop())
+    reseal(study, path)
+    assert "1 points of weak.json are missing" in faults_of(study)[path]
+
+
+def test_a_point_with_two_pseudo_labels(study: Path) -> None:
+    path = f"{RUN}/pseudo/wssis.json"
+    edit(study / path, lambda coco: coco["annotations"].append({**coco["annotations"][-1], "id": 9999}))
+    reseal(study, path)
+    assert "more than one pseudo label" in faults_of(study)[path]
+
+
+def test_a_point_without_mask_and_without_reason(study: Path) -> None:
+    path = f"{RUN}/pseudo/rough.json"
+    edit(study / path, lambda coco: coco["annotations"][-1].update(segmentation=None))
+    reseal(study, path)
+    assert "2 points have no mask, 1 have a stated reason" in faults_of(study)[path]
+
+
+def test_a_lost_row_of_the_ledger(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.csv"
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    assert "points of the annotations it was given are missing" in faults_of(study)[path]
+
+
+def test_a_status_that_does_not_fit(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.csv"
+    (study / path).write_text((study / path).read_text().replace("kept", "small", 1))
+    reseal(study, path)
+    faults = faults_of(study)
+    assert "1 records of status small have a proposal" in faults[path]
+    assert "status_small is 0" in faults[f"{RUN}/proposals/weak.json.manifest.json"]
+
+
+def test_a_broken_ledger(study: Path) -> None:
+    path = f"{RUN}/proposals/full.csv"
+    (study / path).write_text((study / path).read_text().replace("kept,1", "kept,one", 1))
+    reseal(study, path)
+    assert "not a ledger" in faults_of(study)[path]
+
+
+def test_a_fold_teacher_that_has_seen_its_images(study: Path) -> None:
+    path = f"{RUN}/proposals/full.csv"
+    text = (study / path).read_text()
+    (study / path).write_text(text.replace("fold0", "foldX").replace("fold1", "fold0").replace("foldX", "fold1"))
+    reseal(study, path)
+    assert "predicted images it was trained on" in faults_of(study)[path]
+
+
+def test_a_mask_that_leaked_into_the_weak_file(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    edit(study / path, lambda coco: coco["annotations"][0].update(area=12))
+    reseal(study, path)
+    assert "in weak.json it may hold category_id, id, image_id, point alone" in faults_of(study)[path]
+
+
+def test_a_point_outside_of_its_image(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    edit(study / path, lambda coco: coco["annotations"][0].update(point=[64.0, 3.0]))
+    reseal(study, path)
+    assert "its point (64, 3) is outside of its image" in faults_of(study)[path]
+
+
+def test_hidden_ids_that_lead_astray(study: Path) -> None:
+    path = f"{RUN}/hidden_ids.csv"
+    head, *rows = (study / path).read_text().split()
+    pairs = [row.split(",") for row in rows]
+    turned = [f"{weak},{pairs[place - 1][1]}" for place, (weak, _) in enumerate(pairs)]
+    (study / path).write_text("\n".join([head, *turned]) + "\n")
+    reseal(study, path)
+    assert "objects of another image or class" in faults_of(study)[path]
+
+
+def test_a_lost_full_point(study: Path) -> None:
+    path = f"{RUN}/full_points.csv"
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    assert "1 objects of the objects of full.json are missing" in faults_of(study)[path]
+
+
+def test_a_training_that_read_hidden_masks(study: Path) -> None:
+    path = f"{RUN}/students/wssis/manifest.json"
+    train = json.loads((study / RUN / "split.manifest.json").read_text())["inputs"]["train"]
+    edit(study / path, lambda one: one["inputs"].update(more=train))
+    assert "holds the hidden masks of weak images" in faults_of(study)[path]
+
+
+def test_further_masks_that_do_not_fit(study: Path) -> None:
+    """Soft masks and bands that the settings do not ask for, and one of another size than its image."""
+    rough, refined = f"{RUN}/proposals/weak.json", f"{RUN}/pseudo/wssis.json"
+
+    def add(coco: dict[str, Any], key: str, many: bool) -> None:
+        one = coco["annotations"][-1]
+        other = {**one["segmentation"], "size": [8, 8]}
+        one[key] = [one["segmentation"], other] if many else other
+
+    edit(study / rough, lambda coco: add(coco, "soft", many=True))
+    edit(study / refined, lambda coco: add(coco, "uncertain", many=False))
+    reseal(study, rough, refined)
+    faults = faults_of(study)
+    assert "has a mask in soft of another size" in faults[rough]
+    assert "1 proposals have a soft mask; by the settings 0 do" in faults[rough]
+    assert "has a mask in uncertain of another size" in faults[refined]
+    assert "1 labels have an uncertain band; by the settings none has" in faults[refined]
