@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import click
 import typer
 from pydantic import ValidationError
 
@@ -43,19 +42,16 @@ Weak = Annotated[Path, typer.Option(help="weak.json of the run: the images with 
 ImagesTable = Annotated[Path, typer.Option(help="images.csv: size and sha256 of every image.")]
 
 
-def joined_folder(text: str) -> Path:
+def joined_folder(context: typer.Context, folder: Path) -> Path:
     """The image folder that an option names; of several, a:b, one with links to their files, for as long as the command
     runs."""
     from wssis.formats.image_folders import one_folder
 
-    return click.get_current_context().with_resource(one_folder(text))
+    return context.with_resource(one_folder(str(folder)))
 
 
 ImageDir = Annotated[
-    Path,
-    typer.Option(
-        help="Folder of the images, or several, A:B; a location, no setting.", parser=joined_folder, metavar="FOLDER"
-    ),
+    Path, typer.Option(help="Folder of the images, or several, A:B; a location, no setting.", callback=joined_folder)
 ]
 OptionalFolder = Annotated[
     Path | None, typer.Option(help="Image folder, looked at only where annotations are refused, to name all problems.")
@@ -500,6 +496,7 @@ def predict_shown(
 
 @app.command()
 def report(
+    context: typer.Context,
     plan: Annotated[str, typer.Option(help="JSON: the rows of the study, each with its files.")],
     results: Annotated[Path, typer.Option(help="Folder of the study.")],
     image_dir: Annotated[list[str], typer.Option(help="DATASET=FOLDER of the training images; may be repeated.")],
@@ -510,7 +507,7 @@ def report(
     from wssis.stages.report import run
 
     named = parse_pairs("--image-dir", image_dir)
-    folders = {name: joined_folder(str(folder)) for name, folder in named.items()}
+    folders = {name: joined_folder(context, folder) for name, folder in named.items()}
     run(parse_settings(stages.ReportSettings, settings), plan=plan, results=results, image_dirs=folders, out=out)
 
 

@@ -16,6 +16,7 @@ from wssis.report_page.compare import Comparison
 from wssis.report_page.costs import CostSection, cost_section
 from wssis.report_page.curves import Curves
 from wssis.report_page.gallery import GalleryGroup, gallery_groups
+from wssis.report_page.given import given_masks
 from wssis.report_page.mixes import mix_picture, mix_table
 from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
@@ -107,7 +108,7 @@ def render(story: Story) -> Rendered:
         groups=galleries,
         images=[image for one in galleries for image in one.images],
         classes=sorted({name for one in galleries for name in one.classes}),
-        layers=gallery.LAYERS,
+        layers=gallery.layers_of(galleries),
         statuses=gallery.STATUSES,
         scores=LEAST_SCORE,
     )
@@ -130,6 +131,9 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
     if quality is not None:
         story.keep(quality.table)
         story.keep(quality.labels)
+    given = given_masks(group, story.settings.cost)
+    if given is not None:
+        story.keep(given.table)
     shown = {name: address for name in (own.classes if own else ()) if (address := link({"class": name}))}
     return {
         "key": group.key,
@@ -145,6 +149,7 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
         "gaps": story.keep(sections.gap_table(group, comparison)),
         "accounts": sections.accounts_of(group, story.plan, story.results),
         "quality": quality,
+        "given": given,
         "pictures": _pictures(group, story),
         "gallery": None if own is None or not own.images else link({}),
         "unmasked": link({"status": "unmasked"}),
@@ -198,6 +203,7 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
+        "held_out": prepared.get("held_out_images", 0),
         "oracle": any(ORACLE in group.arms for group in own),
     }
 

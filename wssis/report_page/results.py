@@ -186,7 +186,10 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
 
 
 def _points(run: Path) -> str:
-    settings = read_manifest(run / "points.manifest.json")["settings"]
+    manifest = read_manifest(run / "points.manifest.json")
+    if manifest["stage"] == "points_given":
+        return "given"
+    settings = manifest["settings"]
     drift = f"; drift {settings['drift']:g} px" if settings["drift"] else ""
     return f"{settings['strategy']}{drift}"
 
