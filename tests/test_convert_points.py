@@ -173,10 +173,13 @@ def test_the_centres_of_boxes_of_bdd100k(tmp_path: Path) -> None:
     source, images = written(tmp_path / "det.json", frames), tmp_path / "images"
     for name in ("a.png", "b.png", "c.png"):
         picture(images, name)
-    others = written(tmp_path / "full.json", {"images": [{"file_name": "c.png"}], "annotations": [], "categories": []})
+    full = {"images": [{"id": 7, "file_name": "c.png"}], "annotations": [{"id": 31}], "categories": []}
+    others = written(tmp_path / "full.json", full)
     coco, done = converted("points", "bdd100k", source, image_dir=images, ignore=("sign",), without=(others,))
     assert points_of(coco) == [("bar", [7.0, 2.5])]
-    assert [image["file_name"] for image in coco["images"]] == ["a.png", "b.png"], "b.png: looked at, nothing there"
+    assert [(image["id"], image["file_name"]) for image in coco["images"]] == [(32, "a.png"), (33, "b.png")], "no clash"
+    coco, _ = converted("points", "bdd100k", source, image_dir=images, ignore=("sign",), without=(others,), first_id=5)
+    assert [image["id"] for image in coco["images"]] == [5, 6]
     assert not done.refusals and done.passed_over == {
         "labels of class 'sign' (--ignore)": 1,
         "crowd regions, which have no point": 1,

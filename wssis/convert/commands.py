@@ -21,7 +21,7 @@ def convert(
         str | None, typer.Option(help="corners or centres: what lies at integers (csv and COCO's points).")
     ] = None,
     first_id: Annotated[
-        int | None, typer.Option(min=0, help="Number images and annotations from here, where they have no ids.")
+        int | None, typer.Option(min=0, help="Number what has no ids from here; default: behind --without's ids, or 1.")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")] = None,
     without: Annotated[

@@ -24,7 +24,8 @@ class Request:
 
     Attributes:
         coordinates: "corners", "centres", or None: as the format is documented.
-        first_id: number from which images and annotations count that have no ids; None: 1.
+        first_id: number from which images and annotations count that have no ids; None: 1, or behind all ids of the
+            files in `without`.
         drop_empty: leave out images without labels, instead of taking them as verified empty.
         keep_incomplete: keep images of which a label was refused.
         strict: write nothing if one item is refused.
@@ -141,7 +142,7 @@ def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Co
     empty = [image for image in kept if image.name not in labelled]
     if request.drop_empty:
         kept = [image for image in kept if image.name in labelled]
-    first = 1 if request.first_id is None else request.first_id
+    first = _first_free(request.without) if request.first_id is None else request.first_id
     ids = {image.name: _id(image.number, first + place) for place, image in enumerate(kept)}
     labels = [label for label in collected.labels if label.image.name in ids]
     counts = Counter(label.category for label in labels)
@@ -164,6 +165,13 @@ def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Co
         refusals=collected.refusals,
     )
     return content, conversion
+
+
+def _first_free(others: tuple[Path, ...]) -> int:
+    """The least number behind all ids of COCO files; 1 without any."""
+    contents = [read_coco(path) for path in others]
+    ids = [one.get("id") for coco in contents for part in ("images", "annotations") for one in coco[part]]
+    return 1 + max((one for one in ids if type(one) is int), default=0)
 
 
 def _categories(collected: Collected, found: Counter[str]) -> dict[int, str]:
