@@ -12,8 +12,9 @@ from wssis.arms.registry import arms
 
 STAGES = (
     "prepare", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "student", "evaluate", "report",
+    "given",
 )  # fmt: skip
-BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points"}
+BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points", "split_given", "points_given"}
 
 
 def _rules() -> dict[str, str]:

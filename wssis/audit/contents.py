@@ -87,6 +87,7 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
         return read_quality
     by_name: dict[str, Callable[[Path], Any]] = {
         "split.csv": read_split,
+        "given.csv": read_split,
         "full_points.csv": read_full_points,
         "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),

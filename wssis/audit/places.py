@@ -15,11 +15,11 @@ HASHED_ALONE = re.compile(r"report/.*|[^/]+/images/(train|val)|.*/quality/[^/]+\
 UNFINISHED = re.compile(r"\.tmp-.*")
 """Names of what a killed run was writing."""
 STAGES = (
-    (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate")),
+    (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate", "take_given")),
     (r"[^/]+/images\.csv\.manifest\.json", ("check_images",)),
     (r"[^/]+/data_warnings\.json\.manifest\.json", ("data_warnings",)),
-    (r"RUN/split\.manifest\.json", ("split",)),
-    (r"RUN/points\.manifest\.json", ("points",)),
+    (r"RUN/split\.manifest\.json", ("split", "split_given")),
+    (r"RUN/points\.manifest\.json", ("points", "points_given")),
     (r"RUN/teacher/manifest\.json", ("teacher",)),
     (r"RUN/folds/\d+/manifest\.json", ("fold",)),
     (r"RUN/(arms/[^/]+/)?proposals/(full|weak)\.json\.manifest\.json", ("proposals",)),
@@ -30,6 +30,7 @@ STAGES = (
     (r"RUN/students/[^/]+/manifest\.json", ("student",)),
     (r"RUN/(teacher|students/[^/]+)/evaluate\.manifest\.json", ("evaluate",)),
     (r"RUN/quality/[^/]+\.csv\.manifest\.json", ("quality",)),
+    (r"RUN/quality/[^/]+\.shown\.json\.manifest\.json", ("show_given",)),
     (r"RUN/quality/[^/]+\.predictions\.json\.manifest\.json", ("predict_shown",)),
     (r"report/manifest\.json", ("report",)),
 )

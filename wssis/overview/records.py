@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wssis.config.half_labelled import HalfLabelledDataset
+from wssis.formats.coco import read_coco
 from wssis.formats.coco_stream import count_items
 from wssis.formats.manifest import read_manifest
 
@@ -98,11 +100,30 @@ def _files(path: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class DataSetSize:
-    """Images and objects of a data set; objects of the training images."""
+    """Images and objects of a data set; objects of the training images. Of half-labelled ones, images by kind, too."""
 
     train_images: int
     val_images: int
     train_objects: int
+    full_images: int = 0
+    weak_images: int = 0
+
+
+def count_half_labelled(given: HalfLabelledDataset) -> DataSetSize:
+    """Sizes of half-labelled files that no study has taken yet, crowd regions among the objects.
+
+    Raises:
+        InputError: a file is missing or is no COCO file.
+    """
+    full, weak = count_items(Path(given.full_annotations)), count_items(Path(given.weak_annotations))
+    rest = 0 if given.unlabelled is None else len(read_coco(Path(given.unlabelled), images_alone=True)["images"])
+    if given.val_annotations is None:
+        val = max(1, int(full["images"] * given.val_share + 0.5))
+        kept = full["images"] - val
+    else:
+        val, kept = count_items(Path(given.val_annotations))["images"], full["images"]
+    objects = round(full["annotations"] * kept / max(1, full["images"])) + weak["annotations"]
+    return DataSetSize(kept + weak["images"] + rest, val, objects, kept, weak["images"])
 
 
 def count_annotations(train: Path, val: Path) -> DataSetSize:

@@ -80,6 +80,7 @@ def run(
             stage_run.counts[f"{subset}_crowd"] = crowd
         read = sum(len(coco["annotations"]) for coco in contents.values())
         stage_run.counts["dropped"] = read - len(train["annotations"]) - len(given["val"]["annotations"])
+        stage_run.counts |= {f"{part}_images": len(coco["images"]) for part, coco in training.items()}
         stage_run.counts["held_out_images"] = len(given["val"]["images"]) if "val" not in paths else 0
 
 
