@@ -16,8 +16,10 @@ from wssis.audit import contents
 from wssis.audit.auditing import account, audit_study
 from wssis.audit.study_files import studies_in
 from wssis.cli import main
+from wssis.config.stages import EvaluateSettings
 from wssis.errors import InputError
-from wssis.formats.manifest import digest_of
+from wssis.formats.atomic import write_json
+from wssis.formats.manifest import StageRun, digest_of
 
 
 def test_a_sound_study_has_no_findings(sound_study: Path) -> None:
@@ -148,3 +150,35 @@ def test_a_study_of_many_points_is_read_by_worker_processes(tmp_path: Path, monk
     found = [audit_study(tmp_path / "large", workers) for workers in (0, 2)]
     assert found[0].findings == found[1].findings
     assert f"1 proposals of the ledger are missing: {lost[0]['id']}" in {fault.what for fault in found[1].faults}
+
+
+def test_predictions_below_the_study_are_no_fault(study: Path) -> None:
+    """A finished run of wssis predict, one under way, and the overlays of both."""
+    done, going = study / "own/photos", study / "shapes/clicks"
+    model = study / RUN / "teacher/model.safetensors"
+    with StageRun("predict", done / "predict.manifest.json", EvaluateSettings(), {"model": model}) as stage:
+        for name in ("detections.json", "images.json"):
+            write_json(done / name, [])
+        stage.output(done / "detections.json", done / "images.json")
+    for folder in (done, going):
+        (folder / "overlays").mkdir(parents=True)
+        (folder / "overlays/a.png.jpg").write_bytes(b"")
+    (going / ".masked.jsonl").write_text("{}\n")
+    audit = audit_study(study)
+    assert audit.faults == [] and {note.file for note in audit.notes} == {"own/photos", "shapes/clicks"}
+    assert "own/photos: an output of wssis predict: no part of the study" in notes_of(audit)
+    assert audit.unchecked == audit_study(study).unchecked
+
+
+def test_predictions_hide_nothing_of_a_study(study: Path) -> None:
+    """A manifest of predict above a run's files; and a training that read what was predicted."""
+    (study / "shapes/50pct/predict.manifest.json").write_text((study / RUN / "split.manifest.json").read_text())
+    (study / RUN / "pseudo/better.json").write_text("{}")
+    assert "no manifest lists it" in faults_of(study)[f"{RUN}/pseudo/better.json"]
+    (study / "shapes/clicks").mkdir()
+    (study / "shapes/clicks/.masked.jsonl").write_text("{}\n")
+    path = f"{RUN}/students/wssis/manifest.json"
+    masks = json.loads((study / path).read_text())["inputs"]["training_set"]
+    masks |= {"path": masks["path"].partition("/50pct")[0] + "/clicks/masks.json"}
+    edit(study / path, lambda one: one["inputs"].update(training_set=masks))
+    assert "shapes/clicks/masks.json, an output of wssis predict" in faults_of(study)[path]

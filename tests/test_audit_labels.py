@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from audit_fixtures import reseal
 from tampering import RUN, edit, faults_of
+
+from wssis.audit.coco_facts import coco_facts
 
 
 def test_a_lost_pseudo_label(study: Path) -> None:
@@ -115,3 +118,47 @@ def test_further_masks_that_do_not_fit(study: Path) -> None:
     assert "1 proposals have a soft mask; by the settings 0 do" in faults[rough]
     assert "has a mask in uncertain of another size" in faults[refined]
     assert "1 labels have an uncertain band; by the settings none has" in faults[refined]
+
+
+def _repeat(path: Path, change: tuple[str, str] = ("", "")) -> None:
+    """The last row of a CSV once more, changed in one place."""
+    text = path.read_text()
+    path.write_text(text + text.splitlines(keepends=True)[-1].replace(*change, 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        (f"{RUN}/full_points.csv", "1 rows repeat the id of another"),
+        (f"{RUN}/split.csv", "1 rows repeat the id of another"),
+        (f"{RUN}/quality/wssis.csv", "1 rows repeat the point of another"),
+        ("shapes/images.csv", "1 rows repeat a val image"),
+    ],
+)
+def test_a_row_that_is_repeated(study: Path, path: str, what: str) -> None:
+    """The counts of the manifest are made right, too."""
+    _repeat(study / path)
+    reseal(study, path)
+    for manifest in study.rglob("*manifest.json"):
+        content = json.loads(manifest.read_text())
+        if Path(path).name in content["outputs"] and manifest.parent == (study / path).parent:
+            for key in {"full_points", "images", "points"} & content["counts"].keys():
+                edit(manifest, lambda one, key=key: one["counts"].update({key: one["counts"][key] + 1}))
+    assert what in faults_of(study)[path]
+
+
+def test_a_score_that_is_none_leaves_no_half_row(study: Path) -> None:
+    """The annotations that follow are still held against their own images."""
+    path = f"{RUN}/pseudo/wssis.json"
+    edit(study / path, lambda coco: coco["annotations"][0].update(score="high"))
+    facts = coco_facts(study / path, "pseudo")
+    assert len(facts.id) == len(facts.score) == len(json.loads((study / path).read_text())["annotations"]) - 1
+    assert len(facts.problems) == 1 and "could not convert string to float: 'high'" in facts.problems[0]
+    edit(study / path, lambda coco: coco["annotations"][0].update(score=0.5, id=2**70))
+    assert "OverflowError" in coco_facts(study / path, "pseudo").problems[0]
+
+
+def test_records_of_predictors_where_the_manifest_names_none(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.csv"
+    edit(study / RUN / "proposals/weak.json.manifest.json", lambda one: one["inputs"].pop("teacher"))
+    assert "predictors that are not among its manifest's inputs: teacher" in faults_of(study)[path]

@@ -28,3 +28,15 @@ def test_a_better_score_in_the_table_alone(study: Path) -> None:
     (study / path).write_text(text.replace(first[9], "99.0", 1))
     reseal(study, path)
     assert "AP of shapes/50pct/s0/base/teacher/scores.json is 99.0" in faults_of(study)[path]
+
+
+def test_a_row_of_the_table_that_is_repeated(study: Path) -> None:
+    """With another AP: the right one follows it."""
+    path = "report/scores.csv"
+    head, first, *rows = (study / path).read_text().splitlines()
+    cells = first.split(",")
+    better = ",".join([*cells[:9], "99.0", *cells[10:]])
+    (study / path).write_text("\n".join([head, better, first, *rows]) + "\n")
+    reseal(study, path)
+    fault = faults_of(study)[path]
+    assert "has more than one row of shapes/50pct/s0/base/teacher/scores.json" in fault and "is 99.0" in fault

@@ -27,8 +27,9 @@ from wssis.formats.image_facts import read_image_facts
 from wssis.formats.images_table import COLUMNS as IMAGE_COLUMNS
 from wssis.formats.json_text import loads
 from wssis.formats.metrics_file import parse_metrics
-from wssis.formats.points import HIDDEN_COLUMNS, read_full_points
+from wssis.formats.points import HIDDEN_COLUMNS, POINT_COLUMNS, read_full_points
 from wssis.formats.scores import read_score_table, read_scores
+from wssis.formats.split import COLUMNS as SPLIT_COLUMNS
 from wssis.formats.split import read_split
 from wssis.formats.table import read_table
 from wssis.formats.warnings_file import read_warnings
@@ -86,9 +87,9 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
     if rest.startswith("quality/") and name.endswith(".csv"):
         return read_quality
     by_name: dict[str, Callable[[Path], Any]] = {
-        "split.csv": read_split,
-        "given.csv": read_split,
-        "full_points.csv": read_full_points,
+        "split.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
+        "given.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
+        "full_points.csv": lambda file: _by_id(file, POINT_COLUMNS, read_full_points),
         "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
         "image_facts.csv": read_image_facts,
@@ -125,6 +126,18 @@ def _columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> pd.Dat
     if list(frame) != [name for name in header if name in wanted]:
         raise InputError(f"{path}: its first line must be {','.join(header)}; run its stage again")
     return frame
+
+
+def _by_id(path: Path, columns: Sequence[str], read: Callable[[Path], Mapping[int, Any]]) -> Mapping[int, Any]:
+    """A table by its ids.
+
+    Raises:
+        InputError: rows repeat the id of another, which a mapping would hide.
+    """
+    found, rows = read(path), read_table(path, columns)
+    if len(found) != len(rows):
+        raise InputError(f"{path}: {len(rows) - len(found)} rows repeat the id of another; run its stage again")
+    return found
 
 
 def read_quality(path: Path) -> tuple[np.ndarray, Counter[str]]:
