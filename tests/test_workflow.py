@@ -133,6 +133,8 @@ def test_every_rule_tracks_settings_and_code_and_leaves_a_manifest() -> None:
     for name, text in _rules().items():
         assert re.search(r"^        settings=", text, flags=re.MULTILINE), name
         assert re.search(r"^        code=code_of\(", text, flags=re.MULTILINE), name
+        stages = re.findall(r'^        (?:settings=settings|code=code)_of\("(\w+)"\)', text, flags=re.MULTILINE)
+        assert len(set(stages)) == 1, f"{name}: settings and code of one stage, not of {stages}"
         assert re.search(r"^        manifest=f\"", text, flags=re.MULTILINE), name
         assert "workflow.source_path" not in text
 
