@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
+from wssis.annotate.commands import annotate
 from wssis.audit.commands import audit, export_study, show, trace
 from wssis.checking.commands import check_data
 from wssis.config import stages
@@ -529,6 +530,7 @@ app.command()(convert)
 app.command()(export)
 app.command()(join)
 app.command()(check_data)
+app.command()(annotate)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)
