@@ -12,7 +12,7 @@ MAY_READ_HIDDEN = ("check_images", "split", "split_given", "points", "points_giv
 """Stages that may read them: before the points are drawn, and two whose outputs tell of them, too. Half-labelled data
 have no hidden masks, and what comes after their points is held to the same."""
 TELL_HIDDEN = ("quality", "oracle_mask")
-LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report")
+LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report", "data_warnings")
 """Stages that feed no training."""
 POINTS = ("points", "points_given")
 WITHOUT_POINTS = ("teacher", "fold", "score_thresholds", "confident_labels")

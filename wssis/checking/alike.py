@@ -53,7 +53,8 @@ def _components(pictures: NDArray[np.uint8], least: float) -> NDArray[np.int64]:
     # |a - b|^2 = 2 - 2 correlation, and an orthonormal transform's part of the differences is no larger than all.
     coarse = dctn(grey, axes=(1, 2), norm="ortho")[:, :COARSE, :COARSE].reshape(len(grey), -1)
     reach = float(np.sqrt(2 - 2 * least))
-    _, near = KDTree(coarse).query(coarse, k=min(NEIGHBOURS + 1, len(grey)), distance_upper_bound=reach + 1e-4)
+    ranks = range(1, min(NEIGHBOURS + 1, len(grey)) + 1)
+    _, near = KDTree(coarse).query(coarse, k=list(ranks), distance_upper_bound=reach + 1e-4)
     first, rank = np.nonzero(near < len(grey))
     second = near[first, rank]
     flat = grey.reshape(len(grey), -1)

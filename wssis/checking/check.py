@@ -78,11 +78,9 @@ def check_parts(
 def _sound(parts: Sequence[Part], contents: Contents) -> dict[str, Any]:
     """What warnings are made from and sound contents alone can tell."""
     val = next((part for part in parts if part.name == VAL), None)
-    weak = next((part for part in parts if part.labels == "points"), None)
     return {
         "categories": contents[parts[0].name]["categories"],
         "val": val and (str(val.annotations), count_masks(contents[VAL]["annotations"])),
-        "weak": weak and (str(weak.annotations), contents[weak.name]),
     }
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from wssis.checking.clashes import clashes
 from wssis.checking.survey import survey_images
-from wssis.errors import InputError
-from wssis.formats.coco import read_coco
 from wssis.formats.coco_check import Labels, bad_file_name, check_coco, is_sized
+from wssis.formats.given_file import read_given
 from wssis.formats.image_check import ExpectedImage
 from wssis.formats.remark import Fault, Remark
 
@@ -59,11 +58,11 @@ def read_parts(parts: Sequence[Part]) -> tuple[dict[str, dict[str, Any]], list[R
     """Content of every annotation file that can be read, and what is wrong with the others."""
     contents, problems = {}, []
     for part in parts:
-        try:
-            contents[part.name] = read_coco(part.annotations, images_alone=part.labels == "none")
-        except InputError as error:
-            what, _, remedy = str(error).removeprefix(f"{part.annotations}: ").rpartition("; ")
-            problems.append(Fault("file", what, remedy).at(part.annotations))
+        found = read_given(part.annotations, images_alone=part.labels == "none")
+        if isinstance(found, Fault):
+            problems.append(found.at(part.annotations))
+        else:
+            contents[part.name] = found
     return contents, problems
 
 
@@ -105,11 +104,10 @@ def expected_images(parts: Sequence[Part], contents: Contents) -> list[ExpectedI
 
 def _expected(part: Part, coco: Mapping[str, Any]) -> list[ExpectedImage]:
     points: dict[int, list[tuple[int, float, float]]] = {}
-    if part.labels == "points":
-        for one in _objects(coco["annotations"]):
-            match one:
-                case {"id": int(number), "image_id": int(image), "point": [int() | float() as x, int() | float() as y]}:
-                    points.setdefault(image, []).append((number, x, y))
+    for one in _objects(coco["annotations"]):
+        match one:
+            case {"point": [int() | float() as x, int() | float() as y], "id": int(number), "image_id": int(image)}:
+                points.setdefault(image, []).append((number, x, y))
     images = [
         image
         for image in _objects(coco["images"])

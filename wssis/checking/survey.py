@@ -34,9 +34,11 @@ def survey_images(expected: Sequence[ExpectedImage], workers: int = 0) -> Survey
     problems = [outcome for outcome in outcomes if isinstance(outcome, Remark)]
     pictures = np.frombuffer(b"".join(one.thumbnail for one in seen), np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL)
     facts = [
-        ImageFacts(one.row.subset, one.row.image_id, one.mode, one.orientation, alike, one.flat_points)
+        ImageFacts(
+            one.row.subset, one.row.image_id, one.mode, one.orientation, alike, one.flat_points, one.border_points
+        )
         for one, alike in zip(seen, alike_groups(pictures), strict=True)
-    ]
+    ]  # fmt: skip
     return Survey([one.row for one in seen], facts, problems)
 
 

@@ -51,7 +51,6 @@ class Known:
 
     Attributes:
         val: file of the validation masks, and their number by category id.
-        weak: file of the clicked points, and its content.
         short_side: largest in training, px.
     """
 
@@ -59,7 +58,6 @@ class Known:
     categories: Sequence[Mapping[str, Any]] = ()
     labellings: Sequence[Labelling] = ()
     val: tuple[str, Mapping[int, int]] | None = None
-    weak: tuple[str, Mapping[str, Any]] | None = None
     short_side: int | None = None
 
 
@@ -73,10 +71,7 @@ def all_warnings(known: Known) -> list[Remark]:
     if known.short_side is not None:
         found += size_warnings(known.looked.rows, known.short_side)
     found += [*pixel_warnings(known.looked), *orientation_warnings(known.looked), *name_warnings(known.looked.rows)]
-    found += flat_point_warnings(known.looked)
-    if known.weak is not None:
-        found += border_point_warnings(known.weak[1], known.weak[0])
-    return found
+    return [*found, *point_warnings(known.looked)]
 
 
 
@@ -121,8 +116,8 @@ def size_warnings(rows: Sequence[ImageRow], short_side: int) -> Iterator[Remark]
         if large:
             worst = max(large, key=lambda row: min(row.width, row.height))
             what = (
-                f"is {worst.width} x {worst.height} px, over {MUCH_LARGER} times the {short_side} px of training;"
-                f" so are {len(large)} of {len(own)} images of {part} in all"
+                f"is {worst.width} x {worst.height} px, more than {MUCH_LARGER} times the {short_side} px of training,"
+                f" one of {len(large)} such images among the {len(own)} of {part}"
             )
             remedy = "small objects vanish: cut them into tiles, or raise augmentation.short_sides"
             yield Fault("image much larger than in training", what, remedy).at(worst.file_name, _image(worst))
@@ -200,26 +195,14 @@ def _copies(looked: Looked, originals: Sequence[int], others: Sequence[int]) -> 
             yield place, alike[group], False
 
 
-def flat_point_warnings(looked: Looked) -> Iterator[Remark]:
-    """Points amid pixels of one colour, where no object can be seen."""
-    for row, facts in zip(looked.rows, looked.facts, strict=True):
-        for number in facts.flat_points:
-            what = f"annotation {number}: its point lies amid pixels of one colour"
-            yield Fault("point on nothing", what, "see that it is on its object").at(row.file_name, _image(row))
-
-
-def border_point_warnings(weak: Mapping[str, Any], file: str) -> Iterator[Remark]:
-    """Points on the outermost pixels of their image, where exporters put clicks from outside.
-
-    weak: content of a sound file of points.
-    """
-    sizes = {image["id"]: (image["width"], image["height"]) for image in weak["images"]}
-    for one in weak["annotations"]:
-        x, y = one["point"]
-        width, height = sizes[one["image_id"]]
-        if min(x, y, width - 1 - x, height - 1 - y) < 0.5:
-            what = f"its point {one['point']} lies on the outermost pixels of its image of {width} x {height}"
-            yield Fault("point at the border", what, "see that it was not clipped").at(file, f"annotation {one['id']}")
+def point_warnings(looked: Looked) -> Iterator[Remark]:
+    """Clicked points where no object can be seen, or where exporters put clicks from outside the image."""
+    flat = Fault("point on nothing", "its point lies amid pixels of one colour", "see that it is on its object")
+    clipped = "see that it was not clipped"
+    border = Fault("point at the border", "its point lies on the image's outermost pixels", clipped)
+    for fault, which in ((flat, "flat_points"), (border, "border_points")):
+        for row, facts in zip(looked.rows, looked.facts, strict=True):
+            yield from (fault.at(row.file_name, f"{_image(row)}, annotation {n}") for n in getattr(facts, which))
 
 
 def _by_part(rows: Sequence[ImageRow]) -> dict[str, list[ImageRow]]:

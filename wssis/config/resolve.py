@@ -150,12 +150,16 @@ def _take_given(config: Study, at: Coordinates) -> Section:
 
 
 def _split(config: Study, at: Coordinates) -> Section:
+    """The oracle's images all have masks, also where a file lists those of the other mixes."""
+    values = _section(config.split, at)
     if at.mix == ORACLE_MIX:
         shares = {"full_percent": 100.0, "unlabelled_percent": 0.0}
+        if values["method"] == "files":
+            values |= {"method": "random", "full_ids": None}
     else:
         mix = mix_of(config, at.mix)
         shares = {"full_percent": mix.full, "unlabelled_percent": mix.unlabelled}
-    return SplitSettings(**_section(config.split, at), **shares, seed=_split_seed(config, at))
+    return SplitSettings(**values, **shares, seed=_split_seed(config, at))
 
 
 def _points(config: Study, at: Coordinates) -> Section:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as mask_api
 
 from wssis.engine.pseudo_quality import HALF, mask_iou
 from wssis.engine.pseudo_set import text_rle
@@ -211,6 +212,7 @@ def _object(
 
 
 def _rle(annotation: Annotation | None, image: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Compressed RLE with text counts, or None without a mask."""
+    """Compressed RLE with text counts, or None without a mask or a pixel in it."""
     found = None if annotation is None else annotation.get("segmentation")
-    return text_rle(compressed(found, image["height"], image["width"])) if found else None
+    rle = compressed(found, image["height"], image["width"]) if found else None
+    return text_rle(rle) if rle is not None and mask_api.area(rle) else None

@@ -18,38 +18,21 @@ from wssis.formats.atomic import temporary_path
 from wssis.formats.json_text import dumps, loads, pieces
 
 
-def read_coco(path: Path, images_alone: bool = False) -> dict[str, Any]:
+def read_coco(path: Path) -> dict[str, Any]:
     """Read a COCO file; a missing "annotations" or "images" list is an error, not an empty list.
 
-    Args:
-        images_alone: a file of images nobody labelled: it needs neither "annotations" nor "categories".
-
     Raises:
-        InputError: the file is missing or unreadable, is not JSON, or lacks images, annotations or categories.
+        InputError: the file is missing, is not JSON, or lacks images, annotations or categories.
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
-        coco = loads(content)
+        coco = loads(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path}: annotation file not found; correct the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the annotation file in it") from None
-    except PermissionError:
-        raise InputError(f"{path}: may not be read; correct its permissions") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not in UTF-8, as JSON must be; save it as UTF-8") from None
     except ValueError as error:
-        if not content:
-            raise InputError(f"{path}: is empty, 0 bytes; export the file again") from None
         raise InputError(f"{path}: not readable as JSON ({error}); export the file again") from None
-    if not isinstance(coco, dict):
-        kind = "a list" if isinstance(coco, list) else "a single value"
-        raise InputError(f"{path}: holds {kind}, no object with images; a COCO instances file is expected")
-    if images_alone:
-        coco = {"annotations": [], "categories": [], **coco}
     for key in ("images", "annotations", "categories"):
-        if not isinstance(coco.get(key), list):
+        if not isinstance(coco, dict) or not isinstance(coco.get(key), list):
             raise InputError(f'{path}: has no list "{key}"; a COCO instances file is expected')
     return coco
 

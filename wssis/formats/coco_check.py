@@ -284,7 +284,7 @@ def check_coco(
     Crowd regions and images without objects are legal.
 
     Args:
-        coco: its images, annotations and categories are lists (as `read_coco` makes sure).
+        coco: its images, annotations and categories are lists (as `read_given` makes sure).
         path: named in the messages.
         zero_area: "refuse", or "drop" if the caller drops masks without a pixel itself.
         labels: what the annotations hold; a file with "none" has images alone.

@@ -62,7 +62,7 @@ class SeenImage:
         mode: Pillow's name of the kind of pixels, such as RGB, L, P, RGBA, CMYK.
         orientation: as EXIF has it; 1 is upright.
         thumbnail: grey values of THUMBNAIL x THUMBNAIL px, row by row.
-        flat_points: annotation ids of points amid pixels of one colour.
+        flat_points: annotation ids of points amid pixels of one colour. border_points: on the outermost pixels.
     """
 
     row: ImageRow
@@ -70,6 +70,7 @@ class SeenImage:
     orientation: int
     thumbnail: bytes
     flat_points: tuple[int, ...] = ()
+    border_points: tuple[int, ...] = ()
 
 
 def check_image(expected: ExpectedImage) -> SeenImage | Remark:
@@ -133,8 +134,7 @@ def _seen(content: bytes, expected: ExpectedImage, digest: str) -> SeenImage | F
     again = "copy it again or remove it from the annotations"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", module="PIL")
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content)) as image:
                 orientation = _orientation(image)
                 if fault := _bad_header(image, expected.size, orientation):
@@ -149,7 +149,7 @@ def _seen(content: bytes, expected: ExpectedImage, digest: str) -> SeenImage | F
         return Fault("image unreadable", f"unreadable or truncated ({error})", again)
     row = ImageRow(expected.part, expected.image_id, expected.file_name, *size, digest)
     thumbnail = pixels.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX).tobytes()
-    return SeenImage(row, mode, orientation, thumbnail, _flat_points(pixels, expected))
+    return SeenImage(row, mode, orientation, thumbnail, *_odd_points(pixels, expected))
 
 
 def _bad_header(image: Image.Image, size: tuple[int, int] | None, orientation: int) -> Fault | None:
@@ -187,8 +187,13 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _flat_points(pixels: Image.Image, expected: ExpectedImage) -> tuple[int, ...]:
-    return tuple(number for number, x, y in expected.points if is_flat(pixels, x, y))
+def _odd_points(pixels: Image.Image, expected: ExpectedImage) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids of points amid pixels of one colour, and of points on the outermost pixels."""
+    width, height = pixels.size
+    inside = [(n, x, y) for n, x, y in expected.points if -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5]
+    flat = tuple(number for number, x, y in inside if is_flat(pixels, x, y))
+    border = tuple(number for number, x, y in inside if min(x, y, width - 1 - x, height - 1 - y) < 0.5)
+    return flat, border
 
 
 def is_flat(image: Image.Image, x: float, y: float) -> bool:

@@ -5,7 +5,6 @@ and NaN as null, so what holds such a thing is left to the standard library, whi
 cannot be read.
 """
 
-import codecs
 import gc
 import json
 from collections.abc import Iterable, Iterator
@@ -27,20 +26,16 @@ AT_ONCE = 1000
 
 
 def loads(data: bytes) -> Any:
-    """The value of a JSON text in UTF-8, with or without a byte order mark; NaN and Infinity are read too.
+    """The value of a JSON text in UTF-8; NaN and Infinity are read too.
 
     Raises:
         ValueError: it is no JSON, or no UTF-8.
     """
-    data = data.removeprefix(codecs.BOM_UTF8)
     with _no_garbage(lasting=len(data) >= LARGE):
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            try:
-                return json.loads(data.decode("utf-8"))
-            except RecursionError:
-                raise ValueError("lists or objects within one another, too deep to read") from None
+            return json.loads(data.decode("utf-8"))
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from wssis.config.half_labelled import HalfLabelledDataset
-from wssis.formats.coco import read_coco
+from wssis.errors import InputError
 from wssis.formats.coco_stream import count_items
 from wssis.formats.manifest import read_manifest
+from wssis.formats.remark import Fault
 
 DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
 """Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
@@ -109,6 +110,15 @@ class DataSetSize:
     weak_images: int = 0
 
 
+def _count_unlabelled(path: Path) -> int:
+    from wssis.formats.given_file import read_given  # Imports NumPy, which a bill does without but here.
+
+    found = read_given(path, images_alone=True)
+    if isinstance(found, Fault):
+        raise InputError(str(found.at(path)))
+    return len(found["images"])
+
+
 def count_half_labelled(given: HalfLabelledDataset) -> DataSetSize:
     """Sizes of half-labelled files that no study has taken yet, crowd regions among the objects.
 
@@ -116,7 +126,7 @@ def count_half_labelled(given: HalfLabelledDataset) -> DataSetSize:
         InputError: a file is missing or is no COCO file.
     """
     full, weak = count_items(Path(given.full_annotations)), count_items(Path(given.weak_annotations))
-    rest = 0 if given.unlabelled is None else len(read_coco(Path(given.unlabelled), images_alone=True)["images"])
+    rest = 0 if given.unlabelled is None else _count_unlabelled(Path(given.unlabelled))
     if given.val_annotations is None:
         val = max(1, int(full["images"] * given.val_share + 0.5))
         kept = full["images"] - val

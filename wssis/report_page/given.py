@@ -23,8 +23,8 @@ FATES = {
     "without_a_click": "masks on weak images that hold no free click of their class",
 }
 UNKNOWN = (
-    "how well the pseudo masks fit: nobody has drawn the objects that were clicked",
-    "how much of the gap to masks on every image is closed: there is no oracle",
+    "how well the pseudo masks fit",
+    "how much of the gap to masks on every image is closed, since there is no oracle",
     "what clicks lose against masks on these images, and what refinement could still win",
 )
 

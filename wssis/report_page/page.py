@@ -11,6 +11,8 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from wssis.config.stages import CostSettings, ReportSettings
 from wssis.engine.label_costs import has_measured
 from wssis.formats.manifest import read_manifest
+from wssis.formats.remark import by_kind
+from wssis.formats.warnings_file import read_warnings
 from wssis.report_page import gallery, sections, words
 from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Comparison
@@ -204,6 +206,7 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "variants": story.keep(variant_table(own, story.samples)),
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
+        "warnings": by_kind(read_warnings(story.results / name / "data_warnings.json")),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
         "held_out": prepared.get("held_out_images", 0),
         "oracle": any(ORACLE in group.arms for group in own),

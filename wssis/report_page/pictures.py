@@ -76,7 +76,7 @@ def _shown_image(
 ) -> ShownImage:
     image, objects = read_image(folder / record["file_name"]), record["objects"]
     panels = [_points_panel(image, record)]
-    guided = any(one["iou_rough"] is not None or one["rough"] for one in objects)
+    guided = any(one["iou_rough"] is not None or one.get("proposal") is not None for one in objects)
     kinds = {"rough": "Rough masks"} if guided else {}
     kinds |= {"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {}
     panels += [_mask_panel(image, record, kind, title) for kind, title in kinds.items()]

@@ -7,7 +7,7 @@ from wssis.checking.parts import Part, expected_images, missing_folders
 from wssis.checking.survey import survey_images
 from wssis.config.stages import PrepareSettings
 from wssis.errors import InputError
-from wssis.formats.coco_stream import read_frame
+from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_facts import write_image_facts
 from wssis.formats.images_table import ImageRow, write_images_table
 from wssis.formats.manifest import StageRun
@@ -43,6 +43,7 @@ def run(
     parts = [Part("train", inputs["train"], Path(train_images)), Part("val", inputs["val"], Path(val_images))]
     with StageRun("check_images", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage_run:
         frames = {part.name: read_frame(part.annotations) for part in parts}
+        frames["train"]["annotations"] = [one for one in annotations_of(inputs["train"]) if "point" in one]
         survey = survey_images(expected_images(parts, frames), workers)
         if problems := missing_folders(parts) + survey.problems:
             raise InputError(refusal(problems))

@@ -3,7 +3,8 @@
 `plan` is JSON: {"study": NAME, "arms": [{name, title, explanation, pays, pseudo}, ...], "rows": [{dataset, mix,
 full_percent, seed, variant, arm, run, scores, quality, shown, homes}, ...]}, one row per student and teacher (arm
 "teacher"), the oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read
-beside these paths; of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
+beside these paths; of the data set, val.json, data_warnings.json and the manifests of prepare and check-images in
+{results}/{dataset}/.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,7 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
     """What the page is made of, but for manifests, by its coordinates."""
     for dataset in dict.fromkeys(row.dataset for row in plan.rows):
         yield f"val {dataset}", results / dataset / "val.json"
+        yield f"data_warnings {dataset}", results / dataset / "data_warnings.json"
     for row in plan.rows:
         place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
         for kind in plan.arm(row.arm).pays:
