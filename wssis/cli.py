@@ -20,7 +20,7 @@ from wssis.config import stages
 from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
-from wssis.convert.commands import convert
+from wssis.convert.commands import convert, export, join
 from wssis.errors import InputError
 from wssis.overview.commands import budget, plan, status
 from wssis.predicting.commands import export_onnx, predict
@@ -527,11 +527,10 @@ def import_weights(
 
 
 app.command()(convert)
-<<<<<<< HEAD
+app.command()(export)
+app.command()(join)
 app.command()(check_data)
-=======
 app.command()(annotate)
->>>>>>> annotate
 app.command()(plan)
 app.command()(status)
 app.command()(audit)
