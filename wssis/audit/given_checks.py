@@ -37,7 +37,7 @@ def check_points_given(check: Checker) -> Iterator[Finding]:
     pointed = {number for number, kind in kinds.items() if kind == "point"}
     path = check.output("weak.json")
     yield from check.same(path, "images", weak.images, pointed, "kind point in split.csv")
-    yield from check.same(path, "clicks", weak.id, train.id[~train.masked], "the clicks of train.json")
+    yield from check.same(path, "clicks", weak.id, train.id[~train.masked], "train.json")
     yield from check.same(
         check.output("full_points.csv"), "objects", points, full.id[~full.crowd], "the objects of full.json"
     )
