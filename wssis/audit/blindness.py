@@ -8,18 +8,20 @@ from wssis.audit.study_files import Input, StageRecord, StudyFiles
 
 HIDDEN = ("train.json", "hidden_ids.csv")
 """Files that tell the masks of weak images."""
-MAY_READ_HIDDEN = ("check_images", "split", "points", "quality", "oracle_mask")
-"""Stages that may read them: before the points are drawn, and two whose outputs tell of them, too."""
+MAY_READ_HIDDEN = ("check_images", "split", "split_given", "points", "points_given", "quality", "oracle_mask")
+"""Stages that may read them: before the points are drawn, and two whose outputs tell of them, too. Half-labelled data
+have no hidden masks, and what comes after their points is held to the same."""
 TELL_HIDDEN = ("quality", "oracle_mask")
-LOOK_ON = ("evaluate", "predict_shown", "quality", "report")
+LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report", "data_warnings")
 """Stages that feed no training."""
+POINTS = ("points", "points_given")
 WITHOUT_POINTS = ("teacher", "fold", "score_thresholds", "confident_labels")
 """Stages whose labels are masks alone."""
 
 
 def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
     """What has seen more than it may, manifest by manifest."""
-    from_points = {path: record for path, record in study.producers.items() if record.stage == "points"}
+    from_points = {path: record for path, record in study.producers.items() if record.stage in POINTS}
     telling = {path: record for path, record in study.producers.items() if record.stage in TELL_HIDDEN}
     pointed, told = _Descent(study, set(from_points)), _Descent(study, set(telling))
     for record in study.records.values():

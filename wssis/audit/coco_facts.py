@@ -82,7 +82,7 @@ def kind_of(rest: str) -> str | None:
     >>> kind_of("weak.json"), kind_of("pseudo/wssis.json"), kind_of("teacher/scores.json")
     ('weak', 'pseudo', None)
     """
-    plain = {"train.json": "truth", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
+    plain = {"train.json": "train", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
     if rest in ("proposals/full.json", "proposals/weak.json"):
         return "proposals"
     if rest.startswith("pseudo/") and rest.endswith(".json"):
@@ -163,6 +163,8 @@ def _problem(item: Mapping[str, Any], kind: str) -> str | None:
         if keys == WEAK_KEYS:
             return None
         return f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
+    if kind == "train" and keys == WEAK_KEYS:  # A click of half-labelled data.
+        return None
     if kind == "unlabelled":
         return "is on an image that nobody looked at"
     source = item.get("source")

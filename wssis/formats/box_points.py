@@ -72,7 +72,8 @@ def _annotation(annotation: Mapping[str, Any], image: Mapping[str, Any] | None) 
     if foreign := sorted(annotation.keys() - set(KEYS)):
         yield f"has {', '.join(foreign)}; a box with points has only {', '.join(KEYS)}: remove it"
     box = annotation.get("bbox")
-    reason = box_problem(box)
+    fault = box_problem(box)
+    reason = None if fault is None else str(fault)
     if reason is None and min(box[2:]) <= 0:
         reason = f"bbox {box!r} has no area; draw it again or remove the annotation"
     if reason is None and image is not None and not _within(box, image):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
 from wssis.config.jobs import TRAININGS, Job
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.resolve import full_percent, mix_of
@@ -18,7 +19,7 @@ from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
-from wssis.overview.records import DataSetSize, Record, count_annotations
+from wssis.overview.records import DataSetSize, Record, count_annotations, count_half_labelled
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
 ON_GPU = (
@@ -55,10 +56,15 @@ def data_set_size(study: Study, name: str) -> DataSetSize:
     prepared = Path(f"results/{study.study}/{name}/prepare.manifest.json")
     if prepared.is_file():
         counts = read_manifest(prepared)["counts"]
-        return DataSetSize(counts["train_images"], counts["val_images"], counts["train_objects"])
+        return DataSetSize(
+            counts["train_images"], counts["val_images"], counts["train_objects"],
+            counts.get("full_images", 0), counts.get("weak_images", 0),
+        )  # fmt: skip
     given = study.datasets[name]
     if isinstance(given, CocoDataset):
         return count_annotations(Path(given.train_annotations), Path(given.val_annotations))
+    if isinstance(given, HalfLabelledDataset):
+        return count_half_labelled(given)
     return DataSetSize(given.train_images, given.val_images, round(given.train_images * sum(given.objects) / 2))
 
 
@@ -93,21 +99,28 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
         return data.train_images + data.val_images
     if job.rule == "evaluate":
         return data.val_images
-    full = round(data.train_images * full_percent(study, job.mix) / 100)
-    point = 0.0 if job.mix == ORACLE_MIX else mix_of(study, job.mix).point
-    weak = round(data.train_images * point / 100)
+    full, weak = _labelled(study, job.mix, data)
     match job.stage:
         case "proposals" | "crops":
             return full if job.side == "full" else weak
-        case "points":
+        case "points" | "points_given":
             return weak
         case "confident_labels":
             return data.train_images - full
         case "score_thresholds":
             return full
-        case "quality":
+        case "quality" | "show_given":
             return round(data.train_objects * weak / max(1, data.train_images))
     return data.train_images
+
+
+def _labelled(study: Study, mix: str, data: DataSetSize) -> tuple[int, int]:
+    """Images with masks and images with points of a mix."""
+    if mix == GIVEN_MIX:
+        return data.full_images, data.weak_images
+    full = round(data.train_images * float(full_percent(study, mix) or 0.0) / 100)
+    point = 0.0 if mix == ORACLE_MIX else mix_of(study, mix).point
+    return full, round(data.train_images * point / 100)
 
 
 def _scaled(records: Sequence[Record], images: int | None, of: Callable[[Record], float | None]) -> float | None:

@@ -62,7 +62,7 @@ def account(rows: Sequence[tuple[PlannedRow, PlannedArm]], dataset_folder: Path)
     first = rows[0][0]
     prepared = read_manifest(dataset_folder / "prepare.manifest.json")["counts"]
     split = read_manifest(first.folder("split") / "split.manifest.json")["counts"]
-    pointed = [(row, arm) for row, arm in rows if arm.pseudo in ("rough", "refined") and row.quality is not None]
+    pointed = [(row, arm) for row, arm in rows if arm.pseudo in ("rough", "refined") and row.shown_file is not None]
     if not pointed:
         return [_split_step(prepared, split, None)]
     points = read_manifest(pointed[0][0].folder("points") / "points.manifest.json")["counts"]

@@ -8,14 +8,18 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from wssis.config.stages import ReportSettings
+from wssis.config.stages import CostSettings, ReportSettings
+from wssis.engine.label_costs import has_measured
 from wssis.formats.manifest import read_manifest
+from wssis.formats.remark import by_kind
+from wssis.formats.warnings_file import read_warnings
 from wssis.report_page import gallery, sections, words
 from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Comparison
 from wssis.report_page.costs import CostSection, cost_section
 from wssis.report_page.curves import Curves
 from wssis.report_page.gallery import GalleryGroup, gallery_groups
+from wssis.report_page.given import given_masks
 from wssis.report_page.mixes import mix_picture, mix_table
 from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
@@ -29,6 +33,7 @@ from wssis.report_page.variants import variant_table
 
 INDEX_TEMPLATE = "page.html.j2"
 GALLERY_TEMPLATE = "gallery.html.j2"
+KNOWN = "dropped: the categories are known"
 
 
 class PackageLoader(BaseLoader):
@@ -107,7 +112,7 @@ def render(story: Story) -> Rendered:
         groups=galleries,
         images=[image for one in galleries for image in one.images],
         classes=sorted({name for one in galleries for name in one.classes}),
-        layers=gallery.LAYERS,
+        layers=gallery.layers_of(galleries),
         statuses=gallery.STATUSES,
         scores=LEAST_SCORE,
     )
@@ -130,6 +135,9 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
     if quality is not None:
         story.keep(quality.table)
         story.keep(quality.labels)
+    given = given_masks(group, story.settings.cost)
+    if given is not None:
+        story.keep(given.table)
     shown = {name: address for name in (own.classes if own else ()) if (address := link({"class": name}))}
     return {
         "key": group.key,
@@ -145,6 +153,7 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
         "gaps": story.keep(sections.gap_table(group, comparison)),
         "accounts": sections.accounts_of(group, story.plan, story.results),
         "quality": quality,
+        "given": given,
         "pictures": _pictures(group, story),
         "gallery": None if own is None or not own.images else link({}),
         "unmasked": link({"status": "unmasked"}),
@@ -197,7 +206,9 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "variants": story.keep(variant_table(own, story.samples)),
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
+        "warnings": by_kind(read_warnings(story.results / name / "data_warnings.json")),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
+        "held_out": prepared.get("held_out_images", 0),
         "oracle": any(ORACLE in group.arms for group in own),
     }
 
@@ -217,9 +228,9 @@ def _cost(curves: Curves, story: Story) -> CostSection | None:
 
 
 def _cost_stages(settings: ReportSettings) -> Table:
-    """The two cost models, stage by stage."""
+    """The cost models, stage by stage; the study's own seconds where it has measured any."""
     cost = settings.cost
-    known = "dropped: the categories are known" if cost.categories_known else ""
+    known = KNOWN if cost.categories_known else ""
     lines = [
         ("category", "naming what is in the image", known or f"{cost.absent_class:g} s per absent class",
          known or f"{cost.cheng_category:g} s per object, and once per image without objects"),
@@ -230,4 +241,19 @@ def _cost_stages(settings: ReportSettings) -> Table:
          f"{cost.cheng_point:g} s per object"),
     ]  # fmt: skip
     head = ("stage", "what it is", "PointWSSIS (Kim et al. 2023)", "Cheng et al. 2022")
-    return make_table("cost-models", "Seconds of each labelling stage by the two cost models", head, lines, (1, 2, 3))
+    if has_measured(cost):
+        lines = [(*line, cell) for line, cell in zip(lines, _own_cells(cost), strict=True)]
+        head = (*head, "own seconds, PointWSSIS's where not measured")
+    return make_table("cost-models", "Seconds of each labelling stage by the cost models", head, lines, (1, 2, 3))
+
+
+def _own_cells(cost: CostSettings) -> tuple[str, str, str, str]:
+    """The study's own seconds by stage: category, spotting, mask, point."""
+    own = {name: getattr(cost, name, 0.0) if value is None else value for name, value in cost.measured}
+    asked = KNOWN if cost.categories_known else f"{cost.absent_class:g} s per absent class"
+    return (
+        asked if cost.measured.image is None else "within the image",
+        "within the label" if cost.measured.image is None else f"{own['image']:.3g} s per image",
+        f"{own['mask']:.3g} s per object",
+        f"{own['point_first']:.3g} s for the first of a class in an image, {own['point_more']:.3g} s for each further",
+    )

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import COST_VIEWS, LabelCounts, LabelKind, count_labels, label_days
+from wssis.engine.label_costs import LabelCounts, LabelKind, cost_views, count_labels, label_days
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
@@ -30,7 +30,7 @@ class Result:
         points: strategy and drift of the points, "none" for an arm that pays for none.
         labelled: what the arm's labels are on, by label kind.
         days: label days by cost model, `pointwssis` and `cheng`, as the study's settings say.
-        views: label days by `CostView.key`: both models, categories known or not.
+        views: label days by `CostView.key`: both models, categories known or not, and the study's own seconds.
     """
 
     row: PlannedRow
@@ -181,12 +181,15 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         points=_points(row.folder("points")) if "point" in arm.pays else "none",
         labelled=labelled,
         days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
-        views={view.key: view.days(labelled, cost) for view in COST_VIEWS},
+        views={view.key: view.days(labelled, cost) for view in cost_views(cost)},
     )
 
 
 def _points(run: Path) -> str:
-    settings = read_manifest(run / "points.manifest.json")["settings"]
+    manifest = read_manifest(run / "points.manifest.json")
+    if manifest["stage"] == "points_given":
+        return "given"
+    settings = manifest["settings"]
     drift = f"; drift {settings['drift']:g} px" if settings["drift"] else ""
     return f"{settings['strategy']}{drift}"
 
