@@ -118,18 +118,18 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
 def _part(one: Product, arm: str | None) -> str | None:
     """The name under which a row says where a product lies; None for what no row is asked about."""
     match one:
-        case Product("split" | "points", None):
+        case Product("split" | "points" | "box_points", None):
             return one.stage
         case Product("proposals" | "crops", None, None, side):
             return f"{one.stage}/{side}"
         case Product("refiner", None):
             return "refiner"
-        case Product("pseudo" | "confident_labels" | "oracle_mask", whose) if whose == arm:
+        case Product("pseudo" | "confident_labels" | "oracle_mask" | "box_pseudo", whose) if whose == arm:
             return "pseudo"
         case Product("predict_shown", whose) if whose == arm:
             return "predict_shown"
         case Product("teacher", None) if arm is None:
             return "network"
-        case Product("student", whose) if whose == arm:
+        case Product("student" | "box_student", whose) if whose == arm:
             return "network"
     return None

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
+from wssis.config.box_points import BoxPointsSettings
 from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
@@ -139,12 +140,19 @@ def _split(config: Study, at: Coordinates) -> Section:
         shares = {"full_percent": 100.0, "unlabelled_percent": 0.0}
     else:
         mix = mix_of(config, at.mix)
-        shares = {"full_percent": mix.full, "unlabelled_percent": mix.unlabelled}
+        shares = {"full_percent": mix.full, "points10_percent": mix.points10, "unlabelled_percent": mix.unlabelled}
     return SplitSettings(**_section(config.split, at), **shares, seed=_split_seed(config, at))
 
 
 def _points(config: Study, at: Coordinates) -> Section:
     return PointsSettings(**_section(config.points, at), seed=_split_seed(config, at))
+
+
+def _box_points(config: Study, at: Coordinates) -> Section:
+    """The seed is that of the split, unless the section names one: other points on the same images."""
+    values = _section(config.box_points, at)
+    seed = _split_seed(config, at) if values["seed"] is None else values["seed"]
+    return BoxPointsSettings(**values | {"seed": seed}, label_kind=mix_of(config, at.mix).in_boxes)
 
 
 def _teacher(config: Study, at: Coordinates) -> Section:
@@ -238,6 +246,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "check_images": lambda config, at: PrepareSettings(),  # images are checked alike, whatever `prepare` says
     "split": _split,
     "points": _points,
+    "box_points": _box_points,
     "teacher": _teacher,
     "fold": _fold,
     "proposals": _proposals,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from wssis.config.box_points import BoxPointsSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
 from wssis.config.section import Section
@@ -34,8 +35,8 @@ VariantName = Annotated[str, Field(pattern=NAMED)]
 Overrides = dict[str, dict[str, Any]]
 BASE = "base"
 VARIABLE = (
-    "seeds", "inference", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "semi", "student",
-    "evaluate",
+    "seeds", "inference", "split", "points", "box_points", "teacher", "proposals", "crops", "refiner", "pseudo",
+    "semi", "student", "box_student", "evaluate",
 )  # fmt: skip
 """Sections that a variant may change: those of the stages of a run."""
 
@@ -129,7 +130,7 @@ class Study(Section):
         min_length=1, description="Data sets a study may run: kind shapes (embedded) or coco (folders and files)."
     )
     mixes: dict[MixName, Mix] = Field(
-        {}, description="Named mixes {full, point, unlabelled}; 10pct needs no definition."
+        {}, description="Named mixes {full, point, points10, unlabelled}; 10pct needs no definition."
     )
     variants: dict[VariantName, Overrides] = Field(
         {},
@@ -144,6 +145,7 @@ class Study(Section):
     prepare: PrepareSettings = PrepareSettings()
     split: SplitKeys = SplitKeys()
     points: PointsSection = PointsSection()
+    box_points: BoxPointsSection = BoxPointsSection()
     teacher: TeacherKeys = TeacherKeys()
     proposals: ProposalsSection = ProposalsSection()
     crops: CropsKeys = CropsKeys()
