@@ -135,12 +135,20 @@ def _segmentation(segmentation: object, height: int, width: int) -> str | None:
     return "segmentation is neither polygons nor RLE; export it again"
 
 
-def _box(box: object) -> str | None:
+def box_problem(box: object) -> str | None:
+    """What is wrong with a COCO box [x, y, w, h], with the remedy, or None."""
     if not isinstance(box, list) or len(box) != 4 or not _all_finite(box):
         return f"bbox {box!r} is not four finite numbers x, y, width, height; correct it or leave it out"
     if box[2] < 0 or box[3] < 0:
         return f"bbox {box!r} has a negative side; correct it or leave it out"
     return None
+
+
+def _identity(annotation: Mapping[str, Any], categories: Container[Any]) -> Iterator[str]:
+    if not _is_id(annotation.get("id")):
+        yield "the id must be an integer; renumber the annotations"
+    if _key(annotation.get("category_id")) not in categories:
+        yield f"unknown category_id {annotation.get('category_id')!r}; add the category or correct the id"
 
 
 def annotation_problems(
@@ -152,13 +160,10 @@ def annotation_problems(
         categories: known category ids.
         zero_area: see `check_coco`.
     """
-    if not _is_id(annotation.get("id")):
-        yield "the id must be an integer; renumber the annotations"
-    if _key(annotation.get("category_id")) not in categories:
-        yield f"unknown category_id {annotation.get('category_id')!r}; add the category or correct the id"
+    yield from _identity(annotation, categories)
     if annotation.get("iscrowd", 0) not in (0, 1):
         yield f"iscrowd {annotation['iscrowd']!r} must be 0 or 1"
-    if annotation.get("bbox") is not None and (reason := _box(annotation["bbox"])):
+    if annotation.get("bbox") is not None and (reason := box_problem(annotation["bbox"])):
         yield reason
     area = annotation.get("area")
     if area is not None and (not _all_finite([area]) or area < 0):
@@ -170,6 +175,30 @@ def annotation_problems(
         yield reason
     elif zero_area == "refuse" and not mask_area(annotation["segmentation"], image["height"], image["width"]):
         yield "the mask has no pixel; draw it again, remove it, or set prepare's zero_area to drop"
+
+
+def sized_images(images: Iterable[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """Image id -> image, of those with a sound width and height."""
+    return {_key(i.get("id")): i for i in images if all(_is_id(i.get(k)) and i[k] > 0 for k in ("width", "height"))}
+
+
+def frame_problems(coco: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with categories, images and the annotations' ids, each with its remedy; not with their labels."""
+    for key in ("images", "annotations", "categories"):
+        if not all(isinstance(item, dict) for item in coco[key]):
+            yield f"{key} must be a list of objects; a COCO instances file is expected"
+            return
+    yield from _categories(coco["categories"])
+    yield from _images(coco["images"])
+    known = {_key(image.get("id")) for image in coco["images"]}
+    categories = {_key(category.get("id")) for category in coco["categories"]}
+    for annotation in coco["annotations"]:
+        label, image_id = f"annotation {annotation.get('id')!r}", _key(annotation.get("image_id"))
+        if image_id not in known:
+            yield f"{label}: unknown image_id {image_id!r}; add the image or correct the id"
+        yield from (f"{label}: {problem}" for problem in _identity(annotation, categories))
+    for duplicate in _duplicates(coco["annotations"], "id"):
+        yield f"annotation {duplicate!r}: this id occurs more than once; renumber"
 
 
 def check_coco(coco: Mapping[str, Any], path: Path, zero_area: str = "refuse") -> list[str]:
@@ -186,9 +215,7 @@ def check_coco(coco: Mapping[str, Any], path: Path, zero_area: str = "refuse") -
         if not all(isinstance(item, dict) for item in coco[key]):
             return [f"{path}: {key} must be a list of objects; a COCO instances file is expected"]
     problems = [*_categories(coco["categories"]), *_images(coco["images"])]
-    sized = {
-        _key(i.get("id")): i for i in coco["images"] if all(_is_id(i.get(k)) and i[k] > 0 for k in ("width", "height"))
-    }
+    sized = sized_images(coco["images"])
     known = {_key(image.get("id")) for image in coco["images"]}
     categories = {_key(category.get("id")) for category in coco["categories"]}
     for block in blocks(coco["annotations"], AT_ONCE):
