@@ -134,6 +134,20 @@ def points(
 
 
 @app.command()
+def box_points(
+    train: Train,
+    split: Annotated[Path, typer.Option(help="split.csv of the run.")],
+    out: OutFolder,
+    settings: Settings = "{}",
+) -> None:
+    """Simulate a box and labelled points per object, or take given ones: box_points.json, box_hidden_ids.csv."""
+    from wssis.config.box_points import BoxPointsSettings
+    from wssis.stages.box_points import run
+
+    run(parse_settings(BoxPointsSettings, settings), train, split, out)
+
+
+@app.command()
 def train_teacher(
     full: Full,
     images_table: ImagesTable,

@@ -33,8 +33,8 @@ def run(settings: BoxPointsSettings, train: Path, split: Path, out: Path) -> Non
     given labels it has no line.
 
     Raises:
-        InputError: split.csv does not belong to train.json; a mask without a pixel; or given boxes and points that are
-            not of these images.
+        InputError: split.csv does not belong to train.json, or has no image of the kind; a mask without a pixel; or
+            given boxes and points that are not of these images.
     """
     train, split, out = Path(train), Path(split), Path(out)
     inputs = {"train": train, "split": split} | ({"given": Path(settings.file)} if settings.file else {})
@@ -43,6 +43,8 @@ def run(settings: BoxPointsSettings, train: Path, split: Path, out: Path) -> Non
         if {image["id"] for image in coco["images"]} != set(kinds):
             raise InputError(f"{split}: lists other images than {train}; run split again")
         chosen = [image for image in coco["images"] if kinds[image["id"]] == settings.label_kind]
+        if not chosen:
+            raise InputError(f"{split}: no image is of kind {settings.label_kind}; raise its share in the mix")
         labelled = {image["id"] for image in chosen}
         objects = [one for one in coco["annotations"] if one["image_id"] in labelled]
         counts = {"crowd": sum(one["iscrowd"] for one in objects)} if settings.file is None else {}
