@@ -7,13 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_masks import drawn
+from pycocotools import mask as mask_api
+from pycocotools.mask import frPyObjects
+from scipy.ndimage import binary_erosion
 
 from wssis.config.stages import QualitySettings
-from wssis.engine.pseudo_quality import PointQuality, match_labels, precision_recall, touching_objects
-from wssis.engine.shown_images import choose_gallery, choose_images
+from wssis.engine.pseudo_quality import (
+    PointQuality,
+    hidden_objects,
+    hidden_truth,
+    match_labels,
+    point_qualities,
+    precision_recall,
+    touching_objects,
+)
+from wssis.engine.shown_images import choose_gallery, choose_images, shown_record
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
-from wssis.formats.coco import encode_mask
+from wssis.formats.coco import decode_mask, encode_mask, read_coco
 from wssis.formats.points import write_hidden_ids
 from wssis.stages import quality
 
@@ -52,6 +63,39 @@ def test_diagonal_neighbours_touch_and_crowds_do_not() -> None:
     corner = drawn("......... ......... ...#.....")
     assert touching_objects([_annotation(1, 1, 3, LEFT), _annotation(2, 1, 3, corner)], 3, 9) == {1, 2}
     assert touching_objects([_annotation(1, 1, 3, LEFT), _annotation(2, 1, 3, corner, crowd=1)], 3, 9) == set()
+
+
+def test_every_hidden_polygon_is_rasterised_once(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On real images; what comes out is what comes out of the polygons themselves."""
+    train = read_coco(shared_data / "smoke-carparts" / "annotations" / "instances_train.json")
+    weak = {"images": train["images"][4:], "categories": train["categories"]}
+    ids = {image["id"] for image in weak["images"]}
+    plain = {**weak, "annotations": [a for a in train["annotations"] if a["image_id"] in ids]}
+    polygons = sum(len(a["segmentation"]) for a in plain["annotations"] if isinstance(a["segmentation"], list))
+    weak["annotations"] = [{**a, "id": n, "point": [0, 0]} for n, a in enumerate(plain["annotations"], start=1)]
+    hidden_ids = {n: one["id"] for n, one in enumerate(plain["annotations"], start=1)}
+    images = {image["id"]: image for image in weak["images"]}
+    labels = dict(zip(hidden_ids, _shrunk(plain["annotations"], images), strict=True))
+
+    def outcome(truth: dict) -> tuple:
+        rows = point_qualities(truth, weak, hidden_ids, labels, labels)
+        shown = shown_record(rows, 4, 8, truth, weak, None, labels)
+        fitting = match_labels(list(labels.values()), hidden_objects(truth, weak, hidden_ids), images)
+        return rows, json.dumps(shown), fitting, precision_recall(truth, labels.values())
+
+    expected = outcome(plain)
+    drawn, counted = frPyObjects, []
+    monkeypatch.setattr(mask_api, "frPyObjects", lambda r, *size: counted.append(len(r)) or drawn(r, *size))
+    assert outcome(hidden_truth(train, weak)) == expected
+    assert polygons > 100 and sum(counted) == polygons
+
+
+def _shrunk(annotations: list[dict], images: dict) -> list[dict]:
+    """The annotations with a score, and a pixel less on every side of their masks."""
+    sizes = {key: (image["height"], image["width"]) for key, image in images.items()}
+    masks = (binary_erosion(decode_mask(one, *sizes[one["image_id"]])) for one in annotations)
+    pairs = zip(annotations, masks, strict=True)
+    return [{**one, "score": 0.5, "segmentation": encode_mask(mask)} for one, mask in pairs]
 
 
 @pytest.fixture

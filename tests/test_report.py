@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from wssis.formats.scores import SCORE_COLUMNS, read_score_table
 from wssis.report_page.accounts import Line, _missing
 from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.budget_text import budget_text
-from wssis.report_page.compare import compare_group
+from wssis.report_page.compare import Comparison, compare_all, compare_group
 from wssis.report_page.curves import CURVES, StudyCurves, read_curves
+from wssis.report_page.mixes import mix_picture
 from wssis.report_page.plan import read_plan
 from wssis.report_page.published import published_table
-from wssis.report_page.results import group_results, load_results
+from wssis.report_page.results import ArmResult, group_results, load_results
 from wssis.report_page.tables import Cell, csv_text, latex_text, make_table, write_tables
+from wssis.report_page.words import answer, days, headline
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +146,56 @@ def test_two_mixes_share_the_oracle(tmp_path: Path) -> None:
     assert "The best mix for a budget" in text and "One mix: no curve" not in text
     curves = read_curves(made.out / CURVES)
     assert "between 20pct and 50pct" in budget_text(curves, _middle(curves), "pointwssis")
+
+
+def _mixes(tmp_path: Path, **changes: dict) -> MadeUp:
+    """A study of two mixes, 20pct and 50pct; the rows of a mix are changed as told."""
+    sets = toy_set(tmp_path / "images", "train", 20), toy_set(tmp_path / "images", "val", 6)
+    made = make_study(tmp_path, *sets, tmp_path / "images", {"20pct": 4, "50pct": 10}, seeds=(0,))
+    rows = [row | changes.get(f"mix_{row['mix']}", {}) for row in made.plan["rows"]]
+    return replace(made, plan=made.plan | {"rows": rows})
+
+
+def test_two_mixes_of_one_share_are_both_told(tmp_path: Path) -> None:
+    made = _mixes(tmp_path, mix_50pct={"mix": "clicks", "full_percent": 20.0})
+    text = made.report(resamples=0)
+    ap = {row["mix"]: f"{json.loads(Path(row['scores']).read_text())['AP']:.1f}"
+          for row in made.plan["rows"] if row["arm"] in ("wssis", "oracle")}  # fmt: skip
+    assert f"WSSIS 20 %: {ap['20pct']}, 20 % (clicks): {ap['clicks']}" in text
+    assert "With masks on 20 % of the images" in text and "at all 2 mixes" in text
+    for table in ("mixes-toy-base", "cost-toy-base"):
+        assert "20 % (clicks)" in (made.out / f"tables/{table}.csv").read_text()
+    plan = read_plan(json.dumps(made.plan))
+    groups = group_results(plan, load_results(plan, ReportSettings().cost))
+    _write_coco(tmp_path / "coco.json")
+    table = published_table("toy", groups, tmp_path / "coco.json")
+    lines = {line[0].text: line[1].text for line in table.lines}
+    assert lines.items() >= {"20 %": ap["20pct"], "20 % (clicks)": ap["clicks"], "100 %": ap["100pct"]}.items()
+
+
+def test_no_ap_below_all_masks(tmp_path: Path) -> None:
+    made = _mixes(tmp_path)
+    plan = read_plan(json.dumps(made.plan))
+    groups = group_results(plan, load_results(plan, ReportSettings().cost))
+    bare = [replace(g, arms={n: _without_ap(a) if n != "oracle" else a for n, a in g.arms.items()}) for g in groups]
+    comparisons = {group.key: Comparison((), {}, dict.fromkeys(group.arms)) for group in bare}
+    assert mix_picture(bare, comparisons) is None
+    assert mix_picture(groups, comparisons) is not None
+
+
+def _without_ap(arm: ArmResult) -> ArmResult:
+    return replace(arm, seeds={seed: replace(r, scores={**r.scores, "AP": None}) for seed, r in arm.seeds.items()})
+
+
+def test_headline_names_only_mixes_with_a_difference(tmp_path: Path) -> None:
+    made = _mixes(tmp_path)
+    rows = [row for row in made.plan["rows"] if (row["mix"], row["arm"]) != ("50pct", "wssis")]
+    plan = read_plan(json.dumps(made.plan | {"rows": rows}))
+    groups = group_results(plan, load_results(plan, ReportSettings().cost))
+    networks = [result for group in groups for arm in group.arms.values() for result in arm.seeds.values()]
+    comparisons = compare_all(groups, sample_networks(networks, made.results, resamples=0))
+    told = answer(groups, comparisons)
+    assert told == headline(groups[0], comparisons[groups[0].key]) and "50" not in told[0].partition("give")[0]
 
 
 def _middle(curves: StudyCurves) -> float:
@@ -301,9 +354,7 @@ def test_published_results_stand_beside_ours_on_coco_alone(study: MadeUp, tmp_pa
     plan = read_plan(json.dumps(study.plan))
     groups = group_results(plan, load_results(plan, ReportSettings().cost))
     assert published_table("toy", groups, study.results / "toy" / "val.json") is None
-    names = {1: "person", 18: "dog", 90: "toothbrush"}
-    coco = [{"id": number, "name": names.get(number, f"class {number}")} for number in (*range(1, 80), 90)]
-    write_json(tmp_path / "val.json", {"images": [], "annotations": [], "categories": coco})
+    _write_coco(tmp_path / "val.json")
     table = published_table("toy", groups, tmp_path / "val.json")
     lines = {line[0].text: [cell.text for cell in line[1:]] for line in table.lines}
     assert lines["10 %"][1:] == ["35.8", "30.1", "35.0", "34.6"]
@@ -312,9 +363,17 @@ def test_published_results_stand_beside_ours_on_coco_alone(study: MadeUp, tmp_pa
     assert lines["100 %"][1] == "39.7" and "CVPR 2023" in table.caption
 
 
+def _write_coco(path: Path) -> None:
+    """A file of no images with what tells COCO's classes."""
+    names = {1: "person", 18: "dog", 90: "toothbrush"}
+    coco = [{"id": number, "name": names.get(number, f"class {number}")} for number in (*range(1, 80), 90)]
+    write_json(path, {"images": [], "annotations": [], "categories": coco})
+
+
 def test_tables_escape_what_latex_and_csv_take_for_their_own() -> None:
     lines = [("10 % & more", Cell("−1.5", tag="●")), ("2\u202f000", "–")]
     table = make_table("odd", "50 % of R&D_1", ("a_b", "x"), lines)
+    assert csv_text(make_table("days", "", ("days",), [(days(1234.5),)])).splitlines() == ["days", "1234"]
     assert csv_text(table).splitlines() == ["a_b,x,x: mark", "10 % & more,-1.5,●", "2000,,"]
     latex = latex_text(table)
     assert r"10 \% \& more & $-$1.5 $\bullet$ \\" in latex and r"a\_b & x" in latex and r"50 \% of R\&D\_1" in latex

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation
 from wssis.engine.bootstrap import class_matches
 from wssis.engine.coco_metrics import ONE_AREA, match
 from wssis.errors import InputError
-from wssis.formats.coco import annotations_by_image, compressed, decode_mask, mask_box
+from wssis.formats.coco import annotations_by_image, compressed, compressed_many, decode_mask, mask_box
 
 HALF = 0.5
 NEIGHBOURHOOD = np.ones((3, 3), bool)
@@ -51,13 +51,18 @@ COLUMNS = tuple(PointQuality.__dataclass_fields__)
 
 
 def hidden_truth(train: Mapping[str, Any], weak: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of train.json that lies on weak images, masks included."""
-    ids = {image["id"] for image in weak["images"]}
-    return {
-        "images": weak["images"],
-        "categories": train["categories"],
-        "annotations": [annotation for annotation in train["annotations"] if annotation["image_id"] in ids],
-    }
+    """The part of train.json that lies on weak images; its masks are rasterised here, once, to compressed RLE."""
+    sizes = {image["id"]: (image["height"], image["width"]) for image in weak["images"]}
+    annotations = [annotation for annotation in train["annotations"] if annotation["image_id"] in sizes]
+    masks: dict[int, dict[int, Any]] = defaultdict(dict)
+    for one in annotations:
+        if one.get("segmentation"):
+            masks[one["image_id"]][one["id"]] = one["segmentation"]
+    drawn = {}
+    for image_id, own in masks.items():
+        drawn |= zip(own, compressed_many(own.values(), *sizes[image_id]), strict=True)
+    annotations = [{**one, "segmentation": drawn[one["id"]]} if one["id"] in drawn else one for one in annotations]
+    return {"images": weak["images"], "categories": train["categories"], "annotations": annotations}
 
 
 def touching_objects(annotations: Sequence[Mapping[str, Any]], height: int, width: int) -> set[int]:
@@ -152,8 +157,8 @@ def match_labels(
     found: dict[int, Mapping[str, Any]] = {}
     for key in objects.keys() & groups.keys():
         size = images[key[0]]["height"], images[key[0]]["width"]
-        truth = [compressed(hidden[weak_id]["segmentation"], *size) for weak_id in objects[key]]
-        masks = [compressed(label["segmentation"], *size) for label in groups[key]]
+        truth = compressed_many((hidden[weak_id]["segmentation"] for weak_id in objects[key]), *size)
+        masks = compressed_many((label["segmentation"] for label in groups[key]), *size)
         for place, number in _best_pairs(np.asarray(mask_api.iou(masks, truth, [0] * len(truth)))):
             found[objects[key][place]] = groups[key][number]
     return found
@@ -230,7 +235,7 @@ def summarise_quality(rows: Sequence[PointQuality]) -> dict[str, int | float]:
         summary[status] = sum(row.status == status for row in rows)
     for suffix, group in groups.items():
         for kind in ("rough", "pseudo") if group else ():
-            values = np.array([value for row in group if (value := asdict(row)[f"iou_{kind}"]) is not None])
+            values = np.array([value for row in group if (value := getattr(row, f"iou_{kind}")) is not None])
             if not len(values):
                 continue
             summary[f"mean_iou_{kind}{suffix}"] = round(float(values.mean()), 6)

@@ -11,6 +11,7 @@ from wssis.report_page.budget import Advice, Choice, advise, curves_by_arm, has_
 from wssis.report_page.cost_figures import SpentPoint, cost_figure
 from wssis.report_page.curves import Curves, Measured
 from wssis.report_page.figures import Picture, colour_of
+from wssis.report_page.plan import mix_title
 from wssis.report_page.tables import Cell, Table, make_table
 
 MODEL_NAMES = {"pointwssis": "PointWSSIS", "cheng": "Cheng et al."}
@@ -97,7 +98,7 @@ def _cost_table(curves: Curves) -> Table:
         ap = Cell(words.number(point.mean), kind="main")
         interval = words.interval(percentile_interval(point.draws), sign=False)
         name = Cell(point.title, colour=colour_of(point.arm))
-        lines.append((name, f"{point.full_percent:g} %", words.count(point.images), ap, interval, *days))
+        lines.append((name, mix_title(point.mix, point.full_percent), words.count(point.images), ap, interval, *days))
     head = ("arm", "masks", "images with masks", "AP", "95 % interval", *map(view_title, COST_VIEWS))
     caption = (
         f"Label days of every arm and mix of {curves.dataset}, by the data set's own counts; {ON_FRONT}: on the Pareto"

@@ -6,22 +6,32 @@ from wssis.report_page import words
 from wssis.report_page.compare import Comparison
 from wssis.report_page.cost_figures import SpentPoint, mix_figure
 from wssis.report_page.figures import Picture, colour_of
-from wssis.report_page.results import ORACLE, Group
+from wssis.report_page.plan import mix_title
+from wssis.report_page.results import Group
 from wssis.report_page.tables import Cell, Table, make_table
 
+ALL = 100.0
+"""Percent of images with masks that only the oracle has."""
 
-def mix_picture(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> Picture:
-    """AP of every arm over the share of masked images, with intervals; the oracle is a level."""
-    points: dict[tuple[str, float], SpentPoint] = {}
+
+def mix_picture(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> Picture | None:
+    """AP of every arm over the share of masked images, with intervals; the oracle, which all groups share, is a level.
+
+    None where no arm has an AP at any share below 100 %: then there is nothing to draw it over.
+    """
+    points: dict[tuple[str, str], SpentPoint] = {}
     for group in groups:
         for name, arm in group.arms.items():
             if (ap := arm.mean("AP")) is not None:
-                percent = 100.0 if name == ORACLE else group.full_percent
+                row = next(iter(arm.seeds.values())).row
                 bounds = comparisons[group.key].intervals[name]
-                points[name, percent] = SpentPoint(name, arm.arm.title, percent, ap, bounds, arm.values("AP"))
+                points[name, row.mix] = SpentPoint(name, arm.arm.title, row.full_percent, ap, bounds, arm.values("AP"))
+    if all(point.spent == ALL for point in points.values()):
+        return None
     titles = {point.arm: point.title for point in points.values()}
     told = "; ".join(
-        f"{title} " + ", ".join(f"{p.spent:g} %: {p.ap:.1f}" for p in points.values() if p.arm == arm)
+        f"{title} "
+        + ", ".join(f"{mix_title(mix, p.spent)}: {p.ap:.1f}" for (own, mix), p in points.items() if own == arm)
         for arm, title in titles.items()
     )
     dots = "" if len(groups[0].seeds) == 1 else " Small dots: single seeds."
@@ -40,7 +50,7 @@ def mix_table(groups: Sequence[Group]) -> Table:
     lines = [
         (Cell(titles[name], colour=colour_of(name)), *(_cell(group, name) for group in groups)) for name in arms
     ]  # fmt: skip
-    head = ("arm", *(f"{group.full_percent:g} %" for group in groups))
+    head = ("arm", *(group.share for group in groups))
     seeds = words.seeds_note(groups[0].seeds)
     caption = f"Mask AP of {groups[0].dataset} by the share of images with masks, {seeds}; an oracle has all masks"
     return make_table(f"mixes-{groups[0].dataset}-{groups[0].variant}", caption, head, lines)

@@ -12,6 +12,16 @@ TEACHER = "teacher"
 BASE = "base"
 
 
+def mix_title(mix: str, full_percent: float) -> str:
+    """Words for a mix: its share of masks, and its name where that tells more; several mixes may have one share.
+
+    >>> mix_title("10pct", 10), mix_title("clicks", 10)
+    ('10 %', '10 % (clicks)')
+    """
+    share = f"{full_percent:g} %"
+    return share if mix == f"{full_percent:g}pct" else f"{share} ({mix})"
+
+
 class PlannedArm(Section):
     """An arm, as its module describes it."""
 

@@ -33,14 +33,16 @@ def published_table(dataset: str, groups: Sequence[Group], val: Path) -> Table |
     """The published AP beside ours, by the share of masks; None where the data set is not COCO."""
     if not is_coco(read_coco(val)["categories"]):
         return None
-    ours = {group.full_percent: _own(group, METHOD) for group in groups}
-    ours[100.0] = next((value for group in groups if (value := _own(group, ORACLE)) is not None), None)
+    ours = [(group.full_percent, group.share, _own(group, METHOD)) for group in groups if group.full_percent < 100]
+    ours.append((100.0, "100 %", next((ap for group in groups if (ap := _own(group, ORACLE)) is not None), None)))
+    shares = {percent for percent, *_ in ours}
+    ours += [(float(percent), f"{percent:g} %", None) for percent in POINTWSSIS if percent not in shares]
     others = list(WITHOUT_POINTS)
     lines = []
-    for percent in sorted({*ours, *map(float, POINTWSSIS)}):
+    for percent, share, ap in sorted(ours, key=lambda line: line[:2]):
         told = [words.number(WITHOUT_POINTS[name].get(percent)) for name in others]
-        own = Cell(words.number(ours.get(percent)), kind="main")
-        lines.append((f"{percent:g} %", own, words.number(POINTWSSIS.get(percent)), *told))
+        own = Cell(words.number(ap), kind="main")
+        lines.append((share, own, words.number(POINTWSSIS.get(percent)), *told))
     without = [f"{name}, ResNet-50" for name in others]
     head = ("masks on", "this study, validation", "PointWSSIS, test-dev, ResNet-101", *without)
     caption = (

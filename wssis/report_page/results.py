@@ -11,7 +11,7 @@ from wssis.engine.label_costs import COST_VIEWS, LabelCounts, LabelKind, count_l
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
-from wssis.report_page.plan import BASE, TEACHER, Plan, PlannedArm, PlannedRow
+from wssis.report_page.plan import BASE, TEACHER, Plan, PlannedArm, PlannedRow, mix_title
 
 ORACLE = "oracle"
 BASELINES = ("supervised", "supervised-short")
@@ -123,7 +123,12 @@ class Group:
     def name(self) -> str:
         """Words for the group: data set, share of masks, and the variant unless it is the base."""
         variant = "" if self.variant == "base" else f", {self.variant}"
-        return f"{self.dataset}, {self.full_percent:g} % with masks{variant}"
+        return f"{self.dataset}, {self.share} with masks{variant}"
+
+    @property
+    def share(self) -> str:
+        """Words for the mix: its share of masks, and its name if it has one of its own."""
+        return mix_title(self.mix, self.full_percent)
 
     @property
     def baseline(self) -> ArmResult | None:

@@ -24,7 +24,7 @@ def variant_table(groups: Sequence[Group], samples: ApSamples) -> Table | None:
         for name, arm in own.items():
             other = bases[group.mix].arms.get(name)
             if other is not None:
-                lines.append((group.variant, f"{group.full_percent:g} %", arm.arm.title, *_cells(arm, other, samples)))
+                lines.append((group.variant, group.share, arm.arm.title, *_cells(arm, other, samples)))
     if not lines:
         return None
     head = ("variant", "masks", "arm", "AP", "base's AP", "difference", "95 % interval", "spread over seeds")

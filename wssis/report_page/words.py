@@ -56,11 +56,11 @@ def interval(bounds: Interval | None, decimals: int = 1, sign: bool = True) -> s
 def days(value: float) -> str:
     """Days of work with two or three telling digits.
 
-    >>> days(0.0398), days(3.2), days(158.53)
-    ('0.040', '3.2', '159')
+    >>> days(0.0398), days(3.2), days(158.53), days(1585.3)
+    ('0.040', '3.2', '159', '1\u202f585')
     """
     if value >= 100:
-        return f"{value:,.0f}"
+        return count(value)
     return f"{value:.1f}" if value >= 1 else f"{value:#.2g}"
 
 
@@ -90,25 +90,28 @@ def spread(arm: ArmResult, metric: str = "AP") -> str:
 
 
 def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> list[str]:
-    """The answer of one data set: of its one mix, or of all its mixes together in a sentence."""
+    """The answer of one data set: of its one mix, or in a sentence of all its mixes that have a difference to tell."""
     if len(groups) == 1:
         return headline(groups[0], comparisons[groups[0].key])
     found = [
-        difference
+        (group, difference)
         for group in groups
         if group.baseline is not None
         and (difference := comparisons[group.key].difference(METHOD, group.baseline.arm.name)) is not None
     ]
     if not found:
         return [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
-    shares = [f"{group.full_percent:g}" for group in groups]
-    ahead, clear = sum(d.mean > 0 for d in found), sum(d.clear and d.mean > 0 for d in found)
-    means = [d.mean for d in found]
+    if len(found) == 1:
+        return headline(found[0][0], comparisons[found[0][0].key])
+    *shares, last = dict.fromkeys(f"{group.full_percent:g}" for group, _ in found)
+    told = f"{', '.join(shares)} and {last}" if shares else last
+    ahead, clear = sum(d.mean > 0 for _, d in found), sum(d.clear and d.mean > 0 for _, d in found)
+    means = [d.mean for _, d in found]
     at = "all" if ahead == len(found) else f"{ahead} of"
     return [
-        f"With masks on {', '.join(shares[:-1])} and {shares[-1]} % of the images, points on the rest are ahead of the"
+        f"With masks on {told} % of the images, points on the rest are ahead of the"
         f" masks alone at {at} {len(found)} mixes: by <b>{signed(min(means))} to {signed(max(means))} AP</b>"
-        f" ({clear} beyond what these validation images leave open; {seeds_note(groups[0].seeds)})."
+        f" ({clear} beyond what these validation images leave open; {seeds_note(found[0][0].seeds)})."
     ]
 
 

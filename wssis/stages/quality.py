@@ -1,7 +1,7 @@
 """Stage pseudo-quality: pseudo masks against hidden truth. It may read weak masks; nothing trains on its outputs."""
 
 from collections.abc import Mapping
-from dataclasses import astuple
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def run(
             match_labels(made, hidden_objects(truth, points, ids), weak_images) if rough is None else _by_point(made)
         )
         rows = point_qualities(truth, points, ids, rough, fitting)
-        write_table(out, COLUMNS, (["" if cell is None else cell for cell in astuple(row)] for row in rows))
+        cells = attrgetter(*COLUMNS)
+        write_table(out, COLUMNS, (["" if cell is None else cell for cell in cells(row)] for row in rows))
         write_json(shown, shown_record(rows, settings.shown, settings.gallery, truth, points, rough, fitting))
         stage.output(out, shown)
         stage.counts.update(summarise_quality(rows))
