@@ -65,7 +65,7 @@ def plan_rows(config: Study) -> tuple[PlanRow, ...]:
 
 def plan_json(config: Study) -> str:
     """The plan as the report is given it: the study's name, its arms as their modules describe them, and the rows."""
-    keys = ("name", "title", "explanation", "pays", "pseudo")
+    keys = ("name", "title", "explanation", "pays", "pseudo", "segmentor")
     arms = [{key: getattr(get_arm(name), key) for key in keys} for name in config.run.arms]
     plan = {"study": config.study, "arms": arms, "rows": [asdict(row) for row in plan_rows(config)]}
     return json.dumps(plan, separators=(",", ":"))

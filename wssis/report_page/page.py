@@ -21,7 +21,7 @@ from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
 from wssis.report_page.published import published_table
 from wssis.report_page.quality import mask_quality
-from wssis.report_page.results import ORACLE, Group
+from wssis.report_page.results import Group
 from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
 from wssis.report_page.tables import Table, make_table
 from wssis.report_page.training import curve_pictures
@@ -94,7 +94,7 @@ def render(story: Story) -> Rendered:
         groups=[_group(group, story, galleries) for group in groups],
         arms=_arms(story),
         costs=[(curves, _cost(curves, story)) for curves in _of_base(story.curves)],
-        cost_stages=story.keep(_cost_stages(settings)),
+        cost_stages=story.keep(_cost_stages(settings, any("points10" in arm.pays for arm in plan.arms))),
         gallery=galleries,
         networks=len(plan.rows),
         stages=story.keep(stage_table(manifests)),
@@ -198,7 +198,7 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
-        "oracle": any(ORACLE in group.arms for group in own),
+        "oracle": any(arm.shared for group in own for arm in group.arms.values()),
     }
 
 
@@ -216,8 +216,8 @@ def _cost(curves: Curves, story: Story) -> CostSection | None:
     return section
 
 
-def _cost_stages(settings: ReportSettings) -> Table:
-    """The two cost models, stage by stage."""
+def _cost_stages(settings: ReportSettings, boxes: bool) -> Table:
+    """The two cost models, stage by stage; with `boxes`, those of boxes with points, too."""
     cost = settings.cost
     known = "dropped: the categories are known" if cost.categories_known else ""
     lines = [
@@ -229,5 +229,10 @@ def _cost_stages(settings: ReportSettings) -> Table:
          f"{cost.point_first:g} s for the first of a class in an image, {cost.point_more:g} s for each further",
          f"{cost.cheng_point:g} s per object"),
     ]  # fmt: skip
+    if boxes:
+        lines += [
+            ("box", "drawing it", f"{cost.box:g} s per object", f"{cost.box:g} s per object"),
+            ("point in a box", "object or background?", f"{cost.point_more:g} s each", f"{cost.cheng_point:g} s each"),
+        ]
     head = ("stage", "what it is", "PointWSSIS (Kim et al. 2023)", "Cheng et al. 2022")
     return make_table("cost-models", "Seconds of each labelling stage by the two cost models", head, lines, (1, 2, 3))
