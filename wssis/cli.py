@@ -312,6 +312,23 @@ def confident_labels(
 
 
 @app.command()
+def box_pseudo(
+    full: Full,
+    box_points: Annotated[Path, typer.Option(help="box_points.json of the run.")],
+    model: Annotated[Path, typer.Option(help="model.safetensors of a student of boxes with points.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Put a training set together: full masks, and the masks that a network predicts in the given boxes."""
+    from wssis.config.box_points import BoxPseudoSettings
+    from wssis.stages.box_pseudo import run
+
+    run(parse_settings(BoxPseudoSettings, settings), full, box_points, model, images_table, image_dir, out)
+
+
+@app.command()
 def oracle_mask(
     train: Train,
     full: Full,

@@ -16,7 +16,7 @@ CORRUPT = "corrupt"
 
 def arm_of_student(record: StageRecord) -> Arm | None:
     """The arm of a student's manifest; None for another stage, or an arm that this version does not know."""
-    return arms().get(record.place.rest.split("/")[1]) if record.stage == "student" else None
+    return arms().get(record.place.rest.split("/")[1]) if record.stage in ("student", "box_student") else None
 
 
 def check_predictors(check: Checker, named: Iterable[str]) -> Iterator[Finding]:
@@ -45,11 +45,13 @@ def _predictor(record: StageRecord, name: str) -> str | None:
 
 
 def check_round(check: Checker) -> Iterator[Finding]:
-    """The proposals and crops of a training set are those of its arm's round."""
+    """The proposals and crops of a training set are those of its arm's round; what predicts in boxes, of its arm."""
     name = check.output(".json").rpartition("/")[2].removesuffix(".json")
     if name in arms():
-        around = arms()[name].round
+        arm, around = arms()[name], arms()[name].round
         yield from _inputs_at(check, {"proposals": f"{around}proposals/weak.json", "crops": f"{around}crops/weak.zarr"})
+        if arm.pseudo == "boxed":
+            yield from _inputs_at(check, {"model": f"students/{arm.teacher}/model.safetensors"})
 
 
 def check_training_set(check: Checker) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
-from wssis.audit.label_checks import check_images, check_points, check_prepared, check_split
+from wssis.audit.label_checks import check_box_points, check_images, check_points, check_prepared, check_split
 from wssis.audit.mask_checks import check_crops, check_proposals, check_pseudo, check_quality
 from wssis.audit.study_files import StudyFiles
 from wssis.formats.split import assign_folds
@@ -44,10 +44,12 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "check_images": check_images,
     "split": check_split,
     "points": check_points,
+    "box_points": check_box_points,
     "proposals": check_proposals,
     "crops": check_crops,
     "pseudo": check_pseudo,
     "oracle_mask": check_pseudo,
+    "box_pseudo": check_pseudo,
     "score_thresholds": check_thresholds,
     "confident_labels": check_confident,
     "quality": check_quality,

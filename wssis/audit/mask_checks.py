@@ -96,7 +96,7 @@ def check_crops(check: Checker) -> Iterator[Finding]:
 
 def check_pseudo(check: Checker) -> Iterator[Finding]:
     """pseudo: all images, all full annotations, and every weak point once, with a mask or a reason."""
-    full, weak = check.of("full"), check.of("weak")
+    full, weak = check.of("full"), check.of("box_points" if check.record.stage == "box_pseudo" else "weak")
     path = check.output(".json")
     made = check.made(path.rpartition("/")[2])
     yield from check.same(path, "images", made.images, [*full.images, *weak.images], "full.json and weak.json")

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
-from wssis.config.box_points import BoxPointsSettings
+from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
+from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
@@ -83,7 +84,7 @@ def resolve(
         stage: name of the stage's module, such as `teacher`, `check_images`, `proposals`.
         seed: such as `s3`; split and points get `seeds.split`, trainings `seeds.training`, or else 3.
         variant: whose settings: base's, or the overrides of a named variant.
-        arm: needed by `pseudo` and `student`; of proposals, the arm whose second round they are of.
+        arm: needed by `pseudo`, `student` and `box_student`; of proposals, the arm whose second round they are of.
         fold: needed by `fold`.
         side: for `proposals`: of weak images, where the refiner's pairs have no say.
 
@@ -174,7 +175,12 @@ def _inference(config: Study) -> InferenceSettings:
 
 def _proposals_inference(config: Study) -> InferenceSettings:
     """Without what point guidance never reads, so that a new detection threshold does not rerun the proposals."""
-    unread = set(UNSEEN_BY_PROPOSALS) | ({"nms_iou"} if config.proposals.filter == "ours" else set())
+    return _without_candidates(config, *(["nms_iou"] if config.proposals.filter == "ours" else []))
+
+
+def _without_candidates(config: Study, *also: str) -> InferenceSettings:
+    """Inference without the keys that say which of many candidates are kept, and without others."""
+    unread = {*UNSEEN_BY_PROPOSALS, *also}
     return InferenceSettings(**config.inference.model_dump(exclude=unread), threads=config.threads)
 
 
@@ -221,6 +227,15 @@ def _student(config: Study, at: Coordinates) -> Section:
     return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
 
 
+def _box_student(config: Study, at: Coordinates) -> Section:
+    """The section, with the mask branch that the arm's segmentor has."""
+    arm, values = at.the_arm, _with_threads(config, _section(config.box_student, at))
+    schedule = ScheduleSettings(**values.pop("schedule")).scaled(arm.iterations(full_percent(config, at.mix)))
+    if arm.student == "box_student":
+        values = merged(values, {"network": {"kind": arm.segmentor}})
+    return BoxStudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
 def _strengthened(values: Mapping[str, Any], least: Mapping[str, float]) -> dict[str, Any]:
     """The augmentation, where it is weaker than `least` raised to that."""
     return {**values, **{key: max(values[key], low) for key, low in least.items()}}
@@ -257,6 +272,8 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "confident_labels": lambda config, at: ConfidentLabelsSettings(**_detection(config)),
     "oracle_mask": lambda config, at: OracleMaskSettings(),
     "student": _student,
+    "box_student": _box_student,
+    "box_pseudo": lambda config, at: BoxPseudoSettings(inference=_without_candidates(config, "nms_iou")),
     "evaluate": _evaluate,
     "predict_shown": lambda config, at: DetectionSettings(**_detection(config)),
     "quality": lambda config, at: config.quality,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from wssis.config.box_points import BoxPointsSection
+from wssis.config.maskrcnn import BoxStudentSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
 from wssis.config.section import Section
@@ -153,6 +154,7 @@ class Study(Section):
     pseudo: PseudoSection = PseudoSection()
     semi: SemiSection = SemiSection()
     student: StudentSection = StudentSection()
+    box_student: BoxStudentSection = BoxStudentSection()
     evaluate: EvaluateSection = EvaluateSection()
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()

@@ -162,7 +162,9 @@ def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
     if stage not in ("pseudo", *STUDENTS):
         return [None]
     here = [arm for arm in study.run.arms if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
-    return [arm for arm in here if stage == arms()[arm].student or stage in arms()[arm].rules]
+    if stage in STUDENTS:
+        return [arm for arm in here if arms()[arm].student == stage]
+    return [arm for arm in here if stage in arms()[arm].rules]
 
 
 def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | None) -> Iterator[str]:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.report_page.ap_samples import ApSamples, Interval, percentile_interval
-from wssis.report_page.plan import TEACHER
 from wssis.report_page.results import BASELINES, BOX_BASELINE, ArmResult, Group
 
 LEAST_GAP = 2.0

@@ -208,7 +208,8 @@ def _points(row: PlannedRow, arm: PlannedArm) -> str:
         return f"{settings['strategy']}{drift}"
     if "points10" in arm.pays:
         settings = read_manifest(row.folder("box_points") / "box_points.manifest.json")["settings"]
-        wrong = f"; {100 * settings['noise_share']:g} % wrong, {settings['noise']}" if settings["noise"] != "none" else ""
+        share = 0 if settings["noise"] == "none" else 100 * settings["noise_share"]
+        wrong = f"; {share:g} % wrong, {settings['noise']}" if share else ""
         return f"{settings['points']} in each box{wrong}" if settings["file"] is None else "given in boxes"
     return "none"
 
