@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from wssis.audit.commands import audit, export_study, show, trace
 from wssis.config import stages
+from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.convert.commands import convert
@@ -360,6 +361,28 @@ def train_student(
     run(
         parse_settings(stages.StudentSettings, settings),
         training_set, images_table, image_dir, state_root, out, workers, tensorboard,
+    )  # fmt: skip
+
+
+@app.command()
+def train_box_student(
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    state_root: StateRoot,
+    out: OutFolder,
+    full: Annotated[str, typer.Option(help="COCO file of images with masks; none: without any.")] = "none",
+    box_points: Annotated[str, typer.Option(help="box_points.json: boxes and points; none: without any.")] = "none",
+    workers: Workers = 0,
+    tensorboard: TensorBoard = False,
+    settings: Settings = "{}",
+) -> None:
+    """Train Mask R-CNN or Implicit PointRend on boxes with masks or labelled points."""
+    from wssis.stages.box_student import run
+
+    given = [None if text == "none" else Path(text) for text in (full, box_points)]
+    run(
+        parse_settings(BoxStudentSettings, settings),
+        *given, images_table, image_dir, state_root, out, workers, tensorboard,
     )  # fmt: skip
 
 
