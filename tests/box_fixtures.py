@@ -39,13 +39,13 @@ def pointed(number: int, image: int, category: int, box: list[float], mask: np.n
 
 def box_points_set() -> dict[str, Any]:
     """Image 3: two objects of ten and of three points; image 4: a box alone, and a box of one pixel at the border."""
-    alone = {"id": 23, "image_id": 4, "category_id": 7, "bbox": [30, 10, 20, 20], "point_coords": [], "point_labels": []}
+    alone = {"id": 23, "image_id": 4, "category_id": 7, "bbox": [30, 10, 20, 20]}
     return {
         "images": [{"id": i, "file_name": f"{i}.png", "width": WIDTH, "height": HEIGHT} for i in (3, 4)],
         "annotations": [
             pointed(21, 3, 7, [4, 4, 20, 16], box_mask(4, 4, 24, 12), 10),
             pointed(22, 3, 3, [30, 20, 30.5, 24], box_mask(40, 20, 60, 44), 3),
-            alone,
+            alone | {"point_coords": [], "point_labels": []},
             pointed(24, 4, 3, [63, 47, 1, 1], box_mask(63, 47, 64, 48), 4),
         ],
         "categories": [{"id": 7, "name": "late"}, {"id": 3, "name": "early"}],

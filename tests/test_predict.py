@@ -21,7 +21,7 @@ from predict_fixtures import (
 )
 
 from wssis.formats.manifest import read_manifest
-from wssis.predicting import running
+from wssis.stages import predict as predict_stage
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_images_of_all_kinds(study: Path, capsys: pytest.CaptureFixture) -> None
 def _killed(monkeypatch: pytest.MonkeyPatch, after: int) -> list[list[str]]:
     """Let a run die after some batches; the batches that were begun, by file name."""
     begun: list[list[str]] = []
-    real = running.predict_pixels
+    real = predict_stage.detect_pixels
 
     def dying(segmentor, rows, *rest):
         begun.append([row.file_name for row in rows])
@@ -111,7 +111,7 @@ def _killed(monkeypatch: pytest.MonkeyPatch, after: int) -> list[list[str]]:
             raise KeyboardInterrupt
         return real(segmentor, rows, *rest)
 
-    monkeypatch.setattr(running, "predict_pixels", dying)
+    monkeypatch.setattr(predict_stage, "detect_pixels", dying)
     return begun
 
 

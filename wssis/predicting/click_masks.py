@@ -13,12 +13,13 @@ from pycocotools import mask as mask_api
 from wssis.config.stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, crop_table, plan_crops
 from wssis.engine.crop_rendering import render
-from wssis.engine.predictor import PredictedBatch
+from wssis.engine.predictor import Segmentor, predict_pixels
 from wssis.engine.proposing import PointedObject, Proposal, numbered, propose_batch
 from wssis.engine.pseudo_set import NO_PROPOSAL, OUTCOMES, PseudoMask, refined_mask, rough_mask
 from wssis.engine.refining import Refiner, refine
 from wssis.errors import InputError
 from wssis.formats.crop_store import CropLayout, CropStore, CropTable
+from wssis.formats.images_table import ImageRow
 from wssis.geometry.crops import paste
 from wssis.geometry.windows import MedianBoxes
 from wssis.predicting.clicks import Click
@@ -53,27 +54,29 @@ class MemoryCrops(CropStore):
 class ClickMasker:
     """Masks for points of a batch of images.
 
-    categories: the teacher's, in class-index order; refiner: None for rough masks; medians: of the classes' boxes, for
+    segmentor: the teacher; refiner: None for rough masks; medians: of the classes' boxes, for
     windows around points whose rough mask is empty, or None; clicks: file_name -> points; device: the refiner's.
     """
 
-    categories: Sequence[Mapping[str, Any]]
+    segmentor: Segmentor
     refiner: Refiner | None
     medians: MedianBoxes | None
     clicks: Mapping[str, Sequence[Click]]
     settings: PointMaskSettings
     device: torch.device
 
-    def __call__(self, batch: PredictedBatch, images: Sequence[NDArray[np.uint8]]) -> list[list[dict[str, Any]]]:
+    def __call__(self, rows: list[ImageRow], images: Sequence[NDArray[np.uint8]]) -> list[list[dict[str, Any]]]:
         """Per image one entry for every point: point_id, category_id, point, score, outcome, segmentation (RLE or None)
         and, with a mask, bbox.
         """
         objects = {
             row.image_id: [PointedObject(one.id, one.category_id, one.point) for one in self.clicks[row.file_name]]
-            for row in batch.rows
+            for row in rows
         }
-        proposed = propose_batch(batch, self.categories, "teacher", objects, self.settings.proposals)
-        return [self._masks(proposals, image) for (_, proposals), image in zip(proposed, images, strict=True)]
+        proposals = self.settings.proposals
+        batch = predict_pixels(self.segmentor, rows, images, proposals.inference, proposals.flip)
+        proposed = propose_batch(batch, self.segmentor.categories, "teacher", objects, proposals)
+        return [self._masks(own, image) for (_, own), image in zip(proposed, images, strict=True)]
 
     def _masks(self, proposals: Sequence[Proposal], image: NDArray[np.uint8]) -> list[dict[str, Any]]:
         """Entries of the points of one image, in their order."""
@@ -98,7 +101,7 @@ class ClickMasker:
             return {}
         height, width = image.shape[:2]
         frame = {"images": [{"id": annotations[0]["image_id"], "height": height, "width": width}],
-                 "categories": list(self.categories)}  # fmt: skip
+                 "categories": list(self.segmentor.categories)}  # fmt: skip
         usable = [one for one in annotations if self.medians is not None or rough[one["point_id"]].rle is not None]
         settings = self.settings.crops
         crops = plan_crops({**frame, "annotations": usable}, self.medians or NOWHERE_MEDIANS, None, settings)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.config.training import InferenceSettings
-from wssis.engine.predictor import PredictedBatch, Segmentor, batches, predict_pixels
+from wssis.engine.predictor import batches
 from wssis.engine.progress import Progress
 from wssis.formats.images_table import ImageRow
 from wssis.formats.table import write_table
@@ -22,8 +22,8 @@ from wssis.predicting.result_log import Record, ResultLog
 
 Pixels = NDArray[np.uint8]
 Found = list[dict[str, Any]]
-Work = Callable[[PredictedBatch, Sequence[Pixels]], list[Found]]
-"""Dense outputs of a batch and its images -> what was found in each image, ready for JSON."""
+Work = Callable[[list[ImageRow], Sequence[Pixels]], list[Found]]
+"""Images of equal padded size, by row and by pixels -> what was found in each, ready for JSON."""
 
 
 @dataclass
@@ -60,19 +60,14 @@ def image_rows(pictures: Sequence[Picture]) -> list[ImageRow]:
 
 
 def predict_pictures(
-    segmentor: Segmentor,
     pictures: Sequence[Picture],
     settings: InferenceSettings,
     work: Work,
     log: ResultLog,
     painter: Painter,
     account: Account,
-    flip: bool = False,
 ) -> None:
     """Add a record to the log for every picture that has none, and paint the overlays that are asked for.
-
-    flip: predict the mirrored images, too.
-
 
     A batch is left out only where all its images are done: so the batches, and the last bits of the results, are those
     of a run without interruption. An image that cannot be read is left out of its batch; its record has the `reason`.
@@ -87,7 +82,7 @@ def predict_pictures(
                 account.kept += len(part)
             else:
                 pairs = list(zip(rows, part, strict=True))
-                log.add(_records(segmentor, pairs, settings, work, painter, account, flip))
+                log.add(_records(pairs, work, painter, account))
             progress.count(done)
 
 
@@ -100,13 +95,7 @@ def _done(picture: Picture, log: ResultLog, painter: Painter) -> bool:
 
 
 def _records(
-    segmentor: Segmentor,
-    pairs: Sequence[tuple[ImageRow, Picture]],
-    settings: InferenceSettings,
-    work: Work,
-    painter: Painter,
-    account: Account,
-    flip: bool,
+    pairs: Sequence[tuple[ImageRow, Picture]], work: Work, painter: Painter, account: Account
 ) -> list[Record]:
     """Records of one batch; overlays are written before the records, so that a record vouches for them."""
     records: list[Record] = []
@@ -121,7 +110,7 @@ def _records(
         return records
     images = [pixels for _, _, pixels in sound]
     with account.timed("predict"):
-        found = work(predict_pixels(segmentor, [row for row, _, _ in sound], images, settings, flip), images)
+        found = work([row for row, _, _ in sound], images)
     with account.timed("draw"):
         for (_, picture, pixels), own in zip(sound, found, strict=True):
             if painter.wants(picture.file_name):

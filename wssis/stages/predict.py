@@ -5,19 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wssis.config.stages import EvaluateSettings
 from wssis.engine.detecting import coco_results
 from wssis.engine.distributed import this_world
-from wssis.engine.predictor import PredictedBatch, Segmentor, load_segmentor
 from wssis.engine.reproducible import reproducible
+from wssis.engine.segmentors import AnySegmentor, detect_pixels, load_any_segmentor
 from wssis.formats.atomic import temporary_path
 from wssis.formats.coco import write_coco
+from wssis.formats.images_table import ImageRow
 from wssis.formats.json_text import pieces
 from wssis.formats.manifest import StageRun, digest_of
-from wssis.models.solov2.inference import detect
 from wssis.predicting.overlays import painter_of
 from wssis.predicting.pictures import Picture, describe_pictures, find_pictures
 from wssis.predicting.result_log import ResultLog
@@ -58,13 +57,13 @@ def run(
         pictures, skipped = describe_pictures(find_pictures(images, out).items())
         say_turned(pictures)
         account, device = Account(), this_world().device
-        segmentor = load_segmentor(model, device)
+        segmentor = load_any_segmentor(model, device)
         key = f"{stage.code} {digest_of(model)} {settings.model_dump_json()} {overlay_score}"
         log = ResultLog(out / ".predicted.jsonl", key)
         painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, overlay_score)
         with reproducible(device, settings.inference.threads):
             work = _Detector(segmentor, settings)
-            predict_pictures(segmentor, pictures, settings.inference, work, log, painter, account)
+            predict_pictures(pictures, settings.inference, work, log, painter, account)
         sound, broken = split_records(pictures, log)
         skipped |= broken
         detections = _write(out, sound, segmentor.categories, log)
@@ -80,13 +79,12 @@ def run(
 class _Detector:
     """Detections of a batch, per image, as COCO results without image_id."""
 
-    def __init__(self, segmentor: Segmentor, settings: EvaluateSettings) -> None:
+    def __init__(self, segmentor: AnySegmentor, settings: EvaluateSettings) -> None:
         self._segmentor, self._settings = segmentor, settings
 
-    @torch.inference_mode()
-    def __call__(self, batch: PredictedBatch, images: Sequence[NDArray[np.uint8]]) -> list[list[dict[str, Any]]]:
+    def __call__(self, rows: list[ImageRow], images: Sequence[NDArray[np.uint8]]) -> list[list[dict[str, Any]]]:
         inference, most = self._settings.inference, self._settings.max_detections
-        found = detect(batch.outputs, batch.image_sizes, batch.original_sizes, inference, most)
+        found = detect_pixels(self._segmentor, rows, images, inference, most)
         return [coco_results(0, one, self._segmentor.categories) for one in found]
 
 

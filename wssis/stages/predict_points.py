@@ -72,10 +72,10 @@ def run(
         key = " ".join([str(stage.code), *(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
         log, account = ResultLog(out / ".masked.jsonl", key), Account()
         painter = painter_of(pictures, out / "overlays", segmentor.categories, overlays, 0.0)
-        work = ClickMasker(segmentor.categories, trained, medians, clicks, settings, device)
+        work = ClickMasker(segmentor, trained, medians, clicks, settings, device)
         inference = settings.proposals.inference
         with reproducible(device, inference.threads):
-            predict_pictures(segmentor, pictures, inference, work, log, painter, account, settings.proposals.flip)
+            predict_pictures(pictures, inference, work, log, painter, account)
         sound, broken = split_records(pictures, log)
         skipped = {**skipped, **broken}
         write_coco(out / "masks.json", {
