@@ -139,6 +139,20 @@ def test_box_students_differ_in_the_mask_branch_alone() -> None:
     assert implicit.model_copy(update={"network": plain.network}) == plain
 
 
+@pytest.mark.parametrize(
+    ("changes", "reached"),
+    [
+        ({"network": {"parameter_head": "coarse-mask"}}, {"points10-implicit"}),
+        ({"network": {"mask_convs": 1}}, {"points10", "mask-rcnn-supervised"}),
+        ({"supervision": {"point_share": 1.0}}, {"points10", "points10-implicit"}),
+    ],
+)
+def test_a_key_reaches_the_box_students_that_read_it(changes: dict[str, Any], reached: set[str]) -> None:
+    names = ("points10", "points10-implicit", "mask-rcnn-supervised")
+    before, after = study(), study(box_student=changes)
+    assert {n for n in names if given(before, "box_student", arm=n) != given(after, "box_student", arm=n)} == reached
+
+
 def test_overrides_by_mix() -> None:
     short = {"schedule": {"iterations": 50, "warmup": 5, "steps": [30]}, "snapshots": [20, 50]}
     config = study(teacher={"by_mix": {"1pct": short}})

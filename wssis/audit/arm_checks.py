@@ -61,6 +61,16 @@ def check_training_set(check: Checker) -> Iterator[Finding]:
         yield from _inputs_at(check, {"training_set": arm.training_set})
 
 
+def check_labels_of_boxes(check: Checker) -> Iterator[Finding]:
+    """A box network is trained on full.json and, where its arm pays for them, on the boxes with points of the run."""
+    arm = arm_of_student(check.record)
+    if arm is None:
+        return
+    yield from _inputs_at(check, {"full": "full.json", "box_points": "box_points.json"})
+    if "points10" in arm.pays and check.record.input("box_points") is None:
+        yield check.wrong(check.record.path, f"was trained without boxes with points, which {arm.name} pays for")
+
+
 def _inputs_at(check: Checker, expected: dict[str, str]) -> Iterator[Finding]:
     """Inputs of the study that do not lie where they should, below their run."""
     for name, rest in expected.items():

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from wssis.audit.arm_checks import check_training_set
+from wssis.audit.arm_checks import check_labels_of_boxes, check_training_set
 from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
@@ -24,6 +24,16 @@ def _trained(check: Checker) -> Iterator[Finding]:
     yield from check.counts(found | without)
     if check.record.stage == "student":
         yield from check_training_set(check)
+
+
+def _box_trained(check: Checker) -> Iterator[Finding]:
+    """Counts of what a box network was trained on: masks, and boxes with points where its arm pays for them."""
+    given = [check.of(name) for name in ("full", "box_points") if check.record.input(name) is not None]
+    yield from check.counts({
+        "images": sum(len(one.images) for one in given), "objects": sum(len(one.id) for one in given),
+        "masks": sum(int(one.masked.sum()) for one in given), "points": sum(one.labels.total() for one in given),
+    })  # fmt: skip
+    yield from check_labels_of_boxes(check)
 
 
 def _fold(check: Checker) -> Iterator[Finding]:
@@ -55,6 +65,7 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "quality": check_quality,
     "teacher": _trained,
     "student": _trained,
+    "box_student": _box_trained,
     "fold": _fold,
     "refiner": _refiner,
 }

@@ -36,6 +36,11 @@ from wssis.config.training import InferenceSettings, ScheduleSettings
 Side = Literal["full", "weak"]
 CROPS_WORKFLOW_KEYS = ("temporary",)
 REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
+GRID_KEYS = ("mask_channels", "mask_convs")
+IMPLICIT_KEYS = ("parameter_head", "parameter_channels", "point_channels", "parameter_decay")
+"""Keys of one mask branch, which the other never reads."""
+POINT_KEYS = ("point_share",)
+"""Keys that only labelled points give a meaning."""
 UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
 
 
@@ -228,12 +233,21 @@ def _student(config: Study, at: Coordinates) -> Section:
 
 
 def _box_student(config: Study, at: Coordinates) -> Section:
-    """The section, with the mask branch that the arm's segmentor has."""
+    """The section, with the mask branch that the arm's segmentor has, and without the keys that the arm never reads:
+    a variant of the one branch does not train the other again.
+    """
     arm, values = at.the_arm, _with_threads(config, _section(config.box_student, at))
     schedule = ScheduleSettings(**values.pop("schedule")).scaled(arm.iterations(full_percent(config, at.mix)))
     if arm.student == "box_student":
-        values = merged(values, {"network": {"kind": arm.segmentor}})
+        unread = GRID_KEYS if arm.segmentor == "implicit-pointrend" else IMPLICIT_KEYS
+        values["network"] = _without(values["network"] | {"kind": arm.segmentor}, unread)
+        if "points10" not in arm.pays:
+            values["supervision"] = _without(values["supervision"], POINT_KEYS)
     return BoxStudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
+def _without(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def _strengthened(values: Mapping[str, Any], least: Mapping[str, float]) -> dict[str, Any]:

@@ -5,21 +5,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pycocotools import mask as mask_api
 
 from wssis.config.box_points import BoxPseudoSettings
-from wssis.engine.box_masks import masks_in_boxes
+from wssis.engine.box_predictor import MaskInBox, load_box_segmentor, masks_in_boxes
+from wssis.engine.distributed import this_world
 from wssis.engine.label_places import place_of_label
+from wssis.engine.predictor import check_categories
 from wssis.engine.pseudo_set import OUTCOMES, PseudoMask, TrainingSet, check_frames
+from wssis.engine.reproducible import reproducible
 from wssis.formats.box_points import read_box_points
-from wssis.formats.coco import encode_mask, write_coco
+from wssis.formats.coco import annotations_by_image, write_coco
 from wssis.formats.coco_stream import annotations_of, read_frame
+from wssis.formats.image_files import image_row
+from wssis.formats.images_table import read_images_table
 from wssis.formats.manifest import StageRun
 from wssis.formats.spill import Spill
 
 BOXED, EMPTY = "boxed", "unmasked_box_empty"
 """Outcomes: the mask predicted in the box; none, since no pixel of the box was taken for the object."""
-SCORE_DECIMALS = 6
 
 
 def run(
@@ -54,10 +58,8 @@ def run(
         check_frames(frame, boxed)
         outcomes: Counter[str] = Counter({BOXED: 0, EMPTY: 0})
         with Spill[PseudoMask](out.parent, (one["id"] for one in boxed["annotations"])) as masks:
-            for identity, mask, score in masks_in_boxes(
-                model, boxed, box_points, images_table, image_dir, settings.inference
-            ):
-                masks[identity] = pseudo_mask(mask, score)
+            for identity, found in _masks(settings, boxed, box_points, model, images_table, image_dir):
+                masks[identity] = pseudo_mask(found)
                 outcomes[masks[identity].outcome] += 1
             made = TrainingSet(frame, annotations_of(full), boxed, _placed(boxed), masks)
             write_coco(out, made.coco())
@@ -65,11 +67,30 @@ def run(
         stage.output(out)
 
 
-def pseudo_mask(mask: np.ndarray, score: float) -> PseudoMask:
-    """The mask (H, W), bool, of a box with the network's score of it; or none where it is empty."""
-    if not mask.any():
-        return PseudoMask(None, EMPTY, round(score, SCORE_DECIMALS))
-    return PseudoMask(encode_mask(mask), BOXED, round(score, SCORE_DECIMALS))
+def _masks(
+    settings: BoxPseudoSettings,
+    boxed: Mapping[str, Any],
+    box_points: Path,
+    model: Path,
+    images_table: Path,
+    image_dir: Path,
+) -> Iterator[tuple[int, MaskInBox]]:
+    """Annotation id and mask of every box."""
+    table, groups = read_images_table(images_table, "train"), annotations_by_image(boxed)
+    rows = [image_row(table, image["id"], images_table) for image in boxed["images"]]
+    device = this_world().device
+    with reproducible(device, settings.inference.threads):
+        segmentor = load_box_segmentor(model, device)
+        check_categories(segmentor, boxed["categories"], model, box_points)
+        for image_id, found in masks_in_boxes(segmentor, rows, groups, image_dir, settings.inference, "masks in boxes"):
+            yield from zip((one["id"] for one in groups[image_id]), found, strict=True)
+
+
+def pseudo_mask(found: MaskInBox) -> PseudoMask:
+    """The mask of a box with the network's score of it; or none where it is empty."""
+    if not mask_api.area(found.segmentation):
+        return PseudoMask(None, EMPTY, found.score)
+    return PseudoMask(found.segmentation, BOXED, found.score)
 
 
 def _placed(boxed: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
