@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from wssis.arms.registry import get_arm
 from wssis.config.jobs import TRAININGS, Job
-from wssis.config.mixes import ORACLE_MIX
+from wssis.config.mixes import ORACLE_MIX, Mix
 from wssis.config.resolve import full_percent, mix_of
 from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
@@ -22,7 +23,8 @@ from wssis.overview.records import DataSetSize, Record, count_annotations
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
 ON_GPU = (
-    *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "evaluate",
+    *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "box_pseudo",
+    "evaluate",
 )  # fmt: skip
 """Rules whose jobs ask for a GPU in profiles/default."""
 ONE_SIZE = ("predict_shown", "report")
@@ -94,12 +96,12 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
     if job.rule == "evaluate":
         return data.val_images
     full = round(data.train_images * full_percent(study, job.mix) / 100)
-    point = 0.0 if job.mix == ORACLE_MIX else mix_of(study, job.mix).point
-    weak = round(data.train_images * point / 100)
+    boxed = job.stage == "box_points" or (job.arm is not None and get_arm(job.arm).pseudo == "boxed")
+    weak = 0 if job.mix == ORACLE_MIX else round(data.train_images * _weak_percent(mix_of(study, job.mix), boxed) / 100)
     match job.stage:
         case "proposals" | "crops":
             return full if job.side == "full" else weak
-        case "points":
+        case "points" | "box_points":
             return weak
         case "confident_labels":
             return data.train_images - full
@@ -108,6 +110,11 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
         case "quality":
             return round(data.train_objects * weak / max(1, data.train_images))
     return data.train_images
+
+
+def _weak_percent(mix: Mix, boxed: bool) -> float:
+    """Percent of the images with points, or with boxes and points."""
+    return mix.boxed if boxed else mix.point
 
 
 def _scaled(records: Sequence[Record], images: int | None, of: Callable[[Record], float | None]) -> float | None:
