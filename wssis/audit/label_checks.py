@@ -104,8 +104,9 @@ def _hidden(
     train.json: whether it is an object of a weak image.
     """
     path = check.output("hidden_ids.csv")
-    yield from check.same(path, "points", pairs[:, 0], weak.id, "weak.json")
-    yield from check.same(path, "objects", pairs[:, 1], train.id[objects], "the weak images in train.json")
+    of = "box_points.json" if check.record.stage == "box_points" else "weak.json"
+    yield from check.same(path, "labels", pairs[:, 0], weak.id, of)
+    yield from check.same(path, "objects", pairs[:, 1], train.id[objects], f"the images of {of} in train.json")
     if len(pd.unique(pairs[:, 0])) != len(pairs) or len(pd.unique(pairs[:, 1])) != len(pairs):
         yield check.wrong(path, "a point or an object stands in more than one pair")
         return
