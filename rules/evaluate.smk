@@ -32,7 +32,7 @@ rule predict_shown:
         predictions=f"{RUN}/quality/{{arm}}.predictions.json",
         manifest=f"{RUN}/quality/{{arm}}.predictions.json.manifest.json",
     params:
-        settings=settings_of("evaluate"),
+        settings=settings_of("predict_shown"),
         code=code_of("predict_shown"),
         image_dir=image_dir("train"),
     message:
