@@ -37,7 +37,9 @@ Side = Literal["full", "weak"]
 CROPS_WORKFLOW_KEYS = ("temporary",)
 REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
 GRID_KEYS = ("mask_channels", "mask_convs")
-IMPLICIT_KEYS = ("parameter_head", "parameter_channels", "point_channels", "parameter_decay")
+IMPLICIT_KEYS = (
+    "parameter_head", "parameter_channels", "point_channels", "point_encoding", "point_features", "parameter_decay",
+)  # fmt: skip
 """Keys of one mask branch, which the other never reads."""
 POINT_KEYS = ("point_share",)
 """Keys that only labelled points give a meaning."""
