@@ -6,6 +6,7 @@ line, and prints a line. Wanted: 60 s on two cores.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.coco_scale import measured
 from wssis.config import stages as settings
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
+from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import encode_mask, write_coco
 from wssis.formats.images_table import ImageRow, write_images_table
 from wssis.formats.ledger import LedgerRow, open_ledger
@@ -106,6 +109,7 @@ def write_study(folder: Path, images: int = IMAGES, objects: int = OBJECTS, crow
     weak = np.flatnonzero(~made.full & ~made.is_crowd)
     full = np.flatnonzero(made.full & ~made.is_crowd)
     _labels(made, data, run, weak, full)
+    _teacher(made, run)
     for side, places, numbers in (("full", full, full + 1), ("weak", weak, np.arange(1, len(weak) + 1))):
         _proposals(made, data, run, side, places, numbers)
     out = run / "pseudo/rough.json"
@@ -165,9 +169,21 @@ def _labels(made: Made, data: Path, run: Path, weak: Numbers, full: Numbers) -> 
         )  # fmt: skip
 
 
+def _teacher(made: Made, run: Path) -> None:
+    """Weights that were given, as those of an imported teacher: nothing was trained."""
+    out, inputs = run / "teacher/model.safetensors", {"full": run / "full.json"}
+    with StageRun("teacher", out.with_name("manifest.json"), settings.TeacherSettings(), inputs) as one:
+        about = {"kind": "solov2", "categories": json.dumps(CATEGORIES), "imported": "made up"}
+        save_model(out, {"weight": torch.zeros(1)}, about)
+        one.output(out)
+        images = made.images // FULL_EVERY
+        one.counts.update(imported="made up", images=images, objects=int(made.full.sum()))
+
+
 def _proposals(made: Made, data: Path, run: Path, side: str, places: Numbers, numbers: Numbers) -> None:
     out, predictor = run / f"proposals/{side}.json", "teacher"
-    inputs = {"annotations": run / f"{side}.json", "images_table": data / "images.csv"}
+    inputs = {"annotations": run / f"{side}.json", "images_table": data / "images.csv",
+              predictor: run / "teacher/model.safetensors"}  # fmt: skip
     given = settings.ProposalsSettings()
     with StageRun("proposals", out.with_name(f"{out.name}.manifest.json"), given, inputs) as stage:
         frame = made.frame(full=side == "full")

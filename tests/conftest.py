@@ -1,9 +1,13 @@
 """Where the tests find reference vectors and real data; both are optional."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from dag_runs import Clone
 
 # One thread per process: several workers side by side would otherwise spend their time waiting for each other.
 torch.set_num_threads(1)
@@ -50,3 +54,19 @@ def rerun_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from audit_fixtures import build_study
 
     return build_study(tmp_path_factory.mktemp("rerun"), weights=0.75)
+
+
+@pytest.fixture
+def study(sound_study: Path, tmp_path: Path) -> Path:
+    """A copy of the sound study, to tamper with."""
+    from audit_fixtures import copied
+
+    return copied(sound_study, tmp_path)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> "Clone":
+    """The fake study of the workflow, not yet run; see dag_runs."""
+    from dag_runs import Clone
+
+    return Clone.create(tmp_path / "clone")

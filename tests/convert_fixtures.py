@@ -40,6 +40,9 @@ BAR = np.array([
 ], bool)  # fmt: skip
 BAR_CORNERS = [[6, 2], [9, 2], [9, 4], [6, 4]]
 """The bar's outline, pixel corners at integers."""
+FLAT_BAR = [side for corner in BAR_CORNERS for side in corner]
+POINT = {"x": 50, "y": 50, "width": 0.3}
+"""Where Label Studio has a point: percent of the image."""
 
 
 def picture(folder: Path, name: str = "a.png", size: tuple[int, int] = (W, H), **options: Any) -> Path:

@@ -98,10 +98,11 @@ def test_a_dearer_mix_that_is_worse_is_not_chosen() -> None:
 def test_one_mix_is_no_curve() -> None:
     one = study(TWO.points[0], TWO.points[2], TWO.points[4])
     advice = advise(one, 50, VIEW)
-    assert not advice.curve and advice.note.startswith("One mix, no curve")
+    assert not advice.curve and advice.note.endswith("leaves 34 days of it unspent.")
     assert advice.best.arm == "wssis" and advice.best.between is None
     text = budget_text(StudyCurves(study="a", categories_known=False, curves=(one,)), 50, VIEW)
     assert "One mix: no curve" in text and "The best measured within the budget:" in text
+    assert text.endswith(advice.note)
 
 
 def test_views_count_their_own_days() -> None:

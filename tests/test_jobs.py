@@ -14,12 +14,6 @@ from wssis.config.study import Study
 from wssis.errors import InputError
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    """The fake study, not yet run."""
-    return Clone.create(tmp_path / "clone")
-
-
 def _study(clone: Clone) -> Study:
     (clone.folder / "study.yaml").write_text(yaml.safe_dump(clone.study))
     return read_study(clone.folder / "config.yaml", [clone.folder / "study.yaml"])

@@ -19,7 +19,7 @@ from wssis.errors import InputError
 from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import decode_mask, encode_mask, read_coco, write_coco
 from wssis.formats.images_table import ImageRow, write_images_table
-from wssis.formats.ledger import read_ledger
+from wssis.formats.ledger_stream import ledger_parts
 from wssis.formats.manifest import read_manifest
 from wssis.formats.points import write_full_points
 from wssis.formats.split import assign_folds
@@ -95,7 +95,7 @@ def _run(folder: Path, side: str, predictors: dict[str, Path], **settings: Any) 
         ledger,
         folder / "full_points.csv" if side == "full" else None,
     )
-    return read_coco(out), read_ledger(ledger)
+    return read_coco(out), next(ledger_parts(ledger))
 
 
 SORTED = sorted(CATEGORIES, key=lambda category: category["id"])

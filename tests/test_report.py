@@ -16,6 +16,7 @@ from report_fixtures import SKILL, MadeUp, make_study, toy_set
 from wssis.config.stages import ReportSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
+from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import SCORE_COLUMNS, read_score_table
 from wssis.report_page.accounts import Line, _missing
 from wssis.report_page.ap_samples import sample_networks
@@ -202,6 +203,24 @@ def _middle(curves: StudyCurves) -> float:
     """A budget between the two mixes of wssis, above that of the next dearest arm."""
     days = sorted(point.days["pointwssis"] for point in curves.curves[0].points if point.arm == "wssis")
     return (days[0] + days[1]) / 2
+
+
+def test_the_manifest_names_everything_the_pages_are_made_of(study: MadeUp, page: str) -> None:
+    inputs = {Path(one["path"]) for one in read_manifest(study.out / "manifest.json")["inputs"].values()}
+    for row in (row for row in study.plan["rows"] if row["quality"]):
+        folder = Path(row["quality"]).parent
+        assert {folder / f"{row['arm']}.{name}" for name in ("csv", "shown.json", "predictions.json")} <= inputs
+
+
+def test_a_damaged_file_of_predictions_is_named(study: MadeUp, tmp_path: Path) -> None:
+    rows = [dict(row) for row in study.plan["rows"] if row["arm"] in ("supervised", "wssis") and row["seed"] == "s0"]
+    source = Path(rows[1]["quality"])
+    for path in source.parent.glob("wssis.*"):
+        shutil.copy(path, tmp_path / path.name)
+    (tmp_path / "wssis.shown.json").write_text('{"rule": ')
+    rows[1] |= {"quality": str(tmp_path / source.name)}
+    with pytest.raises(InputError, match=r"wssis\.shown\.json: not readable as JSON"):
+        MadeUp(study.plan | {"rows": rows}, study.results, study.images, tmp_path / "report").report()
 
 
 def test_one_mix_gets_no_plan(study: MadeUp, page: str) -> None:

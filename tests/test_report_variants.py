@@ -51,6 +51,7 @@ def _semi(run: Path, wssis: dict) -> dict:
     quality.run(QualitySettings(shown=1), train, run / "weak.json", run / "hidden_ids.csv", None,
                 run / "pseudo/semi.json", run / "quality/semi.csv", run / "quality/semi.shown.json")  # fmt: skip
     scores = str(run / "students/semi/scores.json")
+    shutil.copy(run / "quality/wssis.predictions.json", run / "quality/semi.predictions.json")
     return {**wssis, "arm": "semi", "scores": scores, "quality": str(run / "quality/semi.csv")}
 
 

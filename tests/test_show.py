@@ -142,6 +142,53 @@ def test_what_cannot_be_shown(tmp_path: Path, name: str, text: str | None, words
         show(tmp_path / name)
 
 
+def _half(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3].rstrip()[:-1].rstrip())
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS.values()) - {"store"}))
+def test_a_file_cut_off_is_one_line(
+    sound_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    source = sound_study / next(path for path, one in KINDS.items() if one == kind)
+    path = tmp_path / source.name
+    path.write_bytes(source.read_bytes())
+    _half(path)
+    for command in (["show", str(path)], ["show", str(path), "--picture", str(tmp_path / "a.png")]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        told = capsys.readouterr()
+        assert ended.value.code == 2 and told.out == ""
+        assert told.err.startswith("error: ") and told.err.count("\n") == 1 and path.name in told.err
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_damage_in_the_middle_is_one_line(sound_study: Path, tmp_path: Path) -> None:
+    for name, old, new in (
+        ("teacher/metrics.jsonl", b'"dice"', b'"step"'),
+        ("teacher/scores.json", b'"name"', b'"nam"'),
+        ("split.csv", b"\n1,", b"\n\xff\xfe,"),
+        ("quality/wssis.csv", b"masked,", b"masked"),
+    ):
+        content = (sound_study / RUN / name).read_bytes()
+        path = tmp_path / Path(name).name
+        path.write_bytes(content.replace(old, new, 1))
+        assert path.read_bytes() != content
+        with pytest.raises(InputError, match=rf"{path.name}: .*again"):
+            show(path)
+
+
+def test_scores_without_ap(sound_study: Path, tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    scores = json.loads((sound_study / RUN / "teacher/scores.json").read_text())
+    bare = [{**one, "AP": None, "AP50": None} for one in scores["per_class"]]
+    path.write_text(json.dumps({**scores, "AP": None, "per_class": bare}))
+    assert "AP, 0-100" in show(path)
+    with pytest.raises(InputError, match=r"scores\.json: no class has an AP"):
+        write_picture(path, tmp_path / "a.png")
+
+
 @pytest.mark.parametrize(("path", "kind"), [(path, kind) for path, kind in KINDS.items() if kind in DRAWN])
 def test_pictures(sound_study: Path, tmp_path: Path, path: str, kind: str) -> None:
     if path.endswith("unlabelled.json"):  # One image, and nothing on it.

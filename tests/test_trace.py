@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_fixtures import copied
 
 from wssis.audit.trace import ancestry, compared, differences, tree
 from wssis.cli import main
@@ -15,12 +14,6 @@ from wssis.errors import InputError
 RUN = "shapes/50pct/s0/base"
 OTHER_RUN = "shapes/50pct/s1/base"
 SCORES = f"{RUN}/students/wssis/scores.json"
-
-
-@pytest.fixture
-def study(sound_study: Path, tmp_path: Path) -> Path:
-    """A copy to change something in."""
-    return copied(sound_study, tmp_path)
 
 
 def _manifest(study: Path, path: str, **values: Any) -> None:

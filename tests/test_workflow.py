@@ -3,7 +3,6 @@
 import ast
 import re
 import resource
-from pathlib import Path
 
 import pytest
 import yaml
@@ -16,12 +15,6 @@ STAGES = (
     "box_student", "evaluate", "report",
 )  # fmt: skip
 BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points", "box_points"}
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    """The fake study, not yet run."""
-    return Clone.create(tmp_path / "clone")
 
 
 def _rules() -> dict[str, str]:
@@ -140,6 +133,8 @@ def test_every_rule_tracks_settings_and_code_and_leaves_a_manifest() -> None:
     for name, text in _rules().items():
         assert re.search(r"^        settings=", text, flags=re.MULTILINE), name
         assert re.search(r"^        code=code_of\(", text, flags=re.MULTILINE), name
+        stages = re.findall(r'^        (?:settings=settings|code=code)_of\("(\w+)"\)', text, flags=re.MULTILINE)
+        assert len(set(stages)) == 1, f"{name}: settings and code of one stage, not of {stages}"
         assert re.search(r"^        manifest=f\"", text, flags=re.MULTILINE), name
         assert "workflow.source_path" not in text
 

@@ -26,8 +26,7 @@ def check_predictors(check: Checker, named: Iterable[str]) -> Iterator[Finding]:
     """
     expected = {one.name: rest for one in check.record.inputs if (rest := _predictor(check.record, one.name))}
     legal = {CORRUPT} if check.record.settings.get("pairs") == CORRUPT else set(expected)
-    # Where a manifest names no network at all, there is nothing to hold the names against.
-    if legal and (unknown := sorted(set(named) - legal)):
+    if unknown := sorted(set(named) - legal):
         what = f"has records of predictors that are not among its manifest's inputs: {some(unknown)}"
         yield check.wrong(check.output(".csv"), what)
     yield from _inputs_at(check, expected)

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 
 from wssis.audit.places import is_manifest
@@ -37,6 +38,8 @@ TITLES = {
     "store": "crop store: the refiner's tensors",
     "manifest": "manifest of a stage's run",
 }
+LINES = (".csv", ".jsonl")
+"""Suffixes of files that are written line by line."""
 HEAD = 4096
 """Bytes of a JSON file that tell its kind."""
 
@@ -62,13 +65,26 @@ def recognised(path: Path) -> Artifact:
     """
     if not path.exists():
         raise InputError(f"{path}: not found; correct the path")
-    kind = _kind(path)
+    try:
+        kind = _kind(path)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not readable as text; run its stage again") from None
     if kind is None:
         raise InputError(
             f"{path}: no artifact that can be shown; give a COCO or scores JSON, a CSV of the package, metrics.jsonl,"
             " a .safetensors file, a .zarr store or a manifest"
         )
+    if path.suffix in LINES and not _ends_with_a_line(path):
+        raise InputError(f"{path}: its last line is not whole; run its stage again, or wait until it has ended")
     return Artifact(path, kind)
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    """Whether the last line of a text is whole; that of an empty file is."""
+    with path.open("rb") as stream:
+        end = stream.seek(0, SEEK_END)
+        stream.seek(max(0, end - 1))
+        return stream.read() in (b"", b"\n")
 
 
 def _kind(path: Path) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from wssis.audit.digests import short
 from wssis.audit.finding import Finding, some
 from wssis.audit.places import NO_ARTIFACTS, UNFINISHED, is_manifest, place_of, stages_at
-from wssis.audit.study_files import Input, StageRecord, StudyFiles
+from wssis.audit.study_files import Input, StageRecord, StudyFiles, lies_in
 from wssis.provenance import code_digest
 
 GIVEN = ("checkpoint",)
@@ -30,6 +30,10 @@ def _input_findings(study: StudyFiles, record: StageRecord, one: Input) -> Itera
         if one.managed and one.name not in GIVEN:
             what = f"input {one.name} was {one.recorded}, outside of this study: it comes from another study's folder"
             yield Finding(record.path, what, again)
+        return
+    if lies_in(one.path, study.predictions):
+        what = f"input {one.name} is {one.path}, an output of wssis predict, which is no part of a study"
+        yield Finding(record.path, what, again)
         return
     if not _may_read(record, one.path):
         yield Finding(record.path, f"input {one.name} is {one.path}, of another run than this one", again)
@@ -62,6 +66,9 @@ def listing_findings(study: StudyFiles) -> Iterator[Finding]:
         if expected is not None and record.stage not in expected:
             what = f"is of the stage {record.stage}; at this place lies the manifest of {' or '.join(expected)}"
             yield Finding(record.path, what, "delete it and run the stage of this place again")
+    for folder in study.predictions:
+        what = "an output of wssis predict: no part of the study, not looked at"
+        yield Finding(folder, what, "none needed; in a folder of its own it is out of the way", fault=False)
     for artifact in sorted(_unlisted(study)):
         yield _about_unlisted(study, artifact)
 

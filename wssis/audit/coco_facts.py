@@ -6,7 +6,7 @@ Legend: A annotations. Nothing else of an annotation stays in memory.
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -109,18 +109,17 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
     _add_frame(facts, read_frame(path), kind)
     for item in annotations_of(path):
         try:
-            numbers, point = _numbers(item)
-            score = item.get("score")
+            numbers, point, score = _numbers(item)
             whole.extend(numbers)
             points.extend(point)
-            scores.append(math.nan if score is None else score)
+            scores.append(score)
             if "outcome" in item:
                 facts.outcomes[item["outcome"]] += 1
             facts.extras.update(name for name in EXTRAS if name in item)
             facts.labels.update(item.get("point_labels", ()))
             if problem := _problem(item, kind):
                 facts.problem(f"annotation {item['id']} {problem}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             facts.problem(f"an annotation is no annotation ({error!r})")
     columns = dict(zip(COLUMNS, np.array(whole, np.int64).reshape(-1, len(COLUMNS)).T, strict=True))
     for name in ("id", "image_id", "category_id", "point_id"):
@@ -147,11 +146,11 @@ def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
         facts.problem("an image id occurs more than once")
 
 
-def _numbers(item: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, float]]:
-    """One annotation as the numbers of COLUMNS, and its point (0, 0 where it has none).
+def _numbers(item: Mapping[str, Any]) -> tuple[Sequence[int], tuple[float, float], float]:
+    """One annotation as the numbers of COLUMNS, its point (0, 0 where it has none) and score (NaN where it has none).
 
     Raises:
-        KeyError, TypeError, ValueError: a number is missing, or is none.
+        KeyError, TypeError, ValueError, OverflowError: a number is missing, is none, or does not fit into 64 bits.
     """
     segmentation, point = item.get("segmentation"), item.get("point")
     height, width = segmentation["size"] if type(segmentation) is dict else (NONE, NONE)
@@ -160,7 +159,8 @@ def _numbers(item: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, flo
         item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width,
         item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo",
     )  # fmt: skip
-    return tuple(map(index, numbers)), (float(x), float(y))
+    score = item.get("score")
+    return array("q", map(index, numbers)), (float(x), float(y)), math.nan if score is None else float(score)
 
 
 def _problem(item: Mapping[str, Any], kind: str) -> str | None:

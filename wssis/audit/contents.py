@@ -26,12 +26,15 @@ from wssis.formats.crop_store import CropStore
 from wssis.formats.images_table import COLUMNS as IMAGE_COLUMNS
 from wssis.formats.json_text import loads
 from wssis.formats.metrics_file import parse_metrics
-from wssis.formats.points import HIDDEN_COLUMNS, read_full_points
+from wssis.formats.points import HIDDEN_COLUMNS, POINT_COLUMNS, read_full_points
 from wssis.formats.scores import read_score_table, read_scores
+from wssis.formats.split import COLUMNS as SPLIT_COLUMNS
 from wssis.formats.split import read_split
 from wssis.formats.table import read_table
 
 Facts = dict[str, Any]
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError, SafetensorError)
+"""What reading a damaged file may raise, besides InputError."""
 LARGE = 2**26
 """Bytes of contents from which worker processes are worth their start."""
 
@@ -66,7 +69,7 @@ def _outcome(job: tuple[Path, str]) -> tuple[Any, list[str]]:
         found = reader(file) if reader else None
     except InputError as error:
         return None, [str(error).removeprefix(f"{file}: ").partition(";")[0]]
-    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+    except DAMAGE as error:
         return None, [f"does not hold what it should ({error!r})"]
     return found, list(_problems(found))
 
@@ -82,8 +85,8 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
     if rest.startswith("quality/") and name.endswith(".csv"):
         return read_quality
     by_name: dict[str, Callable[[Path], Any]] = {
-        "split.csv": read_split,
-        "full_points.csv": read_full_points,
+        "split.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
+        "full_points.csv": lambda file: _by_id(file, POINT_COLUMNS, read_full_points),
         "hidden_ids.csv": _hidden_ids,
         "box_hidden_ids.csv": _hidden_ids,
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
@@ -124,6 +127,18 @@ def _columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> pd.Dat
     if list(frame) != [name for name in header if name in wanted]:
         raise InputError(f"{path}: its first line must be {','.join(header)}; run its stage again")
     return frame
+
+
+def _by_id(path: Path, columns: Sequence[str], read: Callable[[Path], Mapping[int, Any]]) -> Mapping[int, Any]:
+    """A table by its ids.
+
+    Raises:
+        InputError: rows repeat the id of another, which a mapping would hide.
+    """
+    found, rows = read(path), read_table(path, columns)
+    if len(found) != len(rows):
+        raise InputError(f"{path}: {len(rows) - len(found)} rows repeat the id of another; run its stage again")
+    return found
 
 
 def read_quality(path: Path) -> tuple[np.ndarray, Counter[str]]:

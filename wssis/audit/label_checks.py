@@ -29,7 +29,10 @@ def check_images(check: Checker) -> Iterator[Finding]:
     rows, path = check.made("images.csv"), check.output("images.csv")
     for subset in ("train", "val"):
         images = check.of(subset).images
-        found = {int(row[1]): (int(row[3]), int(row[4])) for row in rows if row[0] == subset}
+        own = [row for row in rows if row[0] == subset]
+        found = {int(row[1]): (int(row[3]), int(row[4])) for row in own}
+        if len(found) != len(own):
+            yield check.wrong(path, f"{len(own) - len(found)} rows repeat a {subset} image")
         yield from check.same(path, f"{subset} images", found, images, f"{subset}.json")
         odd = [number for number, size in found.items() if images.get(number, size) != size]
         if odd:

@@ -128,6 +128,8 @@ def check_quality(check: Checker) -> Iterator[Finding]:
     weak, pseudo = check.of("weak"), check.of("pseudo")
     path = check.output(".csv")
     ids, statuses = check.made(path.rpartition("/")[2])
+    if len(pd.unique(ids)) != len(ids):
+        yield check.wrong(path, f"{len(ids) - len(pd.unique(ids))} rows repeat the point of another")
     yield from check.same(path, "labels", ids, weak.id, check.record.input("weak") or "weak.json")
     yield from check.counts({"points": len(ids)} | {word: statuses[word] for word in ("masked", "unmasked", "dropped")})
     masked = int(pseudo.masked[pseudo.pseudo].sum())

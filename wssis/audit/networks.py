@@ -1,6 +1,7 @@
 """Whether checkpoints, metrics and scores are what their manifests say."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,10 +103,13 @@ def _evaluated(check: Checker, facts: Facts) -> Iterator[Finding]:
 def _reported(check: Checker, facts: Facts) -> Iterator[Finding]:
     """scores.csv has one row for every scores.json, with its figures."""
     path = check.output("scores.csv")
-    rows = {_scores_of(row): row for row in check.made("scores.csv")}
+    rows = [(_scores_of(row), row) for row in check.made("scores.csv")]
+    times = Counter(name for name, _ in rows)
+    if twice := sorted(name for name, number in times.items() if number > 1):
+        yield check.wrong(path, f"has more than one row of {some(twice)}")
     read = {one.path for one in check.record.inputs if one.path and one.path.endswith("/scores.json")}
-    yield from check.same(path, "rows", rows, read, "the scores the report was made of")
-    for name, row in rows.items():
+    yield from check.same(path, "rows", times, read, "the scores the report was made of")
+    for name, row in rows:
         for metric in METRICS if name in facts else ():
             value = facts[name][metric]
             cell = float(row[metric]) if row[metric] else None

@@ -14,6 +14,8 @@ HASHED_ALONE = re.compile(r"report/.*|[^/]+/images/(train|val)|.*/quality/[^/]+\
 """Outputs whose content nothing is computed from: an audit looks at their digests alone."""
 UNFINISHED = re.compile(r"\.tmp-.*")
 """Names of what a killed run was writing."""
+PREDICTED = ("predict.manifest.json", "predict_points.manifest.json", ".predicted.jsonl", ".masked.jsonl")
+"""Names of what `wssis predict` leaves in its folder: its manifests, and while it runs its logs."""
 STAGES = (
     (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate")),
     (r"[^/]+/images\.csv\.manifest\.json", ("check_images",)),

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import binary_erosion
 
 from wssis.audit.study_files import study_around
 from wssis.errors import InputError
@@ -16,9 +14,8 @@ from wssis.formats.coco import decode_mask
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
 from wssis.formats.json_text import loads
+from wssis.geometry.painting import Colour, lay_dot, lay_mask, lay_outline
 
-Pixels = NDArray[np.uint8]
-Colour = tuple[int, int, int]
 IMAGES, ACROSS = 12, 4
 CROPS = 12
 SIDE, CROP_SIDE = 260, 150
@@ -27,7 +24,7 @@ GAP, LINE = 6, 15
 GROUND, INK = (255, 255, 255), (40, 40, 40)
 NO_IMAGE = 225
 """Grey of an image that is not there."""
-OPACITY = 0.45
+DOT_PX = 3
 LEAST_SCORE = 0.3
 """Detections below this score are not drawn."""
 PALETTE = tuple(tuple(int(255 * part) for part in colour[:3]) for colour in colormaps["tab20"].colors)
@@ -85,14 +82,14 @@ def store_sheet(path: Path, image_dir: Path | None) -> Image.Image:
 def _crop(store: CropStore, place: int, names: Sequence[str]) -> Cell:
     pixels = store.record(place)
     picture = Image.fromarray(pixels["image"]).resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BICUBIC)
-    canvas = np.asarray(picture).copy()
+    canvas = np.asarray(picture, dtype=np.float32).copy()
     for name, colour in (("rough", ROUGH_COLOUR), ("target", TARGET_COLOUR)):
         if name in pixels:
-            _outline(canvas, _resized(pixels[name] > 0, (CROP_SIDE, CROP_SIDE)), colour)
-    picture = Image.fromarray(canvas)
+            lay_outline(canvas, pixels[name] > 0, colour)
+    picture = Image.fromarray(canvas.round().astype(np.uint8))
     scale = CROP_SIDE / store.layout.size
     x, y = store.table.point[place]
-    _dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, POINT_COLOUR)
+    lay_dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, POINT_COLOUR, DOT_PX)
     return picture, f"{place}: {names[store.table.label[place]]}"
 
 
@@ -132,19 +129,16 @@ def _image_folder(path: Path, given: Path | None) -> Path | None:
 def _picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], folder: Path | None) -> Cell:
     scale = SIDE / max(image["width"], image["height"])
     size = round(image["width"] * scale), round(image["height"] * scale)
-    canvas = np.asarray(_read(image, folder).resize(size, Image.Resampling.BICUBIC)).copy()
+    canvas = np.asarray(_read(image, folder).resize(size, Image.Resampling.BICUBIC), dtype=np.float32).copy()
     for one in sorted(annotations, key=lambda one: -(one.get("area") or 0)):
         if one.get("segmentation"):
-            mask = _resized(decode_mask(one, image["height"], image["width"]), size)
-            colour = _colour(one["category_id"])
-            canvas[mask] = ((1 - OPACITY) * canvas[mask] + OPACITY * np.array(colour)).astype(np.uint8)
-            _outline(canvas, mask, colour)
-    picture = Image.fromarray(canvas)
+            lay_mask(canvas, decode_mask(one, image["height"], image["width"]), _colour(one["category_id"]))
+    picture = Image.fromarray(canvas.round().astype(np.uint8))
     draw = ImageDraw.Draw(picture)
     for one in annotations:
         if one.get("point"):
             x, y = one["point"]
-            _dot(draw, (x + 0.5) * scale, (y + 0.5) * scale, _colour(one["category_id"]))
+            lay_dot(draw, (x + 0.5) * scale, (y + 0.5) * scale, _colour(one["category_id"]), DOT_PX)
         if "point_coords" in one:
             _box_with_points(draw, one, scale)
     unmasked = sum(not one.get("segmentation") for one in annotations)
@@ -157,7 +151,7 @@ def _box_with_points(draw: ImageDraw.ImageDraw, one: Mapping[str, Any], scale: f
     x, y, width, height = (side * scale for side in one["bbox"])
     draw.rectangle((x, y, x + width - 1, y + height - 1), outline=_colour(one["category_id"]), width=2)
     for (left, top), label in zip(one["point_coords"], one["point_labels"], strict=True):
-        _dot(draw, left * scale, top * scale, ON_OBJECT if label else POINT_COLOUR)
+        lay_dot(draw, left * scale, top * scale, ON_OBJECT if label else POINT_COLOUR, DOT_PX)
 
 
 def _read(image: Mapping[str, Any], folder: Path | None) -> Image.Image:
@@ -169,21 +163,6 @@ def _read(image: Mapping[str, Any], folder: Path | None) -> Image.Image:
             return opened.convert("RGB")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error}); correct --image-dir") from None
-
-
-def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    grey = Image.fromarray(mask.astype(np.uint8) * 255)
-    return np.asarray(grey.resize(size, Image.Resampling.BILINEAR)) > 127
-
-
-def _outline(canvas: Pixels, mask: NDArray[np.bool_], colour: Colour) -> None:
-    """Draw a mask's border into the canvas (H, W, 3)."""
-    canvas[mask & ~binary_erosion(mask, np.ones((3, 3), bool), iterations=2)] = colour
-
-
-def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour) -> None:
-    for radius, fill in ((5, (20, 20, 20)), (4, (255, 255, 255)), (3, colour)):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
 
 def _grid(cells: Sequence[Cell], legend: Sequence[tuple[str, Colour]], across: int = ACROSS) -> Image.Image:

@@ -1,14 +1,17 @@
 """wssis show: what an artifact is, where it comes from, and what is in it, as text."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from wssis.audit.artifact import Artifact, recognised
+from wssis.audit.contents import DAMAGE
 from wssis.audit.digests import short
 from wssis.audit.show_tables import content_of
 from wssis.audit.values import flat, wrapped
+from wssis.errors import InputError
 from wssis.formats.manifest import manifest_of, read_manifest
 from wssis.overview.table import duration, size, table
 
@@ -20,13 +23,33 @@ def show(path: Path) -> str:
         InputError: it is none, or damaged.
     """
     artifact = recognised(path)
-    lines = [f"{path}", f"{artifact.title}, {size(_bytes(path))}"]
+    with one_line(path):
+        return "\n".join(_lines(artifact))
+
+
+@contextmanager
+def one_line(path: Path) -> Iterator[None]:
+    """Whatever reading a damaged file raises is told in one line.
+
+    Raises:
+        InputError: in the place of any such error.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        what = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{path}: damaged, or not what its name says ({what}); run its stage again") from error
+
+
+def _lines(artifact: Artifact) -> Iterator[str]:
+    path = artifact.path
+    yield from (f"{path}", f"{artifact.title}, {size(_bytes(path))}", "")
     manifest = path if artifact.kind == "manifest" else manifest_of(path)
     if manifest is None:
-        lines += ["", "no manifest lists it: nothing says who made it"]
+        yield "no manifest lists it: nothing says who made it"
     else:
-        lines += ["", *_origin(read_manifest(manifest), path.name)]
-    return "\n".join([*lines, *_content(artifact)])
+        yield from _origin(read_manifest(manifest), path.name)
+    yield from _content(artifact)
 
 
 def _content(artifact: Artifact) -> Iterator[str]:

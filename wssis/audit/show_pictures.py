@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from wssis.audit.artifact import recognised
+from wssis.audit.artifact import Artifact, recognised
 from wssis.audit.contents import read_metrics
 from wssis.audit.sheets import coco_sheet, detection_sheet, store_sheet
+from wssis.audit.show import one_line
+from wssis.audit.show_tables import whole_table
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_path
 from wssis.formats.ledger_stream import ledger_parts
@@ -39,17 +42,23 @@ def write_picture(path: Path, out: Path, image_dir: Path | None = None) -> None:
     if out.suffix != ".png":
         raise InputError(f"{out}: pictures are PNG files; give a name that ends in .png")
     artifact = recognised(path)
-    draw = FIGURES.get(artifact.kind)
-    sheet = SHEETS.get(artifact.kind)
-    with temporary_path(out) as temporary:
-        if sheet is not None:
-            sheet(path, image_dir).save(temporary)
-        elif draw is not None:
-            with matplotlib.rc_context(STYLE):
-                figure = draw(path)
-                figure.savefig(temporary, dpi=DPI)
-        else:
-            raise InputError(f"{path}: {artifact.title}: it has no picture; leave --picture out to read it as text")
+    with matplotlib.rc_context(STYLE):
+        with one_line(path):
+            picture = _picture(artifact, image_dir)
+        with temporary_path(out) as temporary:
+            if isinstance(picture, Figure):
+                picture.savefig(temporary, dpi=DPI)
+            else:
+                picture.save(temporary)
+
+
+def _picture(artifact: Artifact, image_dir: Path | None) -> Figure | Image.Image:
+    path = artifact.path
+    if artifact.kind in SHEETS:
+        return SHEETS[artifact.kind](path, image_dir)
+    if artifact.kind in FIGURES:
+        return FIGURES[artifact.kind](path)
+    raise InputError(f"{path}: {artifact.title}: it has no picture; leave --picture out to read it as text")
 
 
 def _figure(panels: int, title: str, width: float = 4.4) -> tuple[Figure, Sequence[Axes]]:
@@ -110,7 +119,9 @@ def _metrics(path: Path) -> Figure:
 def _scores(path: Path) -> Figure:
     scores = read_scores(path)
     classes = [one for one in scores["per_class"] if one["AP"] is not None]
-    figure = Figure(figsize=(6.4, 1.4 + 0.3 * max(1, len(classes))), layout="constrained")
+    if scores["AP"] is None or not classes:
+        raise InputError(f"{path}: no class has an AP; there is nothing to draw")
+    figure = Figure(figsize=(6.4, 1.4 + 0.3 * len(classes)), layout="constrained")
     axes = figure.subplots()
     figure.suptitle(f"{_name(path)}: AP {scores['AP']:.1f}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     names = [f"{one['name']} ({one['objects']:,})" for one in classes]
@@ -124,7 +135,7 @@ def _scores(path: Path) -> Figure:
 
 
 def _quality(path: Path) -> Figure:
-    frame = pd.read_csv(path)
+    frame = whole_table(path, "quality")
     figure, (axes,) = _figure(1, f"{_name(path)}: {len(frame):,} points", 6.4)
     for place, kind in enumerate(("pseudo", "rough")):
         values = frame[f"iou_{kind}"].dropna()
@@ -139,7 +150,7 @@ def _quality(path: Path) -> Figure:
 
 
 def _points(path: Path) -> Figure:
-    frame = pd.read_csv(path)
+    frame = whole_table(path, "points")
     figure, (axes,) = _figure(1, f"{_name(path)}: {len(frame):,} points", 5.4)
     axes.scatter(frame["x"], frame["y"], s=9, color=COLOURS[0], alpha=0.6, linewidths=0)
     axes.set_aspect("equal")
@@ -150,7 +161,7 @@ def _points(path: Path) -> Figure:
 
 def _split(path: Path) -> Figure:
     figure, (axes,) = _figure(1, _name(path), 5.4)
-    _bars(axes, dict(Counter(pd.read_csv(path)["label_kind"]).most_common()), "images by label kind")
+    _bars(axes, dict(Counter(whole_table(path, "split")["label_kind"]).most_common()), "images by label kind")
     return figure
 
 

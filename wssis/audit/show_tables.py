@@ -3,13 +3,14 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from wssis.audit.artifact import Artifact
+from wssis.audit.artifact import TABLES, Artifact
 from wssis.audit.contents import read_header, read_metrics
 from wssis.audit.values import flat, word, wrapped
 from wssis.formats.coco_stream import annotations_of, read_frame
@@ -18,6 +19,7 @@ from wssis.formats.json_text import loads
 from wssis.formats.ledger_stream import ledger_parts
 from wssis.formats.metrics_file import losses_of
 from wssis.formats.scores import METRICS, read_scores
+from wssis.formats.table import read_table
 from wssis.overview.table import table
 
 Part = tuple[str, str]
@@ -126,26 +128,36 @@ def _rows(frame: pd.DataFrame, columns: Sequence[str], count: int = 5) -> str:
     return table(tuple(columns), rows)
 
 
+def whole_table(path: Path, kind: str) -> pd.DataFrame:
+    """A CSV of the package, of a kind in TABLES.
+
+    Raises:
+        InputError: a row has another number of cells than the header, which pandas would fill up.
+    """
+    read_table(path, TABLES[kind])
+    return pd.read_csv(path)
+
+
 def _points(path: Path) -> Iterator[Part]:
-    frame = pd.read_csv(path)
+    frame = whole_table(path, "points")
     yield "", f"{len(frame):,} points"
     yield "spread", _spread({f"{axis}, px": frame[axis] for axis in ("x", "y")})
     yield "first points", _rows(frame, ("annotation_id", "x", "y"))
 
 
 def _split(path: Path) -> Iterator[Part]:
-    kinds = pd.read_csv(path)["label_kind"].value_counts()
+    kinds = whole_table(path, "split")["label_kind"].value_counts()
     yield "", _counted(kinds.to_dict(), "label kind")
 
 
-def _table_of(path: Path) -> Iterator[Part]:
-    frame = pd.read_csv(path)
+def _table_of(path: Path, kind: str) -> Iterator[Part]:
+    frame = whole_table(path, kind)
     yield "", f"{len(frame):,} rows"
     yield "first rows", _rows(frame, tuple(frame.columns))
 
 
 def _quality(path: Path) -> Iterator[Part]:
-    frame = pd.read_csv(path)
+    frame = whole_table(path, "quality")
     yield "", _counted(frame["status"].value_counts().to_dict(), "points")
     ious = {kind: frame[f"iou_{kind}"] for kind in ("rough", "pseudo") if frame[f"iou_{kind}"].notna().any()}
     means = [(kind, f"{one.mean():.3f}", f"{100 * (one >= 0.5).mean():.1f}") for kind, one in ious.items()]
@@ -161,7 +173,7 @@ def _quality(path: Path) -> Iterator[Part]:
 
 
 def _thresholds(path: Path) -> Iterator[Part]:
-    frame = pd.read_csv(path)
+    frame = whole_table(path, "thresholds")
     without = int(frame["threshold"].isna().sum())
     yield "", f"{len(frame):,} classes, {without:,} of them without labels: no detection of theirs was right"
     yield "spread", _spread({name: frame[name] for name in ("threshold", "f1", "precision", "recall")})
@@ -169,7 +181,7 @@ def _thresholds(path: Path) -> Iterator[Part]:
 
 
 def _score_table(path: Path) -> Iterator[Part]:
-    frame = pd.read_csv(path)
+    frame = whole_table(path, "score_table")
     columns = ("dataset", "mix", "seed", "variant", "arm", "AP", "AP50", "AP75", "bbox_AP", "label_days_pointwssis")
     yield "", _rows(frame, columns, len(frame))
 
@@ -258,8 +270,8 @@ READERS: dict[str, Callable[[Path], Iterator[Part]]] = {
     "ledger": _ledger,
     "points": _points,
     "split": _split,
-    "hidden_ids": _table_of,
-    "images_table": _table_of,
+    "hidden_ids": partial(_table_of, kind="hidden_ids"),
+    "images_table": partial(_table_of, kind="images_table"),
     "quality": _quality,
     "thresholds": _thresholds,
     "score_table": _score_table,

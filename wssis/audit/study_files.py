@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wssis.audit.finding import Finding
-from wssis.audit.places import Place, is_manifest, place_of
+from wssis.audit.places import PREDICTED, Place, is_manifest, place_of
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
 
@@ -85,6 +85,8 @@ class StudyFiles:
         records: relative path -> manifest.
         producers: relative path of an output -> the manifest that lists it.
         problems: of the manifests themselves.
+        predictions: folders of `wssis predict` in the study's folder, which are no part of the study; nothing above
+            has anything of them.
         in_archive: whether the folder holds what an archive of the study holds, and no more.
     """
 
@@ -93,6 +95,7 @@ class StudyFiles:
     records: dict[str, StageRecord]
     producers: dict[str, StageRecord]
     problems: list[Finding] = field(default_factory=list)
+    predictions: tuple[str, ...] = ()
     in_archive: bool = False
 
     def full(self, path: str) -> Path:
@@ -148,7 +151,9 @@ def study_around(path: Path) -> Path:
 
 def read_study_files(root: Path, in_archive: bool = False) -> StudyFiles:
     """All files and manifests below a study's folder. Damaged manifests are among its `problems`."""
-    sizes = dict(_sizes(root))
+    everything = dict(_sizes(root))
+    predictions = tuple(_predictions(everything))
+    sizes = {path: size for path, size in everything.items() if not lies_in(path, predictions)}
     contents, problems = {}, []
     for path in sorted(path for path in sizes if is_manifest(path.rpartition("/")[2])):
         try:
@@ -169,7 +174,27 @@ def read_study_files(root: Path, in_archive: bool = False) -> StudyFiles:
                 what = f"listed as an output here and in {producers[name].path}"
                 problems.append(Finding(record.path, f"{name}: {what}", "delete the manifest that did not make it"))
             producers[name] = record
-    return StudyFiles(root, sizes, records, producers, problems, in_archive)
+    return StudyFiles(root, sizes, records, producers, problems, predictions, in_archive)
+
+
+def lies_in(path: str, folders: Iterable[str]) -> bool:
+    """Whether a file is below one of some folders."""
+    return any(path.startswith(f"{folder}/") for folder in folders)
+
+
+def _predictions(paths: Iterable[str]) -> Iterator[str]:
+    """Folders that `wssis predict` wrote. One with a manifest of another stage in it is none: it would hide that."""
+    manifests = []
+    folders = set()
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if name in PREDICTED:
+            folders.add(folder)
+        elif is_manifest(name):
+            manifests.append(path)
+    for folder in sorted(folders - {""}):
+        if not any(lies_in(manifest, [folder]) for manifest in manifests):
+            yield folder
 
 
 def checked_manifest(path: Path) -> dict[str, Any]:

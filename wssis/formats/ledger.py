@@ -6,9 +6,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 
-import pandas as pd
-
-from wssis.formats.table import open_table, read_table
+from wssis.formats.table import open_table
 
 
 @dataclass(frozen=True)
@@ -73,18 +71,3 @@ def open_ledger(path: Path) -> Iterator[Callable[[LedgerRow], object]]:
     cells = attrgetter(*COLUMNS)
     with open_table(path, COLUMNS) as write:
         yield lambda row: write(["" if value is None else value for value in cells(row)])
-
-
-def read_ledger(path: Path) -> pd.DataFrame:
-    """The ledger as a table with the columns of LedgerRow; empty cells are missing values, empty words stay empty.
-
-    Raises:
-        InputError: the file is missing or has another header.
-    """
-    frame = pd.DataFrame(read_table(path, COLUMNS), columns=list(COLUMNS))
-    words = [name for name, kind in TYPES.items() if kind == "str"]
-    numbers = frame.drop(columns=words).replace({"": pd.NA, "True": True, "False": False})
-    for name in numbers:
-        kind = TYPES[str(name)]
-        frame[name] = numbers[name].astype(kind) if kind == "boolean" else pd.to_numeric(numbers[name]).astype(kind)
-    return frame

@@ -10,7 +10,7 @@ from wssis.formats.ledger import COLUMNS, TYPES
 
 
 def ledger_parts(path: Path, rows: int = 200_000) -> Iterator[pd.DataFrame]:
-    """The ledger as `read_ledger` gives it, in tables of so many rows.
+    """The ledger in tables of so many rows, with the columns of LedgerRow; empty cells are missing, empty words empty.
 
     Raises:
         InputError: the file is missing, has another header, or a cell that its column cannot hold.

@@ -9,19 +9,17 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import binary_erosion
 
 from wssis.formats.atomic import temporary_path
 from wssis.formats.coco import decode_mask
+from wssis.geometry.painting import DARK, Colour, lay_dot, lay_mask
 from wssis.predicting.pictures import Picture
 
-Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
 SIDES = (512, 1280)
 """Least and most of the longer side of a picture, px: small images are enlarged, so that labels can be read."""
 GOLDEN = 0.618034
-OPACITY = 0.4
 QUALITY = 90
 FONT_PX = 14
 
@@ -77,7 +75,7 @@ class Painter:
         ordered = sorted(found, key=lambda one: one["score"])
         for one in ordered:
             if one["segmentation"]:
-                _lay(canvas, decode_mask(one, height, width), self._colours[one["category_id"]])
+                lay_mask(canvas, decode_mask(one, height, width), self._colours[one["category_id"]])
         picture = Image.fromarray(canvas.round().astype(np.uint8))
         draw, taken = ImageDraw.Draw(picture), []
         for one in reversed(ordered):
@@ -118,29 +116,13 @@ def painter_of(
     return painter
 
 
-def _lay(canvas: NDArray[np.float32], mask: NDArray[np.bool_], colour: Colour) -> None:
-    """Lay a mask (H, W) over the canvas (h, w, 3), see-through, with an outline."""
-    size = canvas.shape[1], canvas.shape[0]
-    grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
-    inside = np.asarray(grey) > 127
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not rows.size:
-        return
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    part, inside = canvas[window], inside[window]
-    edge = inside & ~binary_erosion(inside, np.ones((3, 3), bool), iterations=2)
-    part[inside] = (1 - OPACITY) * part[inside] + OPACITY * np.array(colour, np.float32)
-    part[edge] = colour
-
-
 def _meet(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour | None) -> None:
-    """A point with a white rim; None: a cross, for a point without a mask."""
-    for radius, fill in ((6.5, (20, 20, 20)), (5.5, (255, 255, 255)), (4, colour or (20, 20, 20))):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
+    """A point; None: with a cross, for a point without a mask."""
+    lay_dot(draw, x, y, colour or DARK)
     if colour is None:
         for slope in (-1, 1):
             draw.line((x - 9, y - 9 * slope, x + 9, y + 9 * slope), fill=(220, 0, 0), width=3)

@@ -3,7 +3,6 @@
 What two networks share cancels in their difference, whatever arm, mix or seed they come from.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from wssis.engine.bootstrap import class_matches, draw_weights, resampled_ap
 from wssis.engine.coco_metrics import ONE_AREA, match
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
+from wssis.formats.json_file import read_json
 from wssis.report_page.results import Result
 
 BOOTSTRAP_SEED = 0
@@ -48,7 +48,7 @@ def sample_networks(networks: Sequence[Result], results: Path, resamples: int) -
 def _sampled(network: Result, coco: Mapping, weights: NDArray[np.int32]) -> NDArray[np.float64]:
     """AP of one network on the real set and on every resample; must agree with its scores.json."""
     path = network.folder / "detections.json"
-    detections = json.loads(path.read_text(encoding="utf-8"))
+    detections = read_json(path)
     evaluator = match(coco, detections, network.scores["max_detections"], "segm", ONE_AREA)
     ap = resampled_ap(class_matches(evaluator), weights, evaluator.params.recThrs)
     told = np.nan if network.scores["AP"] is None else network.scores["AP"]

@@ -95,7 +95,7 @@ def advise(curves: Curves, days: float, view: str) -> Advice:
         difference=None if rival is None else (best.mean - rival.mean, percentile_interval(best.draws - rival.draws)),
         wins=_wins(best, rivals),
         seeds_won=sum(all(best.ap[s] > r.ap[s] for r in rivals) for s in curves.seeds) if rivals else None,
-        note=_note(curves, arms, best, days, view),
+        note=_note(curves, best, days, view),
         curve=mixed,
     )
 
@@ -163,14 +163,7 @@ def _wins(best: Choice, rivals: Sequence[Choice]) -> float | None:
     return float(np.mean((best.draws > others)[defined])) if defined.any() else None
 
 
-def _note(curves: Curves, arms: dict[str, list[Measured]], best: Choice, days: float, view: str) -> str:
-    if not has_curve(arms):
-        mixes = sorted({point.full_percent for point in curves.points if point.full_percent < 100})
-        told = ", ".join(f"{percent:g} %" for percent in mixes) or "none but 100 %"
-        return (
-            f"One mix, no curve: masks on {told} of the images is all that was measured, so what another share would"
-            " give is unknown; list more in run.mixes."
-        )
+def _note(curves: Curves, best: Choice, days: float, view: str) -> str:
     dearest = max(point.days[view] for point in curves.points)
     if days > dearest * (1 + CLOSE):
         return f"Nothing dearer than {dearest:.3g} days was measured; what more would buy is unknown."

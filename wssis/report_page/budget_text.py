@@ -60,4 +60,4 @@ def _advice_lines(advice: Advice, seeds: Sequence[str]) -> list[str]:
             lines.append(
                 f"best in {100 * advice.wins:.0f} % of the resamples and in {advice.seeds_won} of {len(seeds)} seeds"
             )
-    return [*lines, advice.note] if advice.note and advice.curve else lines
+    return [*lines, advice.note] if advice.note else lines

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from wssis.config.section import Section
-from wssis.engine.label_costs import CostView
 from wssis.errors import InputError
 from wssis.formats.atomic import write_text
 from wssis.report_page.ap_samples import ApSamples
@@ -63,10 +62,6 @@ class StudyCurves(Section):
     study: str
     categories_known: bool
     curves: tuple[Curves, ...]
-
-    def views(self) -> tuple[CostView, CostView]:
-        """Both cost models, with categories known as the study says."""
-        return CostView("pointwssis", self.categories_known), CostView("cheng", self.categories_known)
 
 
 def collect_curves(groups: Sequence[Group], samples: ApSamples) -> tuple[Curves, ...]:

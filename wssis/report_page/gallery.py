@@ -4,7 +4,6 @@ Each image is embedded once, as a JPEG; masks are outlines over it. Hidden masks
 the images that the quality stage chose.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
+from wssis.formats.json_file import read_json
 from wssis.report_page.compare import METHOD
 from wssis.report_page.pictures import COLOURS, LEAST_SCORE, jpeg_uri, read_image, scaled
 from wssis.report_page.plan import PlannedRow
@@ -144,7 +144,7 @@ def _gallery(group: Group, arm: ArmResult, image_dirs: Mapping[str, Path], most:
     result = next(iter(arm.seeds.values()))
     if group.dataset not in image_dirs:
         raise InputError(f"--image-dir: none for data set {group.dataset}; give {group.dataset}=FOLDER")
-    shown, found = (json.loads(path.read_text(encoding="utf-8")) for path in shown_files(result.row))
+    shown, found = map(read_json, shown_files(result.row))
     names = {category["id"]: category["name"] for category in shown["categories"]}
     folder = image_dirs[group.dataset]
     images = [_image(record, found, names, folder, group.key) for record in _spread(shown["images"], most)]

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import binary_erosion
 
 from wssis.engine.pseudo_quality import HALF, mask_iou
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
+from wssis.formats.json_file import read_json
+from wssis.geometry.painting import Colour, lay_dot, lay_mask
 
 SIDE = 300
 """Longer side of a panel, px."""
@@ -27,10 +27,9 @@ COLOURS = (
     (150, 70, 40), (200, 80, 190), (0, 120, 80),
 )  # fmt: skip
 UNMATCHED = (110, 110, 110)
-OPACITY = 0.5
 QUALITY = 86
 
-Layer = tuple[NDArray[np.bool_], tuple[int, int, int]]
+Layer = tuple[NDArray[np.bool_], Colour]
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def shown_images(
     Raises:
         InputError: an image cannot be read.
     """
-    content = json.loads(shown.read_text(encoding="utf-8"))
-    found = json.loads(predictions.read_text(encoding="utf-8"))
+    content = read_json(shown)
+    found = read_json(predictions)
     fair = [record for record in content["images"] if record["fair"]]
     return content["rule"], [_shown_image(record, folder, found, pseudo_title) for record in fair]
 
@@ -151,22 +150,17 @@ def _panel(
     title: str,
     image: Image.Image,
     layers: Sequence[Layer],
-    points: Sequence[tuple[float, float, tuple[int, int, int]]],
+    points: Sequence[tuple[float, float, Colour]],
     alt: str,
 ) -> Panel:
     """Draw masks (half see-through, with an outline) and points on an image, scaled to `SIDE`."""
     scale = SIDE / max(image.size)
-    ground = scaled(image, scale)
-    size = ground.size
-    canvas = np.asarray(ground, dtype=np.float32).copy()
+    canvas = np.asarray(scaled(image, scale), dtype=np.float32).copy()
     for mask, colour in layers:
-        inside = _resized(mask, size)
-        edge = inside & ~binary_erosion(inside, np.ones((3, 3), bool), iterations=2)
-        canvas[inside] = (1 - OPACITY) * canvas[inside] + OPACITY * np.array(colour, np.float32)
-        canvas[edge] = 0.15 * canvas[edge] + 0.85 * np.array(colour, np.float32)
+        lay_mask(canvas, mask, colour)
     picture = Image.fromarray(canvas.round().astype(np.uint8))
     for x, y, colour in points:
-        _dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour)
+        lay_dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour)
     return Panel(title, jpeg_uri(picture), alt, picture.size)
 
 
@@ -181,14 +175,3 @@ def scaled(picture: Image.Image, scale: float) -> Image.Image:
     """The picture with both sides times `scale`."""
     size = round(picture.width * scale), round(picture.height * scale)
     return picture if scale == 1 else picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    grey = Image.fromarray(mask.astype(np.uint8) * 255)
-    return np.asarray(grey.resize(size, Image.Resampling.BILINEAR)) > 127
-
-
-def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: tuple[int, int, int]) -> None:
-    """A point with a white rim, visible on any ground."""
-    for radius, fill in ((6.5, (20, 20, 20)), (5.5, (255, 255, 255)), (4, colour)):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)

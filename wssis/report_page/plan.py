@@ -42,10 +42,10 @@ class PlannedRow(Section):
     """One student or teacher; all paths as the workflow knows them, relative to its working folder.
 
     `run` holds full.json, weak.json and the manifests of split, points, proposals and pseudo sets. Beside `scores` lie
-    detections.json, in `network` the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest,
-    {arm}.shown.json and {arm}.predictions.json; the last two are read for one run per data set and mix: the first seed
-    of `wssis` or, without it, of the last arm that has a quality file. What a variant did not make itself lies in the
-    run that `homes` names, part by part.
+    detections.json, in `network` the model's manifest.json and metrics.jsonl. Beside `quality` lie its manifest and
+    {arm}.shown.json, and in quality/ of the run that made them {arm}.predictions.json; of these two the page shows one
+    run per data set and mix: the first seed of `wssis` or, without it, of the last arm that has a quality file. What a
+    variant did not make itself lies in the run that `homes` names, part by part.
     """
 
     dataset: str

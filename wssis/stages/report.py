@@ -16,6 +16,7 @@ from wssis.formats.scores import write_score_table
 from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.compare import compare_all
 from wssis.report_page.curves import CURVES, StudyCurves, collect_curves, write_curves
+from wssis.report_page.gallery import shown_files
 from wssis.report_page.page import Story, render
 from wssis.report_page.plan import Plan, read_plan
 from wssis.report_page.results import group_results, labels_file, load_results
@@ -65,4 +66,7 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
         yield f"scores {place}/{row.arm}", Path(row.scores)
         yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
         if row.quality is not None:
+            shown, predictions = shown_files(row)
             yield f"quality {place}/{row.arm}", Path(row.quality)
+            yield f"shown {place}/{row.arm}", shown
+            yield f"predictions {place}/{row.arm}", predictions

@@ -1,0 +1,34 @@
+"""What the tests of wssis audit share: edits of a copied study, and what the audit says of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wssis.audit.auditing import audit_study
+from wssis.audit.finding import StudyAudit
+
+RUN = "shapes/50pct/s0/base"
+OTHER_RUN = "shapes/50pct/s1/base"
+SECOND = "arms/wssis-2"
+
+
+def faults_of(study: Path) -> dict[str, str]:
+    """File -> all that is wrong with it."""
+    found: dict[str, str] = {}
+    for finding in audit_study(study).faults:
+        assert finding.what and finding.remedy
+        found[finding.file] = f"{found.get(finding.file, '')}{finding.what}\n"
+    return found
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    """Change the content of a JSON file."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def notes_of(audit: StudyAudit) -> str:
+    """All notes of an audit."""
+    return "\n".join(f"{note.file}: {note.what}" for note in audit.notes)

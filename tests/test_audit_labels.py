@@ -1,0 +1,164 @@
+"""wssis audit: labels and masks that do not add up are found by their content; all digests are right."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from audit_fixtures import reseal
+from tampering import RUN, edit, faults_of
+
+from wssis.audit.coco_facts import coco_facts
+
+
+def test_a_lost_pseudo_label(study: Path) -> None:
+    path = f"{RUN}/pseudo/wssis.json"
+    edit(study / path, lambda coco: coco["annotations"].pop())
+    reseal(study, path)
+    assert "1 labels of weak.json are missing" in faults_of(study)[path]
+
+
+def test_a_point_with_two_pseudo_labels(study: Path) -> None:
+    path = f"{RUN}/pseudo/wssis.json"
+    edit(study / path, lambda coco: coco["annotations"].append({**coco["annotations"][-1], "id": 9999}))
+    reseal(study, path)
+    assert "more than one pseudo label" in faults_of(study)[path]
+
+
+def test_a_point_without_mask_and_without_reason(study: Path) -> None:
+    path = f"{RUN}/pseudo/rough.json"
+    edit(study / path, lambda coco: coco["annotations"][-1].update(segmentation=None))
+    reseal(study, path)
+    assert "2 points have no mask, 1 have a stated reason" in faults_of(study)[path]
+
+
+def test_a_lost_row_of_the_ledger(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.csv"
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    assert "points of the annotations it was given are missing" in faults_of(study)[path]
+
+
+def test_a_status_that_does_not_fit(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.csv"
+    (study / path).write_text((study / path).read_text().replace("kept", "small", 1))
+    reseal(study, path)
+    faults = faults_of(study)
+    assert "1 records of status small have a proposal" in faults[path]
+    assert "status_small is 0" in faults[f"{RUN}/proposals/weak.json.manifest.json"]
+
+
+def test_a_broken_ledger(study: Path) -> None:
+    path = f"{RUN}/proposals/full.csv"
+    (study / path).write_text((study / path).read_text().replace("kept,1", "kept,one", 1))
+    reseal(study, path)
+    assert "not a ledger" in faults_of(study)[path]
+
+
+def test_a_fold_teacher_that_has_seen_its_images(study: Path) -> None:
+    path = f"{RUN}/proposals/full.csv"
+    text = (study / path).read_text()
+    (study / path).write_text(text.replace("fold0", "foldX").replace("fold1", "fold0").replace("foldX", "fold1"))
+    reseal(study, path)
+    assert "predicted images it was trained on" in faults_of(study)[path]
+
+
+def test_a_mask_that_leaked_into_the_weak_file(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    edit(study / path, lambda coco: coco["annotations"][0].update(area=12))
+    reseal(study, path)
+    assert "in weak.json it may hold category_id, id, image_id, point alone" in faults_of(study)[path]
+
+
+def test_a_point_outside_of_its_image(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    edit(study / path, lambda coco: coco["annotations"][0].update(point=[64.0, 3.0]))
+    reseal(study, path)
+    assert "its point (64, 3) is outside of its image" in faults_of(study)[path]
+
+
+def test_hidden_ids_that_lead_astray(study: Path) -> None:
+    path = f"{RUN}/hidden_ids.csv"
+    head, *rows = (study / path).read_text().split()
+    pairs = [row.split(",") for row in rows]
+    turned = [f"{weak},{pairs[place - 1][1]}" for place, (weak, _) in enumerate(pairs)]
+    (study / path).write_text("\n".join([head, *turned]) + "\n")
+    reseal(study, path)
+    assert "objects of another image or class" in faults_of(study)[path]
+
+
+def test_a_lost_full_point(study: Path) -> None:
+    path = f"{RUN}/full_points.csv"
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+    assert "1 objects of the objects of full.json are missing" in faults_of(study)[path]
+
+
+def test_a_training_that_read_hidden_masks(study: Path) -> None:
+    path = f"{RUN}/students/wssis/manifest.json"
+    train = json.loads((study / RUN / "split.manifest.json").read_text())["inputs"]["train"]
+    edit(study / path, lambda one: one["inputs"].update(more=train))
+    assert "holds the hidden masks of weak images" in faults_of(study)[path]
+
+
+def test_further_masks_that_do_not_fit(study: Path) -> None:
+    """Soft masks and bands that the settings do not ask for, and one of another size than its image."""
+    rough, refined = f"{RUN}/proposals/weak.json", f"{RUN}/pseudo/wssis.json"
+
+    def add(coco: dict[str, Any], key: str, many: bool) -> None:
+        one = coco["annotations"][-1]
+        other = {**one["segmentation"], "size": [8, 8]}
+        one[key] = [one["segmentation"], other] if many else other
+
+    edit(study / rough, lambda coco: add(coco, "soft", many=True))
+    edit(study / refined, lambda coco: add(coco, "uncertain", many=False))
+    reseal(study, rough, refined)
+    faults = faults_of(study)
+    assert "has a mask in soft of another size" in faults[rough]
+    assert "1 proposals have a soft mask; by the settings 0 do" in faults[rough]
+    assert "has a mask in uncertain of another size" in faults[refined]
+    assert "1 labels have an uncertain band; by the settings none has" in faults[refined]
+
+
+def _repeat(path: Path, change: tuple[str, str] = ("", "")) -> None:
+    """The last row of a CSV once more, changed in one place."""
+    text = path.read_text()
+    path.write_text(text + text.splitlines(keepends=True)[-1].replace(*change, 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        (f"{RUN}/full_points.csv", "1 rows repeat the id of another"),
+        (f"{RUN}/split.csv", "1 rows repeat the id of another"),
+        (f"{RUN}/quality/wssis.csv", "1 rows repeat the point of another"),
+        ("shapes/images.csv", "1 rows repeat a val image"),
+    ],
+)
+def test_a_row_that_is_repeated(study: Path, path: str, what: str) -> None:
+    """The counts of the manifest are made right, too."""
+    _repeat(study / path)
+    reseal(study, path)
+    for manifest in study.rglob("*manifest.json"):
+        content = json.loads(manifest.read_text())
+        if Path(path).name in content["outputs"] and manifest.parent == (study / path).parent:
+            for key in {"full_points", "images", "points"} & content["counts"].keys():
+                edit(manifest, lambda one, key=key: one["counts"].update({key: one["counts"][key] + 1}))
+    assert what in faults_of(study)[path]
+
+
+def test_a_score_that_is_none_leaves_no_half_row(study: Path) -> None:
+    """The annotations that follow are still held against their own images."""
+    path = f"{RUN}/pseudo/wssis.json"
+    edit(study / path, lambda coco: coco["annotations"][0].update(score="high"))
+    facts = coco_facts(study / path, "pseudo")
+    assert len(facts.id) == len(facts.score) == len(json.loads((study / path).read_text())["annotations"]) - 1
+    assert len(facts.problems) == 1 and "could not convert string to float: 'high'" in facts.problems[0]
+    edit(study / path, lambda coco: coco["annotations"][0].update(score=0.5, id=2**70))
+    assert "OverflowError" in coco_facts(study / path, "pseudo").problems[0]
+
+
+def test_records_of_predictors_where_the_manifest_names_none(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.csv"
+    edit(study / RUN / "proposals/weak.json.manifest.json", lambda one: one["inputs"].pop("teacher"))
+    assert "predictors that are not among its manifest's inputs: teacher" in faults_of(study)[path]
