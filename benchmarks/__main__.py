@@ -5,7 +5,16 @@ import sys
 
 import torch
 
-from benchmarks import crop_bytes, crop_reading, evaluation, inference, point_guidance, refining, training_step
+from benchmarks import (
+    crop_bytes,
+    crop_reading,
+    evaluation,
+    inference,
+    point_guidance,
+    point_training,
+    refining,
+    training_step,
+)
 from benchmarks.measuring import Conditions, Result, Row, measure
 from benchmarks.profiling import profiles
 from benchmarks.table import table
@@ -13,6 +22,7 @@ from benchmarks.table import table
 BENCHMARKS = {
     "point_guidance": point_guidance.rows,
     "training_step": training_step.rows,
+    "point_training": point_training.rows,
     "inference": inference.rows,
     "crop_bytes": crop_bytes.rows,
     "crop_reading": crop_reading.rows,

@@ -7,10 +7,12 @@ import pytest
 import torch
 from reference_vectors import Case, assert_close, assert_same_masks, load_case, unpack
 
+from benchmarks import point_training
 from benchmarks.crop_reading import network_input
 from benchmarks.crop_scenes import CLASSES, HEIGHT, WIDTH, crop_scene
 from benchmarks.references.crop_tensors import float_batch
 from benchmarks.references.point_guidance import guided
+from benchmarks.references.point_losses import point_losses_by_loops
 from benchmarks.references.refining import refined_one_by_one
 from benchmarks.references.segmentor_loss import image_targets, loss_by_loops
 from benchmarks.refining import check_nearly_same, refined_in_batches
@@ -123,3 +125,14 @@ def test_refining_one_by_one_gives_the_same_masks(tmp_path: Path) -> None:
     reference = refined_one_by_one(network, samples, windows, HEIGHT, WIDTH)
     assert len(ours) == 5 and any(one["counts"] != ours[0]["counts"] for one in ours)
     check_nearly_same(ours, reference)
+
+
+def test_looped_point_losses_and_their_gradients() -> None:
+    logits, matched, pointed, masked = point_training.head(torch.device("cpu"))
+    ours = point_training._at_points(logits, matched, pointed)
+    theirs = point_losses_by_loops(logits, matched, pointed)
+    assert ours.min() > 0 and len(ours) == point_training.PROPOSALS
+    torch.testing.assert_close(ours, theirs)
+    point_training._same(*(torch.autograd.grad(each.sum(), logits)[0] for each in (ours, theirs)))
+    nothing = point_training._at_points(logits, matched, masked)
+    assert not nothing.any(), "objects with masks have no points to learn from"

@@ -1,7 +1,7 @@
 """Settings of the box networks: Mask R-CNN and Implicit PointRend, trained with boxes and masks or labelled points.
 
 Defaults are Detectron2's for its R50-FPN models, which Cheng et al. used, but for Implicit PointRend's point head: its
-published width makes a network of 300 M weights (docs/points10.md).
+published width makes a network of 300 M weights (docs/box-networks.md).
 """
 
 from typing import Literal

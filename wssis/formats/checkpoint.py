@@ -1,7 +1,8 @@
 """Weights of a network and what is needed to build it again: one safetensors file, equal bytes for equal content.
 
 Metadata values are strings. A segmentor: kind "solov2", network (JSON of SOLOv2Settings), categories (JSON list of
-{id, name} in class-index order), step. A refiner: kind "maskrefinenet", network, categories, crop_size.
+{id, name} in class-index order), step. A box network: kind "mask-rcnn" or "implicit-pointrend", network (JSON of
+MaskRCNNSettings), categories, step. A refiner: kind "maskrefinenet", network, categories, crop_size.
 """
 
 import json

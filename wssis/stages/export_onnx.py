@@ -6,7 +6,10 @@ import torch
 from pydantic import Field
 
 from wssis.config.section import Section
-from wssis.engine.predictor import load_segmentor
+from wssis.engine.box_predictor import KINDS as BOX_KINDS
+from wssis.engine.predictor import Segmentor, load_segmentor
+from wssis.errors import InputError
+from wssis.formats.checkpoint import load_model
 from wssis.formats.manifest import StageRun, digest_of
 from wssis.predicting.onnx_file import Comparison, export
 
@@ -30,10 +33,17 @@ def run(settings: ExportOnnxSettings, model: Path, out: Path) -> Comparison:
         InputError: the checkpoint is no segmentor's, packages are missing, or onnxruntime disagrees with PyTorch.
     """
     with StageRun("export_onnx", out.with_name(f"{out.name}.manifest.json"), settings, {"model": model}) as stage:
-        segmentor = load_segmentor(model, torch.device("cpu"))
+        segmentor = _solov2(model)
         notes = {"checkpoint_sha256": digest_of(model), "input": "RGB uint8 (batch, 3, height, width), resized"}
         size = settings.height, settings.width
         comparison = export(segmentor, out, settings.batch, size, settings.tolerance, notes)
         stage.output(out)
         stage.counts["max_abs_difference"] = comparison.worst[1]
     return comparison
+
+
+def _solov2(model: Path) -> Segmentor:
+    """The segmentor to export; the box networks choose as many regions as they find, which this export cannot say."""
+    if (kind := load_model(model)[1].get("kind")) in BOX_KINDS:
+        raise InputError(f"{model}: export-onnx knows SOLOv2, not {kind}; use predict, or give a SOLOv2 checkpoint")
+    return load_segmentor(model, torch.device("cpu"))

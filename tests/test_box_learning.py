@@ -1,0 +1,86 @@
+"""Box networks learn masks of two images by heart: from masks, and from labelled points alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from box_fixtures import student_settings
+from PIL import Image
+from segmentor_fixtures import HEIGHT, WIDTH, training_set
+
+from wssis.config.training import AugmentationSettings, InferenceSettings, OptimizerSettings, ScheduleSettings
+from wssis.engine.box_predictor import load_box_segmentor, masks_in_boxes
+from wssis.formats.box_points import write_box_points
+from wssis.formats.coco import decode_mask, encode_mask, mask_box, write_coco
+from wssis.formats.images_table import ImageRow, read_images_table, write_images_table
+from wssis.formats.manifest import digest_of
+from wssis.geometry.box_points import labels_at, uniform_in_box
+from wssis.stages import box_student
+
+CPU = torch.device("cpu")
+INFERENCE = InferenceSettings(short_side=48, long_side=64, threads=1)
+
+
+def disc(x: float, y: float, radius: float) -> np.ndarray:
+    """A disc around a place in continuous px."""
+    down, across = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    return (across - x) ** 2 + (down - y) ** 2 < radius**2
+
+
+def write_discs(folder: Path) -> dict[str, Any]:
+    """Two images of a bright and a dark disc on noise, with masks (full.json) and sixty points each (discs.json)."""
+    places = {1: [(18.0, 20.0, 14.0, 3), (46.0, 28.0, 12.0, 7)], 2: [(44.0, 18.0, 13.0, 3), (16.0, 30.0, 11.0, 7)]}
+    coco: dict[str, Any] = {"images": [], "annotations": [], "categories": training_set()["categories"]}
+    pointed: list[dict[str, Any]] = []
+    rows = []
+    for number, discs in places.items():
+        rng = np.random.default_rng(number)
+        pixels = rng.integers(100, 150, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        for x, y, radius, category in discs:
+            mask = disc(x, y, radius)
+            pixels[mask] = 230 if category == 3 else 20
+            one = {"id": len(pointed) + 1, "image_id": number, "category_id": category, "bbox": mask_box(mask)}
+            coco["annotations"].append(one | {"segmentation": encode_mask(mask), "iscrowd": 0})
+            points = uniform_in_box(one["bbox"], 60, rng)
+            labels = labels_at(mask, points).tolist()
+            pointed.append(one | {"point_coords": points.tolist(), "point_labels": labels})
+        path = folder / "images" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        rows.append(ImageRow("train", number, path.name, WIDTH, HEIGHT, digest_of(path)))
+        coco["images"].append({"id": number, "file_name": path.name, "width": WIDTH, "height": HEIGHT})
+    write_images_table(folder / "images.csv", rows)
+    write_coco(folder / "full.json", coco)
+    write_box_points(folder / "discs.json", coco | {"annotations": pointed})
+    return {"images_table": folder / "images.csv", "image_dir": folder / "images", "state_root": folder / ".state"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "masks_as"),
+    [("mask-rcnn", "masks", "grid"), ("mask-rcnn", "points", "grid"), ("implicit-pointrend", "points", "grid"),
+     ("implicit-pointrend", "masks", "points")],
+)  # fmt: skip
+def test_a_tiny_set_is_learnt(kind: str, labels: str, masks_as: str, tmp_path: Path) -> None:
+    """Discs in given boxes come out as discs: a full box would have IoU .785."""
+    paths = write_discs(tmp_path)
+    settings = student_settings(
+        kind, masks_as, schedule=ScheduleSettings(iterations=60, warmup=5, decay="cosine", steps=()),
+        optimizer=OptimizerSettings(name="adamw", lr=0.004, batch=2, threads=1, clip=5.0),
+        augmentation=AugmentationSettings(short_sides=(48,), long_side=64),
+    )  # fmt: skip
+    given = (tmp_path / "full.json", None) if labels == "masks" else (None, tmp_path / "discs.json")
+    box_student.run(settings, *given, out=tmp_path / "out", **paths)
+    segmentor = load_box_segmentor(tmp_path / "out" / "model.safetensors", CPU)
+    truth = json.loads((tmp_path / "full.json").read_text())["annotations"]
+    by_image = {number: [one for one in truth if one["image_id"] == number] for number in (1, 2)}
+    rows = list(read_images_table(paths["images_table"], "train").values())
+    ious = []
+    for image, masks in masks_in_boxes(segmentor, rows, by_image, paths["image_dir"], INFERENCE, "test"):
+        for one, own in zip(by_image[image], masks, strict=True):
+            wanted = decode_mask(one, HEIGHT, WIDTH)
+            found = decode_mask({"id": 0, "segmentation": own.segmentation}, HEIGHT, WIDTH)
+            ious.append((wanted & found).sum() / (wanted | found).sum())
+    assert len(ious) == 4 and np.mean(ious) > 0.85, ious
