@@ -140,6 +140,10 @@ def test_semi_is_augmented_more_strongly_than_the_others_and_never_less() -> Non
 def test_only_what_could_differ_from_the_truth_is_measured() -> None:
     rows = plan_rows(study(arms=["rough", "wssis", "wssis-long", "oracle-mask"]))
     assert [row.arm for row in rows if row.quality] == ["rough", "wssis"]
+    boxed = {"run": {"arms": ["points10-selftrain"]}}
+    for file, measured in ((None, True), ("mine.json", False)):
+        (row,) = plan_rows(validate_study(merged(DEFAULT_STUDY, boxed | {"box_points": {"file": file}})))
+        assert (row.quality is not None) == measured, "given boxes lead to no hidden mask"
     described = json.loads(plan_json(study(arms=["wssis-long", "oracle-mask"])))["arms"]
     assert [arm["pseudo"] for arm in described] == ["refined", "hidden"]
 

@@ -5,8 +5,8 @@ from wssis.arms.arm import Arm
 ARM = Arm(
     name="points10",
     title="Points in boxes",
-    explanation="Mask R-CNN on fully labelled images and, on others, a box and ten labelled points for every object"
-    " (Cheng et al.); no pseudo mask.",
+    explanation="Mask R-CNN on fully labelled images and, on others, a box and labelled points for every object (Cheng"
+    " et al.); no pseudo mask.",
     pays=("full", "points10"),
     segmentor="mask-rcnn",
 )

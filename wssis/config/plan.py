@@ -97,7 +97,7 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
 
     here = run_folder(study.study, place.dataset, place.mix, place.seed, variant)
     inside = "teacher" if arm is None else f"students/{arm}"
-    measured = arm is not None and get_arm(arm).measured
+    measured = arm is not None and _is_measured(study.of_variant(variant), arm)
     quality = f"{folder(Product('quality', arm))}/quality/{arm}.csv" if measured else None
     before = lineage.with_all_before(Product("predict_shown" if measured else "evaluate", arm), place, variant)
     homes = {part: folder(one) for one in before if (part := _part(one, arm)) is not None}
@@ -113,6 +113,11 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
         quality=quality,
         homes={part: home for part, home in homes.items() if home != here},
     )
+
+
+def _is_measured(study: Study, arm: str) -> bool:
+    """Whether an arm's pseudo masks are held against hidden ones: given boxes lead to none."""
+    return get_arm(arm).measured and not (get_arm(arm).pseudo == "boxed" and study.box_points.file is not None)
 
 
 def _part(one: Product, arm: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from wssis.report_page.ap_samples import Interval
-from wssis.report_page.compare import METHOD, Comparison
+from wssis.report_page.compare import LEAST_GAP, METHOD, Comparison
 from wssis.report_page.plan import TEACHER, PlannedArm
 from wssis.report_page.results import BOX_ORACLE, ORACLE, ArmResult, Group
 
@@ -143,14 +143,15 @@ def boxed_answers(group: Group) -> list[str]:
 
 
 def _boxed_answer(arm: ArmResult, oracle: ArmResult | None) -> str:
-    ap, all_masks = arm.mean("AP"), None if oracle is None else oracle.mean("AP")
-    start = f"{arm.arm.title}: <b>{number(ap)} AP</b>"
-    if oracle is None or not all_masks or ap is None:
+    ap, start = arm.mean("AP"), f"{arm.arm.title}: <b>{number(arm.mean('AP'))} AP</b>"
+    if oracle is None:
         return f"{start} for {days(arm.days['pointwssis'])} label days."
     prices = [number(100 * arm.days[model] / oracle.days[model], 0) for model in ("pointwssis", "cheng")]
+    all_masks = oracle.mean("AP")
+    share = f", {number(100 * ap / all_masks, 0)} % of it," if ap and all_masks and all_masks >= LEAST_GAP else ""
     return (
-        f"{start}, {number(100 * ap / all_masks, 0)} % of what the same segmentor reaches with all masks,"
-        f" for {prices[0]} % of their label days ({prices[1]} % by the other cost model)."
+        f"{start} against {number(all_masks)} of the same segmentor with all masks{share} for {prices[0]} % of their"
+        f" label days ({prices[1]} % by the other cost model)."
     )
 
 
