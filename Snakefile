@@ -30,6 +30,7 @@ include: "rules/student.smk"
 include: "rules/box_student.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/given.smk"
 
 
 rule all:
@@ -39,9 +40,9 @@ rule all:
 
 
 rule data:
-    """All data sets, checked."""
+    """All data sets, checked, and what is worth a look in them."""
     input:
-        expand(f"{DATASET}/images.csv", dataset=STUDY.run.datasets),
+        expand(f"{DATASET}/{{file}}", dataset=STUDY.run.datasets, file=["images.csv", "data_warnings.json"]),
 
 
 rule networks:

@@ -29,7 +29,7 @@ rule train_box_student:
         tensorboard=tensorboard,
         image_dir=image_dir("train"),
         # Not recorded, as they ask for `input`, which is: where an arm has only one kind of label.
-        full=lambda wildcards, input: input.full if full_percent(STUDY, wildcards.mix) else "none",
+        full=lambda wildcards, input: "none" if full_percent(STUDY, wildcards.mix) == 0 else input.full,
         box_points=lambda wildcards, input: input.get("box_points", "none"),
         out=folder_of(),
     message:

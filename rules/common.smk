@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from wssis.arms.registry import arms, get_arm
+from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_of, network, second_round, training_set
 from wssis.config.locations import data_set_folder, image_folder, is_prepared, missing_data, weight_files
 from wssis.config.plan import plan_json, plan_rows
@@ -60,9 +61,13 @@ def data_sets(kind):
     return [name for name, dataset in STUDY.datasets.items() if dataset.kind == kind]
 
 
+# Mixes that hide masks. The stages around the hiding are others at the mix of half-labelled files (rules/given.smk).
+HIDING_MIXES = r"\d+(\.\d+)?pct" + "".join(f"|{re.escape(name)}" for name in STUDY.mixes)
+
+
 wildcard_constraints:
     dataset=any_of(STUDY.datasets),
-    mix=r"\d+(\.\d+)?pct" + "".join(f"|{re.escape(name)}" for name in STUDY.mixes),
+    mix=f"{HIDING_MIXES}|{GIVEN_MIX}",
     seed=r"s\d+",
     variant="|".join(map(re.escape, STUDY.run.variants)),
     arm=any_of(arms()),

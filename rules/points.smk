@@ -11,6 +11,8 @@ rule points:
         weak=f"{RUN}/weak.json",
         hidden_ids=f"{RUN}/hidden_ids.csv",
         manifest=f"{RUN}/points.manifest.json",
+    wildcard_constraints:
+        mix=HIDING_MIXES,
     params:
         settings=settings_of("points"),
         code=code_of("points"),

@@ -1,4 +1,4 @@
-"""prepare: the data set, checked; or the embedded one, drawn. Every image's size and sha256."""
+"""prepare: the data set, checked; or the embedded one, drawn. Every image's size and sha256. What is worth a look."""
 
 
 def given_annotations(subset):
@@ -9,6 +9,16 @@ def given_annotations(subset):
         return [path] if os.path.exists(path) or is_prepared(STUDY, wildcards.dataset) else []
 
     return find
+
+
+def split_folders(wildcards):
+    """The folders of the data set's runs that have a split of their own."""
+    return list(dict.fromkeys(row.folder("split") for row in PLAN if row.dataset == wildcards.dataset))
+
+
+def splits_of_data_set(wildcards):
+    """Input: which images have masks, and which masks, in every run of the data set."""
+    return [f"{folder}/{name}" for folder in split_folders(wildcards) for name in ("split.csv", "full.json")]
 
 
 rule prepare:
@@ -24,11 +34,15 @@ rule prepare:
     params:
         settings=settings_of("prepare"),
         code=code_of("prepare"),
+        train_images=image_dir("train"),
+        val_images=image_dir("val"),
+        workers=workers,
         out=folder_of(),
     message:
         "Check the annotations of {wildcards.dataset}"
     shell:
         "python -m wssis prepare --train-annotations {input.train:q} --val-annotations {input.val:q}"
+        " --train-images {params.train_images:q} --val-images {params.val_images:q} --workers {params.workers}"
         " --out {params.out} --settings {params.settings:q}"
 
 
@@ -57,6 +71,7 @@ rule check_images:
         val=f"{DATASET}/val.json",
     output:
         table=f"{DATASET}/images.csv",
+        facts=f"{DATASET}/image_facts.csv",
         manifest=f"{DATASET}/images.csv.manifest.json",
     params:
         settings=settings_of("check_images"),
@@ -70,3 +85,24 @@ rule check_images:
         "python -m wssis check-images --train {input.train} --val {input.val} --train-images {params.train_images:q}"
         " --val-images {params.val_images:q} --out {output.table} --workers {params.workers}"
         " --settings {params.settings:q}"
+
+
+rule data_warnings:
+    input:
+        splits_of_data_set,
+        val=f"{DATASET}/val.json",
+        images=f"{DATASET}/images.csv",
+        facts=f"{DATASET}/image_facts.csv",
+    output:
+        warnings=f"{DATASET}/data_warnings.json",
+        manifest=f"{DATASET}/data_warnings.json.manifest.json",
+    priority: AHEAD
+    params:
+        settings=settings_of("data_warnings"),
+        code=code_of("data_warnings"),
+        splits=lambda wildcards, output: [f"--split {folder}" for folder in split_folders(wildcards)],
+    message:
+        "What is worth a look in {wildcards.dataset}"
+    shell:
+        "python -m wssis data-warnings --val {input.val} --images-table {input.images} --image-facts {input.facts}"
+        " {params.splits} --out {output.warnings} --settings {params.settings:q}"

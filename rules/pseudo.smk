@@ -139,6 +139,8 @@ rule pseudo_quality:
         table=f"{RUN}/quality/{{arm}}.csv",
         shown=f"{RUN}/quality/{{arm}}.shown.json",
         manifest=f"{RUN}/quality/{{arm}}.csv.manifest.json",
+    wildcard_constraints:
+        mix=HIDING_MIXES,
     params:
         settings=settings_of("quality"),
         code=code_of("quality"),

@@ -2,6 +2,9 @@
 
 # `report(...)` marks what `snakemake --report` shows of a finished study. The marks are no trigger: they rerun nothing.
 
+DATA_FILES = ("val.json", "prepare.manifest.json", "images.csv.manifest.json", "data_warnings.json")
+
+
 def report_inputs(wildcards):
     """Input: everything the page is made of; train.json is not."""
     names = []
@@ -11,11 +14,11 @@ def report_inputs(wildcards):
         names += [f"{row.folder('split')}/{name}" for name in ("full.json", "split.manifest.json")]
         if row.arm in arms() and "points10" in get_arm(row.arm).pays:
             names += [f"{row.folder('box_points')}/{name}" for name in ("box_points.json", "box_points.manifest.json")]
-        if row.quality is not None:
+        if row.shown is not None:
             names += about_pseudo_masks(row)
     for name in STUDY.run.datasets:
         folder = data_set_folder(STUDY, name)
-        names += [f"{folder}/{file}" for file in ("val.json", "prepare.manifest.json", "images.csv.manifest.json")]
+        names += [f"{folder}/{file}" for file in DATA_FILES]
     return list(dict.fromkeys(names))
 
 
@@ -32,9 +35,11 @@ def about_pseudo_masks(row):
         parts["crops/weak"] = ["crops/weak.zarr.manifest.json"]
         parts["refiner"] = ["refiner/manifest.json", "refiner/metrics.jsonl"]
     parts["predict_shown"] = [f"quality/{row.arm}.predictions.json"]
-    beside = [f"{row.quality}.manifest.json", f"{row.quality.removesuffix('.csv')}.shown.json"]
+    measured = [row.shown, f"{row.shown}.manifest.json"]
+    if row.quality is not None:
+        measured = [row.quality, f"{row.quality}.manifest.json", row.shown]
     found = [f"{row.folder(part)}/{name}" for part, names in parts.items() for name in names]
-    return [row.quality, *beside, *found]
+    return [*measured, *found]
 
 
 rule report:

@@ -17,6 +17,8 @@ rule split:
         full=f"{RUN}/full.json",
         unlabelled=f"{RUN}/unlabelled.json",
         manifest=f"{RUN}/split.manifest.json",
+    wildcard_constraints:
+        mix=HIDING_MIXES,
     params:
         settings=settings_of("split"),
         code=code_of("split"),

@@ -34,6 +34,7 @@ from wssis.stages import (
     check_images,
     confident_labels,
     crops,
+    data_warnings,
     generate,
     oracle_mask,
     points,
@@ -76,6 +77,9 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
         patch.setattr(confident_labels, "detections_by_image", _some_sure)
         patch.setattr(box_pseudo, "_masks", _filled_boxes)
         scores = [_run(run, number, weights) for number, run in enumerate((RUN, OTHER_RUN))]
+        tables = (DATASET / "images.csv", DATASET / "image_facts.csv")
+        warned = settings.DataWarningsSettings()
+        data_warnings.run(warned, sets["val"], *tables, (RUN, OTHER_RUN), DATASET / "data_warnings.json")
         _corrupt(CORRUPT_RUN, RUN, weights)
         _report([path for paths in scores for path in paths])
     return folder / STUDY

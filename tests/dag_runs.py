@@ -27,6 +27,9 @@ training = ["model.safetensors", "metrics.jsonl", "manifest.json"]
 folders = {{
     "prepare": ["train.json", "val.json", "prepare.manifest.json"],
     "split": ["split.csv", "full.json", "unlabelled.json", "split.manifest.json"],
+    "take-given": ["train.json", "val.json", "given.csv", "prepare.manifest.json"],
+    "split-given": ["split.csv", "full.json", "unlabelled.json", "split.manifest.json"],
+    "points-given": ["full_points.csv", "weak.json", "points.manifest.json"],
     "points": ["full_points.csv", "weak.json", "hidden_ids.csv", "points.manifest.json"],
     "train-teacher": [*training, "snapshot1.safetensors", "snapshot2.safetensors"],
     "train-fold": training,
@@ -42,6 +45,7 @@ if command == "crops":
     beside = [out / "zarr.json", beside[1]]
 files = [out / name for name in folders[command]] if command in folders else beside
 files += [Path(options[name]) for name in ("--ledger", "--shown") if name in options]
+files += [out.with_name("image_facts.csv")] if command == "check-images" else []
 for file in files:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(command + options["--settings"])

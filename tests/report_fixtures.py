@@ -15,9 +15,16 @@ from wssis.engine.coco_metrics import summarise
 from wssis.formats.atomic import write_json, write_text
 from wssis.formats.coco import decode_mask, encode_mask, mask_box
 from wssis.formats.points import write_hidden_ids
+from wssis.formats.remark import Remark
 from wssis.formats.scores import write_scores
+from wssis.formats.warnings_file import write_warnings
 from wssis.stages import quality, report
 
+WARNINGS = [
+    Remark("EXIF orientation", f"{number}.jpg", f"image {number} of train", "has EXIF <b>6</b>", "turn its pixels")
+    for number in range(12)
+]
+"""Of one kind, more than the page shows."""
 ARMS = {
     "supervised": ("Supervised", "none", ["full"]),
     "supervised-short": ("Supervised, short", "none", ["full"]),
@@ -205,6 +212,7 @@ def make_study(
         "train_images": len(train["images"]), "train_objects": len(train["annotations"]),
         "val_images": len(val["images"]), "val_objects": len(val["annotations"])})  # fmt: skip
     manifest(place / "images.csv.manifest.json", "check_images", {}, {"train_images_in_val": 0})
+    write_warnings(place / "data_warnings.json", WARNINGS)
     rows = []
     for mix, number in {**full_images, "100pct": len(train["images"])}.items():
         for seed in seeds:

@@ -66,6 +66,8 @@ def test_a_temporary_store_may_be_gone(study: Path) -> None:
 
 def test_an_unfinished_study_is_no_fault_and_is_said_so(study: Path) -> None:
     shutil.rmtree(study / "report")
+    for path in (study / "shapes").glob("data_warnings.json*"):
+        path.unlink()
     shutil.rmtree(study / OTHER_RUN)
     for arm in ("wssis-2", "supervised"):
         shutil.rmtree(study / RUN / "students" / arm)

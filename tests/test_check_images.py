@@ -12,6 +12,7 @@ from PIL import Image
 from wssis.config.stages import PrepareSettings
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco
+from wssis.formats.image_facts import read_image_facts
 from wssis.formats.images_table import ImageRow, read_images_table
 from wssis.stages import check_images
 
@@ -54,6 +55,19 @@ def test_table(tmp_path: Path) -> None:
     assert list(read_images_table(paths["out"], "val")) == [5]
 
 
+def test_clicked_points_are_looked_at(tmp_path: Path) -> None:
+    paths = _data(tmp_path)
+    Image.new("RGB", (40, 30)).save(tmp_path / "t" / "a.png")
+    train = json.loads(paths["train"].read_text())
+    clicks = {8: (5, [20, 15]), 9: (5, [0, 3]), 10: (4, [20, 15])}
+    train["annotations"] = [{"id": n, "image_id": image, "point": point} for n, (image, point) in clicks.items()]
+    write_coco(paths["train"], train)
+    check_images.run(PrepareSettings(), **paths)
+    found = {(one.subset, one.image_id): one for one in read_image_facts(tmp_path / "image_facts.csv")}
+    assert found["train", 5].flat_points == (8, 9) and found["train", 5].border_points == (9,)
+    assert found["train", 4].flat_points == found["train", 4].border_points == ()
+
+
 def test_workers_make_no_difference(tmp_path: Path) -> None:
     paths = _data(tmp_path)
     check_images.run(PrepareSettings(), **paths)
@@ -75,7 +89,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     assert message.startswith("4 problem(s)")
     assert "a.png: image 5 of train: missing" in message
     assert "b.jpg: image 4 of train: unreadable or truncated" in message
-    assert "c.png: image 3 of train: unreadable or truncated" in message
+    assert "c.png: image 3 of train: is no image that can be read" in message
     assert "a.png: image 5 of val: is 30 x 40 px, the annotations say 40 x 30" in message
     assert not paths["out"].exists()
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,42 @@ BAD: dict[str, tuple[Change, str]] = {
     "no images": (lambda c: c["images"].clear(), "has no images"),
     "no instance": (lambda c: c["annotations"].clear(), "has no instance at all"),
     "crowd only": (lambda c: [a.update(iscrowd=1) for a in c["annotations"]], "has no instance at all"),
+    "2.0 for an image": (_annotation(image_id=7.0), r"annotation 1: unknown image_id 7\.0; .* correct the id"),
+    "text for an image": (_annotation(image_id="7"), "annotation 1: unknown image_id '7'; .* correct the id"),
+    "true for a category": (
+        lambda c: (c["categories"][1].update(id=1), c["annotations"][0].update(category_id=True)),
+        "annotation 1: unknown category_id True",
+    ),
+    "3.0 for a category": (_annotation(category_id=3.0), r"annotation 1: unknown category_id 3\.0"),
+    "no category": (lambda c: c["annotations"][0].pop("category_id"), "annotation 1: has no category_id; give it"),
+    "no image": (lambda c: c["annotations"][0].pop("image_id"), "annotation 1: unknown image_id None"),
+    "no id": (lambda c: c["annotations"][0].pop("id"), "annotation None: the id must be an integer; renumber"),
+    "fractional id": (_annotation(id=1.5), r"annotation 1\.5: the id must be an integer; renumber"),
+    "true for an id": (_annotation(id=True), "annotation True: the id must be an integer; renumber"),
+    "endless box": (_annotation(bbox=[1, 1, math.inf, 4]), "annotation 1: bbox .* is not four finite numbers"),
+    "true in a box": (_annotation(bbox=[1, 1, True, 4]), "annotation 1: bbox .* is not four finite numbers"),
+    "a box of text": (_annotation(bbox="1 1 4 4"), "annotation 1: bbox '1 1 4 4' is not four finite numbers"),
+    "true for an area": (_annotation(area=True), "annotation 1: area True must be a finite number"),
+    "true in a polygon": (_annotation(segmentation=[[1, 1, 5, True, 5, 5]]), "annotation 1: a polygon has a coord"),
+    "beyond a float": (_annotation(segmentation=[[1, 1, 10**400, 1, 5, 5]]), "annotation 1: a polygon has a coord"),
+    "flat list of numbers": (_annotation(segmentation=[1, 1, 5, 1, 5, 5]), "annotation 1: a polygon needs three"),
+    "RLE of fractions": (_rle(size=[10.0, 12.0]), r"annotation 2: RLE of size \[10\.0, 12\.0\]"),
+    "RLE of a long run": (_rle(counts=[10**30]), "annotation 2: RLE counts cannot be read"),
+    "RLE of fractional runs": (_rle(counts=[60.0, 60.0]), "annotation 2: RLE counts must be integers"),
+    "text for an image id": (_image(id="7"), "image '7': the id must be an integer; renumber the images"),
+    "no image id": (lambda c: c["images"][1].pop("id"), "image None: the id must be an integer"),
+    "true for a width": (_image(width=True), "image 7: width True, height 10 must be positive"),
+    "negative height": (_image(height=-10), "image 7: width 12, height -10 must be positive"),
+    "text for a width": (_image(width="12"), "image 7: width '12', height 10 must be positive"),
+    "decompression bomb": (_image(width=10**6, height=10**6), "image 7: 1000000 x 1000000 is more than 89 million"),
+    "same file by another name": (_image(file_name="./c.png"), r"image 7: file_name 'c.png' belongs to .*\(7, 9\)"),
+    "name with a drive": (_image(file_name="C:/a.png"), "image 7: file_name 'C:/a.png' leaves the image folder"),
+    "number for a name": (_image(file_name=5), "image 7: has no file_name; name its file"),
+    "text for a category id": (lambda c: c["categories"][0].update(id="9"), "category '9': the id must be an integer"),
+    "category name twice": (
+        lambda c: c["categories"][0].update(name="a"), r"category 9: the name 'a' is that of 2 categories \(9, 3\)"
+    ),
+    "blank category name": (lambda c: c["categories"][0].update(name=" "), "category 9: has no name; give it one"),
     "not objects": (lambda c: c["annotations"].append(3), "annotations must be a list of objects"),
 }
 
@@ -121,8 +158,9 @@ def test_bad_input_is_named(kind: str) -> None:
     coco = sound()
     change(coco)
     problems = check_coco(coco, Path("my.json"))
-    assert any(re.search(expected, problem) for problem in problems), problems
-    assert all(problem.startswith("my.json: ") for problem in problems)
+    found = [problem for problem in problems if re.search(expected, str(problem))]
+    assert found and all(problem.kind and problem.what and problem.remedy for problem in found), problems
+    assert all(problem.file == "my.json" for problem in problems)
 
 
 def test_sound_data_has_no_problem() -> None:
@@ -184,7 +222,7 @@ def test_prepare_refuses_both_files_at_once_and_writes_nothing(tmp_path: Path) -
 def test_prepare_refuses_other_categories_in_val(tmp_path: Path) -> None:
     val = copy.deepcopy(sound())
     val["categories"][0]["name"] = "z"
-    with pytest.raises(InputError, match=r"category 9 \('z'\) is called 'b' in the training file"):
+    with pytest.raises(InputError, match=r"b\.json: category 9: 'z' is called 'b' in .*a\.json"):
         _prepare(tmp_path, sound(), val)
 
 

@@ -222,3 +222,29 @@ def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture
         assert ended.value.code == 2
     errors = capsys.readouterr().err
     assert "none.yaml: not found" in errors and "needs more than 5 minutes" in errors
+
+
+def test_half_labelled_files_are_counted_before_they_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from given_fixtures import half_labelled, write_half_labelled
+
+    monkeypatch.chdir(tmp_path)
+    contents = half_labelled()
+    del contents["val"]
+    write_half_labelled(tmp_path, contents)
+    raw = {
+        "study": "half",
+        "run": {"datasets": ["cells"], "mixes": ["given"], "seeds": ["s0"], "arms": ["rough"]},
+        "datasets": {"cells": {
+            "kind": "half-labelled", "full_annotations": "full.json", "weak_annotations": "weak.json",
+            "full_images": "full", "weak_images": "weak", "unlabelled": "unlabelled.json", "unlabelled_images": "rest",
+        }},
+    }  # fmt: skip
+    (tmp_path / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text())
+    (tmp_path / "study.yaml").write_text(json.dumps(raw))
+    study = read_study(Path("config.yaml"), [Path("study.yaml")])
+    size = data_set_size(study, "cells")
+    assert (size.full_images, size.weak_images, size.train_images, size.val_images) == (8, 5, 15, 2)
+    jobs = {job.rule: job for job in jobs_of(study)}
+    assert handled(study, jobs["points_given"], size) == handled(study, jobs["propose_weak"], size) == 5
+    assert handled(study, jobs["show_given"], size) == round(size.train_objects * 5 / 15)
+    assert len(estimates(study, jobs_of(study), [])) == len(jobs_of(study))

@@ -16,10 +16,10 @@ from wssis.errors import InputError
 from wssis.formats.annotation_blocks import trusted, without_pixels
 from wssis.formats.coco import compressed, compressed_many, decode_mask, encode_mask, mask_area
 from wssis.formats.coco_check import check_coco
+from wssis.formats.coco_normal import normal_form
 from wssis.formats.polygons import in_image, packed, surely_filled
 from wssis.formats.rle import pixel_spans, run_lengths, run_table
 from wssis.geometry.points import simulate, span_centroids, span_mask
-from wssis.stages.prepare import normal_form
 
 H, W = 24, 30
 SOME_MASKS = st.lists(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), min_size=1, max_size=6)
@@ -99,7 +99,7 @@ def test_doubtful_annotations_are_not_trusted_and_their_neighbours_not_blamed(ki
     images = {1: {"width": W, "height": H}}
     assert 1 not in trusted(annotations, images, {2}, 1.0, filled=True)
     problems = check_coco(_coco(annotations), Path("a.json"))
-    assert len(problems) == 1 and repr(annotations[1]["id"]) in problems[0]
+    assert len(problems) == 1 and repr(annotations[1]["id"]) in str(problems[0])
 
 
 def test_odd_but_sound_annotations() -> None:

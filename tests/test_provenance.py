@@ -11,8 +11,8 @@ import pytest
 from wssis import provenance
 
 STAGES = (
-    "prepare", "generate", "check_images", "split", "points", "teacher", "fold", "proposals", "crops", "refiner",
-    "pseudo", "student", "evaluate", "quality", "predict_shown", "report", "import_weights",
+    "prepare", "generate", "check_images", "data_warnings", "split", "points", "teacher", "fold", "proposals", "crops",
+    "refiner", "pseudo", "student", "evaluate", "quality", "predict_shown", "report", "import_weights",
 )  # fmt: skip
 FILES = {
     "__init__.py": "",

@@ -126,6 +126,13 @@ def test_page_states_what_it_must(page: str) -> None:
     assert page.count('class="fine">adds up') == 10 and "unaccounted for</td>" not in page
 
 
+def test_warnings_about_the_data_are_shown(study: MadeUp, page: str) -> None:
+    part = page.split('<section id="data"')[1].split("</section>")[0]
+    assert "<summary>EXIF orientation (12)</summary>" in part
+    assert "3.jpg: image 3 of train: has EXIF &lt;b&gt;6&lt;/b&gt;; turn its pixels" in part
+    assert part.count("turn its pixels") == 10 and "and 2 more of the like" in part
+
+
 def test_one_seed_says_so(study: MadeUp, tmp_path: Path) -> None:
     plan = {**study.plan, "rows": [row for row in study.plan["rows"] if row["seed"] == "s0"]}
     single = MadeUp(plan, study.results, study.images, tmp_path).report(resamples=0)

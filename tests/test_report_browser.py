@@ -100,9 +100,8 @@ def test_filters_and_order(browser: Browser, study: MadeUp) -> None:
     _choose(browser, "status", "")
     for order, best in (("worst", "Math.min"), ("best", "Math.max")):
         _choose(browser, "order", order)
-        ious = browser.value(
-            f"{SHOWN}.map(card => {best}(...Array.from(card.querySelectorAll('li[data-iou]'), e => +e.dataset.iou)))"
-        )
+        worths = "Array.from(card.querySelectorAll('li[data-worth]'), e => +e.dataset.worth)"
+        ious = browser.value(f"{SHOWN}.map(card => {best}(...{worths}))")
         assert ious == sorted(ious, reverse=order == "best") and len(set(ious)) > 1
 
 

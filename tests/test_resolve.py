@@ -167,6 +167,10 @@ def test_split_of_a_mix() -> None:
     split = given(config, "split", mix="third")
     assert (split.full_percent, split.unlabelled_percent) == (30, 20)
     assert given(config, "split", mix="100pct").full_percent == 100
+    listed = study(split={"method": "files", "full_ids": "a.txt"})
+    assert given(listed, "split", mix="10pct").full_ids == "a.txt"
+    oracle = given(listed, "split", mix="100pct")
+    assert (oracle.method, oracle.full_ids, oracle.full_percent) == ("random", None, 100)
     assert [full_percent(config, mix) for mix in ("third", "0.5pct", "100pct")] == [30, 0.5, 100]
     assert parse_shorthand("0.5pct") == Mix(full=0.5, point=99.5)
 

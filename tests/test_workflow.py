@@ -12,9 +12,11 @@ from wssis.arms.registry import arms
 
 STAGES = (
     "prepare", "split", "points", "box_points", "teacher", "proposals", "crops", "refiner", "pseudo", "student",
-    "box_student", "evaluate", "report",
+    "box_student", "evaluate", "report", "given",
 )  # fmt: skip
-BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points", "box_points"}
+BEFORE_WEAK = {
+    "prepare", "generate", "check_images", "split", "points", "box_points", "split_given", "points_given",
+}  # fmt: skip
 
 
 def _rules() -> dict[str, str]:
@@ -31,16 +33,16 @@ def test_order_of_the_stages() -> None:
 
 def test_whole_study_is_planned(clone: Clone) -> None:
     assert clone.planned() == {
-        "prepare": 1, "check_images": 1, "split": 2, "points": 1, "train_teacher": 1, "train_fold": 2,
-        "propose_full": 1, "propose_weak": 1, "crops_full": 1, "crops_weak": 1, "train_refiner": 1,
+        "prepare": 1, "check_images": 1, "split": 2, "data_warnings": 1, "points": 1, "train_teacher": 1,
+        "train_fold": 2, "propose_full": 1, "propose_weak": 1, "crops_full": 1, "crops_weak": 1, "train_refiner": 1,
         "pseudo": 2, "pseudo_quality": 2, "train_student": 4, "evaluate": 5, "predict_shown": 2, "report": 1,
     }  # fmt: skip
 
 
 def test_supervised_alone_needs_no_points(clone: Clone) -> None:
     clone.study["run"]["arms"] = ["supervised", "oracle"]
-    expected = {"prepare": 1, "check_images": 1, "split": 2, "train_student": 2, "evaluate": 2, "report": 1}
-    assert clone.planned() == expected
+    checked = {"prepare": 1, "check_images": 1, "split": 2, "data_warnings": 1}
+    assert clone.planned() == checked | {"train_student": 2, "evaluate": 2, "report": 1}
 
 
 @pytest.mark.parametrize("pairs", ["snapshots", "corrupt"])

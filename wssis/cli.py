@@ -14,7 +14,9 @@ import typer
 from pydantic import ValidationError
 
 from wssis.audit.commands import audit, export_study, show, trace
+from wssis.checking.commands import check_data
 from wssis.config import stages
+from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
@@ -39,7 +41,22 @@ Val = Annotated[Path, typer.Option(help="val.json of the data set.")]
 Full = Annotated[Path, typer.Option(help="full.json of the run: the images with masks.")]
 Weak = Annotated[Path, typer.Option(help="weak.json of the run: the images with points.")]
 ImagesTable = Annotated[Path, typer.Option(help="images.csv: size and sha256 of every image.")]
-ImageDir = Annotated[Path, typer.Option(help="Folder of the images; a location, no setting.")]
+
+
+def joined_folder(context: typer.Context, folder: Path) -> Path:
+    """The image folder that an option names; of several, a:b, one with links to their files, for as long as the command
+    runs."""
+    from wssis.formats.image_folders import one_folder
+
+    return context.with_resource(one_folder(str(folder)))
+
+
+ImageDir = Annotated[
+    Path, typer.Option(help="Folder of the images, or several, A:B; a location, no setting.", callback=joined_folder)
+]
+OptionalFolder = Annotated[
+    Path | None, typer.Option(help="Image folder, looked at only where annotations are refused, to name all problems.")
+]
 StateRoot = Annotated[Path, typer.Option(help="Folder for what an interrupted training resumes from.")]
 Proposals = Annotated[Path, typer.Option(help="proposals/{full,weak}.json of the run.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder of the outputs.")]
@@ -80,11 +97,44 @@ def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, Path]:
 
 
 @app.command()
-def prepare(train_annotations: Train, val_annotations: Val, out: OutFolder, settings: Settings = "{}") -> None:
+def prepare(
+    train_annotations: Train,
+    val_annotations: Val,
+    out: OutFolder,
+    train_images: OptionalFolder = None,
+    val_images: OptionalFolder = None,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
     """Check a data set's annotations and write train.json, val.json."""
     from wssis.stages.prepare import run
 
-    run(parse_settings(stages.PrepareSettings, settings), train_annotations, val_annotations, out)
+    parsed = parse_settings(stages.PrepareSettings, settings)
+    run(parsed, train_annotations, val_annotations, out, train_images, val_images, workers)
+
+
+@app.command()
+def take_given(
+    full: Annotated[Path, typer.Option(help="COCO file of the images with masks.")],
+    weak: Annotated[Path, typer.Option(help="COCO file of the images with a point per object.")],
+    out: OutFolder,
+    unlabelled: Annotated[Path | None, typer.Option(help="COCO file of the images nobody looked at.")] = None,
+    val: Annotated[Path | None, typer.Option(help="COCO file of the validation images; none: hold some out.")] = None,
+    full_images: OptionalFolder = None,
+    weak_images: OptionalFolder = None,
+    unlabelled_images: OptionalFolder = None,
+    val_images: OptionalFolder = None,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Check half-labelled files and write train.json, val.json, given.csv."""
+    from wssis.stages.take_given import run
+
+    run(
+        parse_settings(TakeGivenSettings, settings),
+        full=(full, full_images), weak=(weak, weak_images), unlabelled=(unlabelled, unlabelled_images),
+        val=(val, val_images), out=out, workers=workers,
+    )  # fmt: skip
 
 
 @app.command()
@@ -117,6 +167,49 @@ def split(train: Train, out: OutFolder, settings: Settings = "{}") -> None:
     from wssis.stages.split import run
 
     run(parse_settings(stages.SplitSettings, settings), train, out)
+
+
+@app.command()
+def split_given(
+    train: Train,
+    given: Annotated[Path, typer.Option(help="given.csv of the data set: the label kind of every image.")],
+    out: OutFolder,
+    settings: Settings = "{}",
+) -> None:
+    """Take the split of half-labelled files: split.csv, full.json, unlabelled.json."""
+    from wssis.stages.split_given import run
+
+    run(parse_settings(GivenSplitSettings, settings), train, given, out)
+
+
+@app.command()
+def points_given(
+    train: Train,
+    split: Annotated[Path, typer.Option(help="split.csv of the run.")],
+    full: Full,
+    out: OutFolder,
+    workers: Workers = 0,
+    settings: Settings = "{}",
+) -> None:
+    """Take the clicks of half-labelled files, simulate points on full images: weak.json, full_points.csv."""
+    from wssis.stages.points_given import run
+
+    run(parse_settings(stages.PointsSettings, settings), train, split, full, out, workers)
+
+
+@app.command()
+def data_warnings(
+    val: Val,
+    images_table: ImagesTable,
+    image_facts: Annotated[Path, typer.Option(help="image_facts.csv, beside images.csv.")],
+    out: OutFile,
+    split: Annotated[list[Path] | None, typer.Option(help="Folder of a run with split.csv and full.json.")] = None,
+    settings: Settings = "{}",
+) -> None:
+    """What is worth a look in a data set without problems: data_warnings.json."""
+    from wssis.stages.data_warnings import run
+
+    run(parse_settings(stages.DataWarningsSettings, settings), val, images_table, image_facts, split or (), out)
 
 
 @app.command()
@@ -422,6 +515,25 @@ def pseudo_quality(
 
 
 @app.command()
+def show_given(
+    weak: Weak,
+    pseudo: Annotated[Path, typer.Option(help="pseudo/{arm}.json of the run.")],
+    out: OutFile,
+    proposals: Annotated[Path | None, typer.Option(help="proposals/weak.json; none for labels without points.")] = None,
+    full: Annotated[Path | None, typer.Option(help="full.json, for the IoU of out-of-fold pairs.")] = None,
+    pairs: Annotated[Path | None, typer.Option(help="proposals/full.json, out of fold.")] = None,
+    settings: Settings = "{}",
+) -> None:
+    """Choose weak images to show, and count what became of the clicks: there is no hidden truth to compare with."""
+    from wssis.stages.show_given import run
+
+    run(
+        parse_settings(stages.QualitySettings, settings),
+        weak=weak, pseudo=pseudo, out=out, proposals=proposals, full=full, pairs=pairs,
+    )  # fmt: skip
+
+
+@app.command()
 def predict_shown(
     model: Annotated[Path, typer.Option(help="model.safetensors of the arm's student.")],
     shown: Annotated[Path, typer.Option(help="quality/{arm}.shown.json: which weak images.")],
@@ -438,6 +550,7 @@ def predict_shown(
 
 @app.command()
 def report(
+    context: typer.Context,
     plan: Annotated[str, typer.Option(help="JSON: the rows of the study, each with its files.")],
     results: Annotated[Path, typer.Option(help="Folder of the study.")],
     image_dir: Annotated[list[str], typer.Option(help="DATASET=FOLDER of the training images; may be repeated.")],
@@ -447,7 +560,8 @@ def report(
     """Write the page and scores.csv."""
     from wssis.stages.report import run
 
-    folders = parse_pairs("--image-dir", image_dir)
+    named = parse_pairs("--image-dir", image_dir)
+    folders = {name: joined_folder(context, folder) for name, folder in named.items()}
     run(parse_settings(stages.ReportSettings, settings), plan=plan, results=results, image_dirs=folders, out=out)
 
 
@@ -466,6 +580,7 @@ def import_weights(
 
 
 app.command()(convert)
+app.command()(check_data)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)

@@ -10,6 +10,7 @@ from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
+from wssis.audit.given_checks import check_points_given, check_shown, check_split_given, check_taken
 from wssis.audit.label_checks import check_box_points, check_images, check_points, check_prepared, check_split
 from wssis.audit.mask_checks import check_crops, check_proposals, check_pseudo, check_quality
 from wssis.audit.study_files import StudyFiles
@@ -63,6 +64,10 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "score_thresholds": check_thresholds,
     "confident_labels": check_confident,
     "quality": check_quality,
+    "take_given": check_taken,
+    "split_given": check_split_given,
+    "points_given": check_points_given,
+    "show_given": check_shown,
     "teacher": _trained,
     "student": _trained,
     "box_student": _box_trained,

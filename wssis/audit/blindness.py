@@ -8,22 +8,28 @@ from wssis.audit.study_files import Input, StageRecord, StudyFiles
 
 HIDDEN = ("train.json", "hidden_ids.csv", "box_hidden_ids.csv")
 """Files that tell the masks of weak images."""
-MAY_READ_HIDDEN = ("check_images", "split", "points", "box_points", "quality", "oracle_mask")
-"""Stages that may read them: before points and boxes are drawn, and two whose outputs tell of them, too."""
+MAY_READ_HIDDEN = (
+    "check_images", "split", "split_given", "points", "points_given", "box_points", "quality", "oracle_mask",
+)  # fmt: skip
+"""Stages that may read them: before points and boxes are drawn, and two whose outputs tell of them, too. Half-labelled
+data have no hidden masks, and what comes after their points is held to the same."""
 TELL_HIDDEN = ("quality", "oracle_mask")
-LOOK_ON = ("evaluate", "predict_shown", "quality", "report")
+LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report", "data_warnings")
 """Stages that feed no training."""
 MASKS_ALONE = ("teacher", "fold", "score_thresholds", "confident_labels")
 """Stages whose labels are masks alone."""
-BOUGHT = {"point": ("points", "points"), "points10": ("box_points", "boxes with points")}
-"""Label kinds that an arm may pay for or do without: the stage that draws them, and words for them."""
+BOUGHT = {
+    "point": (("points", "points_given"), "points"),
+    "points10": (("box_points",), "boxes with points"),
+}
+"""Label kinds that an arm may pay for or do without: the stages that make them, and words for them."""
 
 
 def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
     """What has seen more than it may, manifest by manifest."""
     labels = {
-        kind: _Descent(study, {path for path, record in study.producers.items() if record.stage == stage})
-        for kind, (stage, _) in BOUGHT.items()
+        kind: _Descent(study, {path for path, record in study.producers.items() if record.stage in stages})
+        for kind, (stages, _) in BOUGHT.items()
     }
     telling = {path: record for path, record in study.producers.items() if record.stage in TELL_HIDDEN}
     told = _Descent(study, set(telling))

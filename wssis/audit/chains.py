@@ -13,7 +13,7 @@ GIVEN = ("checkpoint",)
 """Inputs that may be another study's artifact."""
 WHOLE = "."
 """What findings of a whole study name in place of a file."""
-SEES_ALL = ("report",)
+SEES_ALL = ("report", "data_warnings")
 """Stages that read more than one run."""
 
 

@@ -87,7 +87,7 @@ def kind_of(rest: str) -> str | None:
     >>> kind_of("weak.json"), kind_of("pseudo/wssis.json"), kind_of("teacher/scores.json")
     ('weak', 'pseudo', None)
     """
-    plain = {"train.json": "truth", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
+    plain = {"train.json": "train", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
     plain["box_points.json"] = "boxes"
     if rest in ("proposals/full.json", "proposals/weak.json"):
         return "proposals"
@@ -172,6 +172,8 @@ def _problem(item: Mapping[str, Any], kind: str) -> str | None:
         return f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
     if kind == "boxes":
         return _box_problem(item)
+    if kind == "train" and keys == WEAK_KEYS:  # A click of half-labelled data.
+        return None
     if kind == "unlabelled":
         return "is on an image that nobody looked at"
     source = item.get("source")

@@ -23,6 +23,7 @@ from wssis.audit.threshold_facts import threshold_facts
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.errors import InputError
 from wssis.formats.crop_store import CropStore
+from wssis.formats.image_facts import read_image_facts
 from wssis.formats.images_table import COLUMNS as IMAGE_COLUMNS
 from wssis.formats.json_text import loads
 from wssis.formats.metrics_file import parse_metrics
@@ -31,6 +32,7 @@ from wssis.formats.scores import read_score_table, read_scores
 from wssis.formats.split import COLUMNS as SPLIT_COLUMNS
 from wssis.formats.split import read_split
 from wssis.formats.table import read_table
+from wssis.formats.warnings_file import read_warnings
 
 Facts = dict[str, Any]
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError, SafetensorError)
@@ -86,10 +88,13 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
         return read_quality
     by_name: dict[str, Callable[[Path], Any]] = {
         "split.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
+        "given.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
         "full_points.csv": lambda file: _by_id(file, POINT_COLUMNS, read_full_points),
         "hidden_ids.csv": _hidden_ids,
         "box_hidden_ids.csv": _hidden_ids,
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
+        "image_facts.csv": read_image_facts,
+        "data_warnings.json": read_warnings,
         "thresholds.csv": threshold_facts,
         "metrics.jsonl": read_metrics,
         "scores.json": read_scores,

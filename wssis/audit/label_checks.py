@@ -20,6 +20,9 @@ def check_prepared(check: Checker) -> Iterator[Finding]:
     for name, facts in (("train", train), ("val", val)):
         images, objects, crowd = tally(facts)
         yield from check.counts({f"{name}_images": images, f"{name}_objects": objects, f"{name}_crowd": crowd})
+    clicks = train.id[~train.masked]
+    if len(clicks) and check.record.stage != "take_given":
+        yield check.wrong(check.output("train.json"), f"annotations without a mask: {some(clicks)}")
     if train.categories != val.categories:
         yield check.wrong(check.output("val.json"), "its categories are not those of train.json")
 
@@ -42,9 +45,14 @@ def check_images(check: Checker) -> Iterator[Finding]:
 
 def check_split(check: Checker) -> Iterator[Finding]:
     """split: every image of one kind, each file with its kind's images, full.json with all of their masks."""
-    train, kinds, full = check.of("train"), check.made("split.csv"), check.made("full.json")
-    unlabelled = check.made("unlabelled.json")
+    train, kinds = check.of("train"), check.made("split.csv")
     yield from check.same(check.output("split.csv"), "images", kinds, train.images, "train.json")
+    yield from check_images_of_kinds(check, train, kinds)
+
+
+def check_images_of_kinds(check: Checker, train: CocoFacts, kinds: dict[int, str]) -> Iterator[Finding]:
+    """full.json and unlabelled.json of a split: their images, the masks of the full ones, and the counts."""
+    full, unlabelled = check.made("full.json"), check.made("unlabelled.json")
     by_kind = {kind: {number for number, one in kinds.items() if one == kind} for kind in KINDS}
     yield from check.same(check.output("full.json"), "images", full.images, by_kind["full"], "kind full in split.csv")
     here = check.output("unlabelled.json")

@@ -17,10 +17,11 @@ UNFINISHED = re.compile(r"\.tmp-.*")
 PREDICTED = ("predict.manifest.json", "predict_points.manifest.json", ".predicted.jsonl", ".masked.jsonl")
 """Names of what `wssis predict` leaves in its folder: its manifests, and while it runs its logs."""
 STAGES = (
-    (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate")),
+    (r"[^/]+/prepare\.manifest\.json", ("prepare", "generate", "take_given")),
     (r"[^/]+/images\.csv\.manifest\.json", ("check_images",)),
-    (r"RUN/split\.manifest\.json", ("split",)),
-    (r"RUN/points\.manifest\.json", ("points",)),
+    (r"[^/]+/data_warnings\.json\.manifest\.json", ("data_warnings",)),
+    (r"RUN/split\.manifest\.json", ("split", "split_given")),
+    (r"RUN/points\.manifest\.json", ("points", "points_given")),
     (r"RUN/box_points\.manifest\.json", ("box_points",)),
     (r"RUN/teacher/manifest\.json", ("teacher",)),
     (r"RUN/folds/\d+/manifest\.json", ("fold",)),
@@ -32,6 +33,7 @@ STAGES = (
     (r"RUN/students/[^/]+/manifest\.json", ("student", "box_student")),
     (r"RUN/(teacher|students/[^/]+)/evaluate\.manifest\.json", ("evaluate",)),
     (r"RUN/quality/[^/]+\.csv\.manifest\.json", ("quality",)),
+    (r"RUN/quality/[^/]+\.shown\.json\.manifest\.json", ("show_given",)),
     (r"RUN/quality/[^/]+\.predictions\.json\.manifest\.json", ("predict_shown",)),
     (r"report/manifest\.json", ("report",)),
 )

@@ -12,7 +12,8 @@ from wssis.audit.values import flat, word
 from wssis.errors import InputError
 
 WORTH_KNOWING = {
-    "prepare": ("zero_area",), "generate": ("size", "train_images", "classes"),
+    "prepare": ("zero_area",), "take_given": ("val_share", "val_seed"), "points_given": ("strategy", "drift"),
+    "generate": ("size", "train_images", "classes"),
     "split": ("method", "full_percent", "unlabelled_percent"), "points": ("strategy", "drift"),
     "teacher": ("network.backbone.name", "schedule.iterations", "checkpoint"),
     "fold": ("fold", "folds", "schedule.iterations"), "student": ("network.backbone.name", "schedule.iterations"),

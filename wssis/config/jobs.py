@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wssis.arms.registry import get_arm
+from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset, stage_at
 from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.locations import data_set_folder
 from wssis.config.plan import TEACHER, PlanRow, plan_rows, run_folder
 from wssis.config.resolve import Side, resolve
 from wssis.config.section import Section
-from wssis.config.study import BASE, CocoDataset, Study
+from wssis.config.study import BASE, CocoDataset, ShapesDataset, Study
 
 TRAININGS = ("train_teacher", "train_fold", "train_refiner", "train_student", "train_box_student")
 RULES = {
@@ -26,6 +27,12 @@ RULES = {
     "quality": "pseudo_quality",
 }
 """Rule behind a stage of a run, where it has another name."""
+FIRST: dict[type[Section], str] = {
+    CocoDataset: "prepare",
+    HalfLabelledDataset: "take_given",
+    ShapesDataset: "generate",
+}
+"""Kind of a data set -> the stage that takes or makes it."""
 ORDER = (
     "split", "points", "box_points", "teacher", "evaluate", "fold", "proposals", "crops", "refiner", "pseudo",
     "score_thresholds", "confident_labels", "oracle_mask", "box_student", "box_pseudo", "quality", "student",
@@ -76,9 +83,10 @@ def jobs_of(study: Study) -> tuple[Job, ...]:
 
 def _data_set_jobs(study: Study, name: str) -> Iterator[Job]:
     folder = data_set_folder(study, name)
-    first = "prepare" if isinstance(study.datasets[name], CocoDataset) else "generate"
+    first = FIRST[type(study.datasets[name])]
     yield Job(first, first, f"{folder}/prepare.manifest.json", name)
     yield Job("check_images", "check_images", f"{folder}/images.csv.manifest.json", name)
+    yield Job("data_warnings", "data_warnings", f"{folder}/data_warnings.json.manifest.json", name)
 
 
 def _run_jobs(lineage: Lineage, place: Place, rows: list[PlanRow]) -> Iterator[Job]:
@@ -90,9 +98,10 @@ def _run_jobs(lineage: Lineage, place: Place, rows: list[PlanRow]) -> Iterator[J
                 found.setdefault((one, lineage.home(one, place, row.variant)))
     for product, variant in sorted(found, key=lambda one: ORDER.index(one[0].stage)):
         here = run_folder(lineage.study.study, place.dataset, place.mix, place.seed, variant)
-        rule = RULES.get(product.stage, product.stage).format(side=product.side)
+        stage = stage_at(product.stage, place.mix)
+        rule = RULES.get(stage, stage).format(side=product.side)
         yield Job(
-            rule, product.stage, f"{here}/{manifest_of(product)}", place.dataset, place.mix, place.seed, product.arm,
+            rule, stage, f"{here}/{manifest_of(product, place.mix)}", place.dataset, place.mix, place.seed, product.arm,
             product.fold, product.side, variant,
         )  # fmt: skip
 
@@ -103,12 +112,12 @@ def _asked_for(row: PlanRow) -> Iterator[Product]:
         yield Product("evaluate")
         return
     yield Product("evaluate", row.arm)
-    if row.quality is not None:
+    if row.shown is not None:
         yield Product("predict_shown", row.arm)
 
 
-def manifest_of(product: Product) -> str:
-    """Where a product's manifest lies in the folder of its run."""
+def manifest_of(product: Product, mix: str | None = None) -> str:
+    """Where a product's manifest lies in the folder of its run, at a mix."""
     arm, stage = product.arm, product.stage
     # Proposals, crops and refiner of an arm are those of its second round.
     around = "" if arm is None else get_arm(arm).round
@@ -130,7 +139,7 @@ def manifest_of(product: Product) -> str:
         case "pseudo" | "confident_labels" | "oracle_mask" | "box_pseudo":
             return f"pseudo/{arm}.json.manifest.json"
         case "quality":
-            return f"quality/{arm}.csv.manifest.json"
+            return f"quality/{arm}.{'shown.json' if mix == GIVEN_MIX else 'csv'}.manifest.json"
         case "predict_shown":
             return f"quality/{arm}.predictions.json.manifest.json"
         case "student" | "box_student":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wssis.arms.registry import get_arm
+from wssis.config.half_labelled import GIVEN_MIX, stage_at
 from wssis.config.resolve import Side, resolve
 from wssis.config.section import Section
 from wssis.config.study import BASE, Study
@@ -55,8 +56,8 @@ class Lineage:
         key = (product, place, variant)
         if key not in self._settings:
             self._settings[key] = resolve(
-                self.study, product.stage, dataset=place.dataset, mix=place.mix, seed=place.seed, variant=variant,
-                arm=product.arm, fold=product.fold, side=product.side,
+                self.study, stage_at(product.stage, place.mix), dataset=place.dataset, mix=place.mix, seed=place.seed,
+                variant=variant, arm=product.arm, fold=product.fold, side=product.side,
             )  # fmt: skip
         return self._settings[key]
 
@@ -126,6 +127,8 @@ class Lineage:
                 yield from (hidden_masks_of(arm), training_set(arm))
                 if "proposals" in get_arm(arm).rules:
                     yield Product("proposals", second_round(arm), side="weak")
+                if place.mix == GIVEN_MIX and (pairs := self.pairs_out_of_fold(arm, variant)):
+                    yield from (split, *pairs)
             case "predict_shown":
                 yield from (network(arm), Product("quality", arm))
 
@@ -149,6 +152,16 @@ class Lineage:
         """The refiner behind an arm's masks: the first round's, unless a second round trains its own."""
         again = self.study.of_variant(variant).refiner.second_round == "retrain"
         return Product("refiner", second_round(arm) if again else None)
+
+
+    def pairs_out_of_fold(self, arm: str, variant: str = BASE) -> tuple[Product, ...]:
+        """The proposals on full images by networks that have not seen them, where an arm's refiner is trained on such.
+
+        Without hidden truth, they alone tell how good rough masks are.
+        """
+        first_round = get_arm(arm).pseudo == "refined" and second_round(arm) is None
+        crossfit = self.study.of_variant(variant).refiner.pairs == "crossfit"
+        return (Product("proposals", side="full"),) if first_round and crossfit else ()
 
 
 def second_round(arm: str) -> str | None:

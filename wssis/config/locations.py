@@ -1,9 +1,11 @@
 """Where the study's given files lie: locations, no settings; none of them is opened here."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from wssis.arms.registry import get_arm
+from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.plan import run_mixes
 from wssis.config.resolve import resolve
@@ -19,11 +21,24 @@ def data_set_folder(study: Study, dataset: str) -> str:
 
 
 def image_folder(study: Study, dataset: str, subset: str) -> str:
-    """Folder of the train or val images; of the embedded data set, where the study draws them."""
+    """Folder of the train or val images; of the embedded data set, where the study draws them.
+
+    The training images of a half-labelled data set may lie in several: these are then joined as in PATH.
+    """
     given = study.datasets[dataset]
+    if isinstance(given, HalfLabelledDataset):
+        return os.pathsep.join(_half_labelled_folders(given, subset))
     if isinstance(given, CocoDataset):
         return given.train_images if subset == "train" else given.val_images
     return f"{data_set_folder(study, dataset)}/images/{subset}"
+
+
+def _half_labelled_folders(given: HalfLabelledDataset, subset: str) -> list[str]:
+    """Folders of the train or val images, each once."""
+    if subset == "val":
+        return [given.full_images if given.val_annotations is None else str(given.val_images)]
+    keys = ["full_images", "weak_images", *(["unlabelled_images"] if given.unlabelled is not None else [])]
+    return list(dict.fromkeys(getattr(given, key) for key in keys))
 
 
 def is_prepared(study: Study, dataset: str) -> bool:
@@ -54,21 +69,34 @@ def _given(study: Study) -> Iterator[tuple[str, str]]:
     """Keys of the configuration and the paths they give, as far as what the study runs needs them."""
     for name in study.run.datasets:
         dataset = study.datasets[name]
-        if isinstance(dataset, CocoDataset):
-            files = [] if is_prepared(study, name) else ["train_annotations", "val_annotations"]
-            for key in (*files, "train_images", "val_images"):
-                yield f"datasets.{name}.{key}", getattr(dataset, key)
+        files, folders = _keys_of(dataset)
+        for key in (*([] if is_prepared(study, name) else files), *folders):
+            yield f"datasets.{name}.{key}", getattr(dataset, key)
     for variant in study.run.variants:
         for mix in run_mixes(study):
             yield from _given_to_stages(study.of_variant(variant), mix)
 
 
+def _keys_of(dataset: Section) -> tuple[list[str], list[str]]:
+    """Keys of a data set that name its annotation files, and its image folders."""
+    if isinstance(dataset, CocoDataset):
+        return ["train_annotations", "val_annotations"], ["train_images", "val_images"]
+    if not isinstance(dataset, HalfLabelledDataset):
+        return [], []
+    files, folders = ["full_annotations", "weak_annotations"], ["full_images", "weak_images"]
+    for file, folder in (("unlabelled", "unlabelled_images"), ("val_annotations", "val_images")):
+        if getattr(dataset, file) is not None:
+            files, folders = [*files, file], [*folders, folder]
+    return files, folders
+
+
 def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
     seed = study.run.seeds[0]
     arms = [arm for arm in study.run.arms if (get_arm(arm).mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
-    split = resolve(study, "split", mix=mix, seed=seed)
-    if split.method == "files" and mix != ORACLE_MIX:
-        yield "split.full_ids", split.full_ids
+    if mix not in (GIVEN_MIX, ORACLE_MIX):
+        split = resolve(study, "split", mix=mix, seed=seed)
+        if split.method == "files":
+            yield "split.full_ids", split.full_ids
     stages = {stage for arm in arms for stage in get_arm(arm).rules} & {"teacher", "refiner"}
     for stage in sorted(stages):
         yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)).values())

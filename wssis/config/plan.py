@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 
 from wssis.arms.registry import get_arm
+from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
 from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.resolve import full_percent
@@ -18,19 +19,22 @@ TEACHER = "teacher"
 class PlanRow:
     """One student, or the teacher of a mix; paths are relative to the working directory.
 
-    `arm` is `teacher` in a teacher's row; `quality` is None where no pseudo masks are measured. `homes` are the folders
-    of runs that hold what this run did not make itself, part by part: a variant's row takes most from base.
+    `arm` is `teacher` in a teacher's row; `full_percent` is None where the given files alone can tell. `quality` is
+    None where no pseudo masks are measured, `shown` (pictures of some of them) where an arm has none of its own.
+    `homes` are the folders of runs that hold what this run did not make itself, part by part: a variant's row takes
+    most from base.
     """
 
     dataset: str
     mix: str
-    full_percent: float
+    full_percent: float | None
     seed: str
     variant: str
     arm: str
     run: str
     scores: str
     quality: str | None
+    shown: str | None
     homes: dict[str, str]
 
     def folder(self, part: str) -> str:
@@ -55,6 +59,12 @@ def run_mixes(config: Study) -> tuple[str, ...]:
     return (*config.run.mixes, *((ORACLE_MIX,) if oracle else ()))
 
 
+def mixes_of(config: Study, dataset: str) -> tuple[str, ...]:
+    """The mixes of one data set: those of the study, but `given` for half-labelled ones, and for these alone."""
+    half = isinstance(config.datasets[dataset], HalfLabelledDataset)
+    return tuple(mix for mix in run_mixes(config) if (mix == GIVEN_MIX) == half)
+
+
 def plan_rows(config: Study) -> tuple[PlanRow, ...]:
     """All students and teachers, in the order of `run`; each oracle once per data set and seed.
 
@@ -73,7 +83,8 @@ def plan_json(config: Study) -> str:
 
 def _rows(config: Study) -> Iterator[PlanRow]:
     run, lineage = config.run, Lineage(config)
-    for dataset, mix, seed, variant in product(run.datasets, run_mixes(config), run.seeds, run.variants):
+    places = ((dataset, mix) for dataset in run.datasets for mix in mixes_of(config, dataset))
+    for (dataset, mix), seed, variant in product(places, run.seeds, run.variants):
         for arm in _networks_at(config, mix):
             scored, place = Product("evaluate", arm), Place(dataset, mix, seed)
             if lineage.home(scored, place, variant) == variant:
@@ -98,7 +109,8 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
     here = run_folder(study.study, place.dataset, place.mix, place.seed, variant)
     inside = "teacher" if arm is None else f"students/{arm}"
     measured = arm is not None and _is_measured(study.of_variant(variant), arm)
-    quality = f"{folder(Product('quality', arm))}/quality/{arm}.csv" if measured else None
+    shown = f"{folder(Product('quality', arm))}/quality/{arm}" if measured else None
+    hidden_truth = place.mix != GIVEN_MIX
     before = lineage.with_all_before(Product("predict_shown" if measured else "evaluate", arm), place, variant)
     homes = {part: folder(one) for one in before if (part := _part(one, arm)) is not None}
     return PlanRow(
@@ -110,7 +122,8 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
         arm=TEACHER if arm is None else arm,
         run=here,
         scores=f"{here}/{inside}/scores.json",
-        quality=quality,
+        quality=f"{shown}.csv" if shown and hidden_truth else None,
+        shown=f"{shown}.shown.json" if shown else None,
         homes={part: home for part, home in homes.items() if home != here},
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
 from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
+from wssis.config.half_labelled import GIVEN_MIX, GivenSplitSettings, TakeGivenSettings
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
@@ -15,6 +16,7 @@ from wssis.config.section import Section
 from wssis.config.stages import (
     ConfidentLabelsSettings,
     CropsSettings,
+    DataWarningsSettings,
     DetectionSettings,
     EvaluateSettings,
     FoldSettings,
@@ -99,9 +101,10 @@ def resolve(
         ValueError: a coordinate is missing that the stage needs, or (pydantic's subclass) the settings are illegal.
     """
     config = config.of_variant(variant)
-    if stage not in RESOLVERS:
-        raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(RESOLVERS)}")
-    return RESOLVERS[stage](config, Coordinates(dataset, mix, seed, arm, fold, side))
+    resolvers = RESOLVERS | GIVEN_RESOLVERS
+    if stage not in resolvers:
+        raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(resolvers)}")
+    return resolvers[stage](config, Coordinates(dataset, mix, seed, arm, fold, side))
 
 
 def settings_json(section: Section) -> str:
@@ -114,8 +117,10 @@ def mix_of(config: Study, name: str) -> Mix:
     return config.mixes[name] if name in config.mixes else parse_shorthand(name)
 
 
-def full_percent(config: Study, name: str) -> float:
-    """Percent of the images with masks; 100 for the oracle's mix."""
+def full_percent(config: Study, name: str) -> float | None:
+    """Percent of the images with masks; 100 for the oracle's mix, None where the given files alone can tell."""
+    if name == GIVEN_MIX:
+        return None
     return 100.0 if name == ORACLE_MIX else mix_of(config, name).full
 
 
@@ -143,13 +148,27 @@ def _generate(config: Study, at: Coordinates) -> Section:
     return GenerateSettings(**values)
 
 
+def _take_given(config: Study, at: Coordinates) -> Section:
+    """How images are held out is of no concern where validation images are given."""
+    given = config.datasets[at.dataset]
+    check = config.prepare.model_dump()
+    if given.val_annotations is not None:
+        return TakeGivenSettings(**check)
+    group = config.split.group_key if config.split.method == "group" else None
+    return TakeGivenSettings(**check, val_share=given.val_share, val_seed=given.val_seed, group_key=group)
+
+
 def _split(config: Study, at: Coordinates) -> Section:
+    """The oracle's images all have masks, also where a file lists those of the other mixes."""
+    values = _section(config.split, at)
     if at.mix == ORACLE_MIX:
         shares = {"full_percent": 100.0, "unlabelled_percent": 0.0}
+        if values["method"] == "files":
+            values |= {"method": "random", "full_ids": None}
     else:
         mix = mix_of(config, at.mix)
         shares = {"full_percent": mix.full, "points10_percent": mix.points10, "unlabelled_percent": mix.unlabelled}
-    return SplitSettings(**_section(config.split, at), **shares, seed=_split_seed(config, at))
+    return SplitSettings(**values, **shares, seed=_split_seed(config, at))
 
 
 def _points(config: Study, at: Coordinates) -> Section:
@@ -160,7 +179,8 @@ def _box_points(config: Study, at: Coordinates) -> Section:
     """The seed is that of the split, unless the section names one: other points on the same images."""
     values = _section(config.box_points, at)
     seed = _split_seed(config, at) if values["seed"] is None else values["seed"]
-    return BoxPointsSettings(**values | {"seed": seed}, label_kind=mix_of(config, at.mix).in_boxes)
+    kind = "point" if at.mix == GIVEN_MIX else mix_of(config, at.mix).in_boxes
+    return BoxPointsSettings(**values | {"seed": seed}, label_kind=kind)
 
 
 def _teacher(config: Study, at: Coordinates) -> Section:
@@ -226,7 +246,8 @@ def _pseudo(config: Study, at: Coordinates) -> Section:
 
 
 def _student(config: Study, at: Coordinates) -> Section:
-    factor = at.the_arm.iterations(full_percent(config, at.mix))
+    # Before files are read, nobody knows the share of masks in them: equal epochs are then the least there may be.
+    factor = at.the_arm.iterations(full_percent(config, at.mix) or 0.0)
     values = _with_threads(config, _section(config.student, at))
     schedule = ScheduleSettings(**values.pop("schedule")).scaled(factor)
     if at.the_arm.augmentation == "strong":
@@ -275,6 +296,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "prepare": lambda config, at: config.prepare,
     "generate": _generate,
     "check_images": lambda config, at: PrepareSettings(),  # images are checked alike, whatever `prepare` says
+    "data_warnings": lambda config, at: DataWarningsSettings(short_side=max(config.student.augmentation.short_sides)),
     "split": _split,
     "points": _points,
     "box_points": _box_points,
@@ -295,3 +317,10 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "quality": lambda config, at: config.quality,
     "report": lambda config, at: config.report,
 }
+GIVEN_RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
+    "take_given": _take_given,
+    "split_given": lambda config, at: GivenSplitSettings(),
+    "points_given": _points,
+    "show_given": lambda config, at: config.quality,
+}
+"""Of the stages that half-labelled data sets have in the place of others."""

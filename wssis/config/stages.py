@@ -32,6 +32,12 @@ class PrepareSettings(Section):
     )
 
 
+class DataWarningsSettings(Section):
+    """The warnings about a data set."""
+
+    short_side: int = Field(800, ge=1, description="Largest short side in training, px, beside which images are large.")
+
+
 class GenerateSettings(Section):
     """The embedded data set `shapes`."""
 

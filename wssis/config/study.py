@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from wssis.config.box_points import BoxPointsSection
+from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.maskrcnn import BoxStudentSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
@@ -47,7 +48,9 @@ class RunSection(Section):
 
     datasets: tuple[Name, ...] = Field(min_length=1, description="Data sets, each defined under `datasets`.")
     mixes: tuple[str, ...] = Field(
-        min_length=1, description="Mixes: 10pct is short for 10 % masks and points on the rest; or names from `mixes`."
+        min_length=1,
+        description="Mixes: 10pct is short for 10 % masks and points on the rest; or names from `mixes`; or given, for"
+        " half-labelled data sets alone.",
     )
     seeds: tuple[SeedName, ...] = Field(min_length=1, description="Seeds: s0, s1, ...")
     arms: tuple[str, ...] = Field(min_length=1, description="Arms: the modules of wssis/arms, by name.")
@@ -72,7 +75,7 @@ class ShapesDataset(GenerateSettings):
     kind: Literal["shapes"] = Field(description="shapes: the embedded data set.")
 
 
-Dataset = Annotated[CocoDataset | ShapesDataset, Field(discriminator="kind")]
+Dataset = Annotated[CocoDataset | ShapesDataset | HalfLabelledDataset, Field(discriminator="kind")]
 
 
 class SeedsSection(Section):
@@ -128,7 +131,9 @@ class Study(Section):
     study: Name = Field(description="Name of the study, and of its folder in results/.")
     run: RunSection
     datasets: dict[Name, Dataset] = Field(
-        min_length=1, description="Data sets a study may run: kind shapes (embedded) or coco (folders and files)."
+        min_length=1,
+        description="Data sets a study may run: kind shapes (embedded), coco (folders and files) or half-labelled"
+        " (masks on some images, clicks on others).",
     )
     mixes: dict[MixName, Mix] = Field(
         {}, description="Named mixes {full, point, points10, unlabelled}; 10pct needs no definition."

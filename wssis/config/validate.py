@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from wssis.arms.registry import arms
+from wssis.config.given_checks import given_problems
+from wssis.config.half_labelled import GIVEN_MIX, stage_at
 from wssis.config.merging import merged
 from wssis.config.messages import problems_of, unknown_key
 from wssis.config.mixes import ORACLE_MIX
@@ -76,9 +78,15 @@ def _run_problems(study: Study) -> Iterator[str]:
             yield f"run.variants: unknown variant {name!r}; legal: {', '.join([BASE, *sorted(study.variants)])}"
     for name in study.run.mixes:
         yield from _mix_problems(study, name, "run.mixes")
+    yield from given_problems(study)
 
 
 def _mix_problems(study: Study, name: str, key: str) -> Iterator[str]:
+    if name == GIVEN_MIX:
+        boxed = [arm for arm in study.run.arms if arm in arms() and "points10" in arms()[arm].pays]
+        if boxed and key == "run.mixes":
+            yield f"run.mixes: {name!r} has clicks but no boxes with points, which {', '.join(boxed)} cannot do without"
+        return
     try:
         mix = mix_of(study, name)
     except ValueError as error:
@@ -143,13 +151,13 @@ def _stage_problems(study: Study) -> Iterator[str]:
 
 def _problems_of_one_variant(study: Study) -> Iterator[str]:
     seed = study.run.seeds[0]
-    whole = ("prepare", "check_images", "quality", "report", "evaluate", "generate")
+    whole = ("prepare", "check_images", "data_warnings", "quality", "report", "evaluate", "generate")
     for mix in _all_mixes(study):
         for stage in RESOLVERS:
             if stage in whole or (mix == ORACLE_MIX and stage not in ("split", *STUDENTS)):
                 continue
             for arm in _arms_at(study, stage, mix):
-                yield from _resolve_problems(study, stage, mix, seed, arm)
+                yield from _resolve_problems(study, stage_at(stage, mix), mix, seed, arm)
 
 
 def _all_mixes(study: Study) -> list[str]:

@@ -53,6 +53,8 @@ def packed(rings: Sequence[object], frames: Sequence[tuple[int, int]]) -> Rings 
     for ring in rings:
         if not isinstance(ring, list) or len(ring) < FEWEST_NUMBERS or len(ring) % 2:
             return None
+        if bool in map(type, ring):
+            return None
         lengths.append(len(ring) // 2)
         try:
             numbers.fromlist(ring)  # Refuses texts, which numpy would read as numbers.

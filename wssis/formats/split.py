@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,13 @@ def read_split(path: Path) -> dict[int, str]:
 def write_split(path: Path, split: Mapping[int, str]) -> None:
     """Write split.csv atomically, in the order of image ids."""
     write_table(path, COLUMNS, sorted(split.items()))
+
+
+def part_of(coco: Mapping[str, Any], split: Mapping[int, str], kind: str, with_annotations: bool) -> dict[str, Any]:
+    """The images of one label kind, with or without their annotations, as COCO content."""
+    annotations = [a for a in coco["annotations"] if with_annotations and split[a["image_id"]] == kind]
+    images = [image for image in coco["images"] if split[image["id"]] == kind]
+    return {"images": images, "annotations": annotations, "categories": coco["categories"]}
 
 
 def assign_folds(image_ids: Iterable[int], folds: int, seed: int) -> dict[int, int]:

@@ -12,14 +12,15 @@ from pathlib import Path
 from statistics import median
 
 from wssis.arms.registry import get_arm
+from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
 from wssis.config.jobs import TRAININGS, Job
-from wssis.config.mixes import ORACLE_MIX, Mix
+from wssis.config.mixes import ORACLE_MIX
 from wssis.config.resolve import full_percent, mix_of
 from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
-from wssis.overview.records import DataSetSize, Record, count_annotations
+from wssis.overview.records import DataSetSize, Record, count_annotations, count_half_labelled
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
 ON_GPU = (
@@ -57,10 +58,15 @@ def data_set_size(study: Study, name: str) -> DataSetSize:
     prepared = Path(f"results/{study.study}/{name}/prepare.manifest.json")
     if prepared.is_file():
         counts = read_manifest(prepared)["counts"]
-        return DataSetSize(counts["train_images"], counts["val_images"], counts["train_objects"])
+        return DataSetSize(
+            counts["train_images"], counts["val_images"], counts["train_objects"],
+            counts.get("full_images", 0), counts.get("weak_images", 0),
+        )  # fmt: skip
     given = study.datasets[name]
     if isinstance(given, CocoDataset):
         return count_annotations(Path(given.train_annotations), Path(given.val_annotations))
+    if isinstance(given, HalfLabelledDataset):
+        return count_half_labelled(given)
     return DataSetSize(given.train_images, given.val_images, round(given.train_images * sum(given.objects) / 2))
 
 
@@ -95,26 +101,31 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
         return data.train_images + data.val_images
     if job.rule == "evaluate":
         return data.val_images
-    full = round(data.train_images * full_percent(study, job.mix) / 100)
     boxed = job.stage == "box_points" or (job.arm is not None and get_arm(job.arm).pseudo == "boxed")
-    weak = 0 if job.mix == ORACLE_MIX else round(data.train_images * _weak_percent(mix_of(study, job.mix), boxed) / 100)
+    full, weak = _labelled(study, job.mix, data, boxed)
     match job.stage:
         case "proposals" | "crops":
             return full if job.side == "full" else weak
-        case "points" | "box_points":
+        case "points" | "points_given" | "box_points":
             return weak
         case "confident_labels":
             return data.train_images - full
         case "score_thresholds":
             return full
-        case "quality":
+        case "quality" | "show_given":
             return round(data.train_objects * weak / max(1, data.train_images))
     return data.train_images
 
 
-def _weak_percent(mix: Mix, boxed: bool) -> float:
-    """Percent of the images with points, or with boxes and points."""
-    return mix.boxed if boxed else mix.point
+def _labelled(study: Study, mix: str, data: DataSetSize, boxed: bool) -> tuple[int, int]:
+    """Images with masks and images with points of a mix, or (boxed) with boxes and points."""
+    if mix == GIVEN_MIX:
+        return data.full_images, data.weak_images
+    full = round(data.train_images * float(full_percent(study, mix) or 0.0) / 100)
+    if mix == ORACLE_MIX:
+        return full, 0
+    shares = mix_of(study, mix)
+    return full, round(data.train_images * (shares.boxed if boxed else shares.point) / 100)
 
 
 def _scaled(records: Sequence[Record], images: int | None, of: Callable[[Record], float | None]) -> float | None:

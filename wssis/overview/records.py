@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wssis.config.half_labelled import HalfLabelledDataset
+from wssis.errors import InputError
 from wssis.formats.coco_stream import count_items
 from wssis.formats.manifest import read_manifest
+from wssis.formats.remark import Fault
 
 DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
 """Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
@@ -99,11 +102,39 @@ def _files(path: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class DataSetSize:
-    """Images and objects of a data set; objects of the training images."""
+    """Images and objects of a data set; objects of the training images. Of half-labelled ones, images by kind, too."""
 
     train_images: int
     val_images: int
     train_objects: int
+    full_images: int = 0
+    weak_images: int = 0
+
+
+def _count_unlabelled(path: Path) -> int:
+    from wssis.formats.given_file import read_given  # Imports NumPy, which a bill does without but here.
+
+    found = read_given(path, images_alone=True)
+    if isinstance(found, Fault):
+        raise InputError(str(found.at(path)))
+    return len(found["images"])
+
+
+def count_half_labelled(given: HalfLabelledDataset) -> DataSetSize:
+    """Sizes of half-labelled files that no study has taken yet, crowd regions among the objects.
+
+    Raises:
+        InputError: a file is missing or is no COCO file.
+    """
+    full, weak = count_items(Path(given.full_annotations)), count_items(Path(given.weak_annotations))
+    rest = 0 if given.unlabelled is None else _count_unlabelled(Path(given.unlabelled))
+    if given.val_annotations is None:
+        val = max(1, int(full["images"] * given.val_share + 0.5))
+        kept = full["images"] - val
+    else:
+        val, kept = count_items(Path(given.val_annotations))["images"], full["images"]
+    objects = round(full["annotations"] * kept / max(1, full["images"])) + weak["annotations"]
+    return DataSetSize(kept + weak["images"] + rest, val, objects, kept, weak["images"])
 
 
 def count_annotations(train: Path, val: Path) -> DataSetSize:

@@ -62,7 +62,7 @@ def account(rows: Sequence[tuple[PlannedRow, PlannedArm]], dataset_folder: Path)
     first = rows[0][0]
     prepared = read_manifest(dataset_folder / "prepare.manifest.json")["counts"]
     split = read_manifest(first.folder("split") / "split.manifest.json")["counts"]
-    pointed = [(row, arm) for row, arm in rows if arm.pseudo in ("rough", "refined") and row.quality is not None]
+    pointed = [(row, arm) for row, arm in rows if arm.pseudo in ("rough", "refined") and row.shown_file is not None]
     boxed = next((row for row, arm in rows if "points10" in arm.pays), None)
     boxes = None if boxed is None else read_manifest(boxed.folder("box_points") / "box_points.manifest.json")
     points = None

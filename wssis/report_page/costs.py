@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.stages import CostSettings
 from wssis.engine.label_costs import COST_VIEWS, CostView
 from wssis.report_page import words
@@ -124,6 +125,11 @@ def no_curve(curves: Curves) -> str:
     """Why a study without a curve gives no plan."""
     mixes = sorted({point.full_percent for point in curves.points if point.full_percent < 100})
     told = " and ".join(f"{percent:g} %" for percent in mixes) or "no share under 100 %"
+    if all(point.mix == GIVEN_MIX for point in curves.points):
+        return (
+            f"One mix: no curve. The files have masks on {told} of the images, so which share of masks suits a budget"
+            " cannot be told from them; a study of a data set with all masks, which hides some of them, would tell."
+        )
     return (
         f"One mix: no curve. Each arm was measured with masks on {told} of the images, so which share of masks suits a"
         " budget cannot be told from this study; more entries in run.mixes would tell."

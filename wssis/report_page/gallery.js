@@ -13,11 +13,11 @@ function fits(object, wanted) {
 }
 
 function order(kept, by) {
-  const ious = (card) => kept.get(card).map((object) => Number(object.dataset.iou));
+  const worths = (card) => kept.get(card).map((object) => Number(object.dataset.worth));
   const keys = {
     status: (card) => Number(card.dataset.place),
-    worst: (card) => Math.min(...ious(card)),
-    best: (card) => -Math.max(...ious(card)),
+    worst: (card) => Math.min(...worths(card)),
+    best: (card) => -Math.max(...worths(card)),
   };
   return Array.from(kept.keys()).sort((one, other) => keys[by](one) - keys[by](other));
 }

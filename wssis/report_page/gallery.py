@@ -42,6 +42,8 @@ class Outline:
     Attributes:
         kind: class. status: key of `STATUSES`. size: small, medium, large. touching: touching, apart.
         iou_rough: None for an arm without proposals. x, y: its point, in the same coordinates.
+        score: of its mask in the training set; None where the hidden truth says more. Without truth, touching is empty
+            and both IoU are None.
     """
 
     number: int
@@ -51,10 +53,16 @@ class Outline:
     size: str
     touching: str
     iou_rough: float | None
-    iou_pseudo: float
+    iou_pseudo: float | None
+    score: float | None
     x: float
     y: float
     paths: Mapping[str, str]
+
+    @property
+    def worth(self) -> float:
+        """By what images are put in order: IoU with the hidden mask, or the score where there is none."""
+        return self.iou_pseudo if self.iou_pseudo is not None else self.score or 0.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,8 @@ class GalleryImage:
 
     @property
     def worst(self) -> float:
-        """Lowest IoU of its masks in the training set."""
-        return min((one.iou_pseudo for one in self.objects), default=1.0)
+        """Lowest IoU of its masks in the training set, or score where there is no truth."""
+        return min((one.worth for one in self.objects), default=1.0)
 
 
 @dataclass(frozen=True)
@@ -110,14 +118,23 @@ def _fits(one: Outline, query: Mapping[str, str]) -> bool:
 
 def gallery_arm(group: Group) -> ArmResult | None:
     """Whose masks are shown: the method's, or the last arm's that has any; None without."""
-    arms = [arm for arm in group.arms.values() if next(iter(arm.seeds.values())).row.quality is not None]
+    arms = [arm for arm in group.arms.values() if next(iter(arm.seeds.values())).row.shown_file is not None]
     return next((arm for arm in arms if arm.arm.name == METHOD), arms[-1] if arms else None)
 
 
 def shown_files(row: PlannedRow) -> tuple[Path, Path]:
-    """shown.json of a row with a quality file, and its student's predictions on the images in it."""
-    shown = Path(str(row.quality).removesuffix(".csv") + ".shown.json")
+    """shown.json of a row that has one, and its student's predictions on the images in it."""
+    shown = row.shown_file
+    assert shown is not None
     return shown, row.folder("predict_shown") / "quality" / f"{row.arm}.predictions.json"
+
+
+def layers_of(groups: Sequence[GalleryGroup]) -> dict[str, str]:
+    """Layers to switch, by name: the hidden truth only where somebody knows it."""
+    known = any(one.paths["truth"] for group in groups for image in group.images for one in image.objects)
+    if known or not any(group.images for group in groups):
+        return LAYERS
+    return {key: title for key, title in LAYERS.items() if key != "truth"}
 
 
 def gallery_groups(groups: Sequence[Group], image_dirs: Mapping[str, Path], most: int) -> list[GalleryGroup]:
@@ -192,10 +209,11 @@ def _outline(
         kind=names[one["category_id"]],
         colour="#{:02x}{:02x}{:02x}".format(*COLOURS[(number - 1) % len(COLOURS)]),
         status=masked if one["status"] == "masked" else "unmasked",
-        size="small" if area < SMALL else "large" if area > LARGE else "medium",
-        touching="touching" if one["touching"] else "apart",
+        size="" if area is None else "small" if area < SMALL else "large" if area > LARGE else "medium",
+        touching="" if one["touching"] is None else "touching" if one["touching"] else "apart",
         iou_rough=one["iou_rough"],
         iou_pseudo=one["iou_pseudo"],
+        score=one.get("score"),
         x=one["point"][0] + 0.5,
         y=one["point"][1] + 0.5,
         paths={kind: _path(one[kind], size, tolerance) for kind in ("rough", "pseudo", "truth")},

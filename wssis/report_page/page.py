@@ -10,12 +10,15 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from wssis.config.stages import ReportSettings
 from wssis.formats.manifest import read_manifest
+from wssis.formats.remark import by_kind
+from wssis.formats.warnings_file import read_warnings
 from wssis.report_page import gallery, sections, words
 from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Comparison
 from wssis.report_page.costs import CostSection, cost_section
 from wssis.report_page.curves import Curves
 from wssis.report_page.gallery import GalleryGroup, gallery_groups
+from wssis.report_page.given import given_masks
 from wssis.report_page.mixes import mix_picture, mix_table
 from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
@@ -107,7 +110,7 @@ def render(story: Story) -> Rendered:
         groups=galleries,
         images=[image for one in galleries for image in one.images],
         classes=sorted({name for one in galleries for name in one.classes}),
-        layers=gallery.LAYERS,
+        layers=gallery.layers_of(galleries),
         statuses=gallery.STATUSES,
         scores=LEAST_SCORE,
     )
@@ -130,6 +133,9 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
     if quality is not None:
         story.keep(quality.table)
         story.keep(quality.labels)
+    given = given_masks(group, story.settings.cost)
+    if given is not None:
+        story.keep(given.table)
     shown = {name: address for name in (own.classes if own else ()) if (address := link({"class": name}))}
     return {
         "key": group.key,
@@ -145,6 +151,7 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
         "gaps": story.keep(sections.gap_table(group, comparison)),
         "accounts": sections.accounts_of(group, story.plan, story.results),
         "quality": quality,
+        "given": given,
         "pictures": _pictures(group, story),
         "gallery": None if own is None or not own.images else link({}),
         "unmasked": link({"status": "unmasked"}),
@@ -197,7 +204,9 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "variants": story.keep(variant_table(own, story.samples)),
         "counts": {key: words.count(value) for key, value in prepared.items()},
         "duplicates": images.get("train_images_in_val", 0),
+        "warnings": by_kind(read_warnings(story.results / name / "data_warnings.json")),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
+        "held_out": prepared.get("held_out_images", 0),
         "oracle": any(arm.shared for group in own for arm in group.arms.values()),
     }
 

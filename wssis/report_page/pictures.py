@@ -76,15 +76,22 @@ def _shown_image(
 ) -> ShownImage:
     image, objects = read_image(folder / record["file_name"]), record["objects"]
     panels = [_points_panel(image, record)]
-    guided = any(one["iou_rough"] is not None for one in objects)
+    guided = any(one["iou_rough"] is not None or one.get("proposal") is not None for one in objects)
     kinds = {"rough": "Rough masks"} if guided else {}
     kinds |= {"pseudo": pseudo_title} if pseudo_title != "Rough masks" else {}
     panels += [_mask_panel(image, record, kind, title) for kind, title in kinds.items()]
     own = [p for p in predictions if p["image_id"] == record["id"] and p["score"] >= LEAST_SCORE]
     panels.append(_prediction_panel(image, record, own))
-    layers = [_layer(one["truth"], place, record) for place, one in enumerate(objects)]
-    panels.append(_panel("Hidden truth", image, layers, [], f"{_name(record)}, hidden truth: {len(objects)} objects."))
+    if _has_truth(record):
+        layers = [_layer(one["truth"], place, record) for place, one in enumerate(objects)]
+        told = f"{_name(record)}, hidden truth: {len(objects)} objects."
+        panels.append(_panel("Hidden truth", image, layers, [], told))
     return ShownImage(record["file_name"], record["why"], tuple(panels))
+
+
+def _has_truth(record: Mapping[str, Any]) -> bool:
+    """Whether somebody knows the true masks; of half-labelled data nobody does."""
+    return all(one["truth"] for one in record["objects"])
 
 
 def read_image(path: Path) -> Image.Image:
@@ -114,18 +121,24 @@ def _mask_panel(image: Image.Image, record: Mapping[str, Any], kind: str, title:
     objects = record["objects"]
     layers = [_layer(one[kind], place, record) for place, one in enumerate(objects) if one[kind]]
     points = [(*one["point"], COLOURS[place % len(COLOURS)]) for place, one in enumerate(objects) if not one[kind]]
+    told = f"{_name(record)}, {title.lower()}: {len(layers)} for {len(objects)} points"
+    if not _has_truth(record):
+        return _panel(f"{title} · {len(layers)} of {len(objects)}", image, layers, points, f"{told}.")
     iou = mean(one[f"iou_{kind}"] for one in objects)
-    alt = f"{_name(record)}, {title.lower()}: {len(layers)} for {len(objects)} points, mean IoU {iou:.2f}."
-    return _panel(f"{title} · IoU {iou:.2f}", image, layers, points, alt)
+    return _panel(f"{title} · IoU {iou:.2f}", image, layers, points, f"{told}, mean IoU {iou:.2f}.")
 
 
 def _prediction_panel(image: Image.Image, record: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Panel:
-    """Each prediction takes the colour of the object of its class it covers best, if by IoU .5; the others are grey."""
+    """Each prediction takes the colour of the object of its class it covers best, if by IoU .5; the others are grey.
+
+    Without hidden truth, that of the one whose pseudo mask it covers best, on the same terms.
+    """
     size = record["height"], record["width"]
+    kind, what = ("truth", "an object") if _has_truth(record) else ("pseudo", "a mask that was trained on and is")
     layers, matched = [], 0
     for prediction in sorted(found, key=lambda p: p["score"]):
         overlaps = [
-            mask_iou(prediction["segmentation"], one["truth"], *size)
+            mask_iou(prediction["segmentation"], one[kind], *size)
             if one["category_id"] == prediction["category_id"] else 0.0
             for one in record["objects"]
         ]  # fmt: skip
@@ -135,7 +148,7 @@ def _prediction_panel(image: Image.Image, record: Mapping[str, Any], found: Sequ
         layer, colour = _layer(prediction["segmentation"], best, record)
         layers.append((layer, colour if hit else UNMATCHED))
     alt = (
-        f"{_name(record)}, the student's prediction: {len(layers)} masks, {matched} of which cover an object of their"
+        f"{_name(record)}, the student's prediction: {len(layers)} masks, {matched} of which cover {what} of their"
         " class with IoU .5 or more."
     )
     return _panel("Student's prediction", image, layers, [], alt)

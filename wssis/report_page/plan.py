@@ -50,18 +50,26 @@ class PlannedRow(Section):
 
     dataset: str
     mix: str
-    full_percent: float
+    full_percent: float | None = Field(description="null where only the files know; `with_shares` then fills it in.")
     seed: str = Field(description="As in the path: s0.")
     variant: str = BASE
     arm: str = Field(description="Name of an arm, or teacher.")
     run: str
     scores: str
     quality: str | None = Field(None, description="quality/{arm}.csv; null where the arm has none.")
+    shown: str | None = Field(None, description="quality/{arm}.shown.json where there is no hidden truth.")
     homes: dict[str, str] = Field({}, description="Part (split, points, pseudo, ...) -> the run that holds it.")
 
     def folder(self, part: str) -> Path:
         """Folder of the run that holds a part: split, points, proposals/weak, refiner, pseudo, predict_shown, ..."""
         return Path(self.homes.get(part, self.run))
+
+    @property
+    def shown_file(self) -> Path | None:
+        """{arm}.shown.json; None where the arm has no pseudo masks of its own."""
+        if self.shown is not None:
+            return Path(self.shown)
+        return None if self.quality is None else Path(f"{self.quality.removesuffix('.csv')}.shown.json")
 
     @property
     def network(self) -> Path:

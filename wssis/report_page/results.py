@@ -203,7 +203,10 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
 
 def _points(row: PlannedRow, arm: PlannedArm) -> str:
     if "point" in arm.pays:
-        settings = read_manifest(row.folder("points") / "points.manifest.json")["settings"]
+        manifest = read_manifest(row.folder("points") / "points.manifest.json")
+        if manifest["stage"] == "points_given":
+            return "given"
+        settings = manifest["settings"]
         drift = f"; drift {settings['drift']:g} px" if settings["drift"] else ""
         return f"{settings['strategy']}{drift}"
     if "points10" in arm.pays:

@@ -1,9 +1,10 @@
 """Stage report: the study's answer as one page, a gallery, and beside them all tables and the AP-over-cost curves.
 
 `plan` is JSON: {"study": NAME, "arms": [{name, title, explanation, pays, pseudo}, ...], "rows": [{dataset, mix,
-full_percent, seed, variant, arm, run, scores, quality, homes}, ...]}, one row per student and teacher (arm "teacher"),
-the oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read beside these
-paths; of the data set, val.json and the manifests of prepare and check-images in {results}/{dataset}/.
+full_percent, seed, variant, arm, run, scores, quality, shown, homes}, ...]}, one row per student and teacher (arm
+"teacher"), the oracle's in mix 100pct; arms in the order of the tables. `wssis.report_page.plan` says what is read
+beside these paths; of the data set, val.json, data_warnings.json and the manifests of prepare and check-images in
+{results}/{dataset}/.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.compare import compare_all
 from wssis.report_page.curves import CURVES, StudyCurves, collect_curves, write_curves
 from wssis.report_page.gallery import shown_files
+from wssis.report_page.given import with_shares
 from wssis.report_page.page import Story, render
 from wssis.report_page.plan import Plan, read_plan
 from wssis.report_page.results import group_results, labels_file, load_results
@@ -36,7 +38,7 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
     Raises:
         InputError: the plan is not understood, or a file it names is missing.
     """
-    study = read_plan(plan)
+    study = with_shares(read_plan(plan))
     with StageRun("report", out / "manifest.json", settings, dict(_inputs(study, results))) as stage:
         networks = load_results(study, settings.cost)
         groups = group_results(study, networks)
@@ -59,6 +61,7 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
     """What the page is made of, but for manifests, by its coordinates."""
     for dataset in dict.fromkeys(row.dataset for row in plan.rows):
         yield f"val {dataset}", results / dataset / "val.json"
+        yield f"data_warnings {dataset}", results / dataset / "data_warnings.json"
     for row in plan.rows:
         place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
         for kind in plan.arm(row.arm).pays:
@@ -66,7 +69,8 @@ def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
         yield f"scores {place}/{row.arm}", Path(row.scores)
         yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
         if row.quality is not None:
-            shown, predictions = shown_files(row)
             yield f"quality {place}/{row.arm}", Path(row.quality)
+        if row.shown_file is not None:
+            shown, predictions = shown_files(row)
             yield f"shown {place}/{row.arm}", shown
             yield f"predictions {place}/{row.arm}", predictions

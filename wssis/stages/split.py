@@ -5,7 +5,7 @@ last ones stay unlabelled. So the split of a smaller mix is nested in that of a 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +13,14 @@ import numpy as np
 from numpy.random import Generator
 
 from wssis.config.stages import SplitSettings
+from wssis.engine.image_order import Unit, classes_of, grouped_order, stratified_order, take
 from wssis.errors import InputError
-from wssis.formats.coco import annotations_by_image, read_coco, write_coco
+from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.manifest import StageRun
-from wssis.formats.split import write_split
+from wssis.formats.split import part_of, write_split
 
 LEAST_PERCENT = 1e-6
 """Shares add up to 100 with this tolerance."""
-Unit = list[int]
-"""Image ids that are never parted: one image, or a group."""
-
-
-def _classes_of(coco: Mapping[str, Any]) -> dict[int, set[int]]:
-    """Image id -> category ids of its objects, crowd excluded; every image has an entry."""
-    groups = annotations_by_image(coco)
-    return {image: {a["category_id"] for a in group if not a["iscrowd"]} for image, group in groups.items()}
-
-
-def _stratified_order(coco: Mapping[str, Any], rng: Generator) -> list[Unit]:
-    """First a few images that show every class once, the rarest class first; then every stratum at an even pace.
-
-    An image's stratum is its rarest class; the images without objects are a stratum of their own. Of the first n
-    images a stratum has about its share of n.
-    """
-    classes = _classes_of(coco)
-    frequency = Counter(category for present in classes.values() for category in present)
-    rarest_first = sorted(frequency, key=lambda category: (frequency[category], category))
-    rank = {category: place for place, category in enumerate(rarest_first)}
-    strata: dict[int | None, list[int]] = {}
-    for image in rng.permutation(sorted(classes)).tolist():
-        strata.setdefault(min(classes[image], key=rank.__getitem__, default=None), []).append(image)
-    pace = {}
-    for stratum in [*rarest_first, None]:
-        members = strata.get(stratum, [])
-        start = rng.uniform()
-        pace.update({image: (place + start) / len(members) for place, image in enumerate(members)})
-    order = sorted(pace, key=pace.__getitem__)
-    cover: list[int] = []
-    for category in rarest_first:
-        if not any(category in classes[image] for image in cover):
-            cover.append(next(image for image in order if category in classes[image]))
-    early = set(cover)
-    return [[image] for image in [*cover, *(image for image in order if image not in early)]]
-
-
-def _grouped_order(coco: Mapping[str, Any], key: str, rng: Generator) -> list[Unit]:
-    """Groups of images with equal values of `key`, in random order."""
-    groups: dict[str, Unit] = {}
-    for image in sorted(coco["images"], key=lambda item: item["id"]):
-        if key not in image:
-            raise InputError(
-                f"train.json: image {image['id']} has no key {key!r} (split.group_key); add it to the file"
-            )
-        groups.setdefault(str(image[key]), []).append(image["id"])
-    names = sorted(groups)
-    return [groups[names[place]] for place in rng.permutation(len(names))]
 
 
 def _listed_first(coco: Mapping[str, Any], path: str, rng: Generator) -> tuple[list[Unit], int]:
@@ -96,21 +49,11 @@ def _order(coco: Mapping[str, Any], settings: SplitSettings) -> tuple[list[Unit]
         case "random":
             return [[image] for image in rng.permutation(ids).tolist()], wanted
         case "stratified":
-            return _stratified_order(coco, rng), wanted
+            return stratified_order(coco, rng), wanted
         case "group":
-            return _grouped_order(coco, str(settings.group_key), rng), wanted
+            return grouped_order(coco, str(settings.group_key), rng), wanted
         case "files":
             return _listed_first(coco, str(settings.full_ids), rng)
-
-
-def _take(units: Sequence[Unit], wanted: int) -> list[int]:
-    """Images of the first units, whole, until there are `wanted` or more."""
-    taken: list[int] = []
-    for unit in units:
-        if len(taken) >= wanted:
-            break
-        taken.extend(unit)
-    return taken
 
 
 def split_images(coco: Mapping[str, Any], settings: SplitSettings) -> dict[int, str]:
@@ -128,14 +71,14 @@ def split_images(coco: Mapping[str, Any], settings: SplitSettings) -> dict[int, 
         named = ", ".join(f"{name} {value:g}" for name, value in shares.items() if value)
         raise InputError(f"split: {named} are more than 100 together")
     units, wanted = _order(coco, settings)
-    full = set(_take(units, wanted))
+    full = set(take(units, wanted))
     rest = [unit for unit in units if unit[0] not in full]
     count = sum(map(len, units))
-    unlabelled = set(_take(rest[::-1], int(count * settings.unlabelled_percent / 100 + 0.5)))
+    unlabelled = set(take(rest[::-1], int(count * settings.unlabelled_percent / 100 + 0.5)))
     seen = [unit for unit in rest if unit[0] not in unlabelled]
     to_box = count if point_percent < LEAST_PERCENT else int(count * settings.points10_percent / 100 + 0.5)
-    boxed = set(_take(seen, to_box if settings.points10_percent else 0))
-    classes = _classes_of(coco)
+    boxed = set(take(seen, to_box if settings.points10_percent else 0))
+    classes = classes_of(coco)
     if full and not any(classes[image] for image in full):
         raise InputError(
             f"split: the {len(full)} images drawn for masks show no object;"
@@ -144,12 +87,6 @@ def split_images(coco: Mapping[str, Any], settings: SplitSettings) -> dict[int, 
     kinds = {image: kind for kind, images in
              (("full", full), ("points10", boxed), ("unlabelled", unlabelled)) for image in images}  # fmt: skip
     return {image: kinds.get(image, "point") for image in sorted(classes)}
-
-
-def _part(coco: Mapping[str, Any], split: Mapping[int, str], kind: str, with_annotations: bool) -> dict[str, Any]:
-    annotations = [a for a in coco["annotations"] if with_annotations and split[a["image_id"]] == kind]
-    images = [image for image in coco["images"] if split[image["id"]] == kind]
-    return {"images": images, "annotations": annotations, "categories": coco["categories"]}
 
 
 def run(settings: SplitSettings, train: Path, out: Path) -> None:
@@ -165,10 +102,10 @@ def run(settings: SplitSettings, train: Path, out: Path) -> None:
     with StageRun("split", out / "split.manifest.json", settings, inputs) as stage_run:
         coco = read_coco(train)
         split = split_images(coco, settings)
-        full = _part(coco, split, "full", with_annotations=True)
+        full = part_of(coco, split, "full", with_annotations=True)
         write_split(out / "split.csv", split)
         write_coco(out / "full.json", full)
-        write_coco(out / "unlabelled.json", _part(coco, split, "unlabelled", with_annotations=False))
+        write_coco(out / "unlabelled.json", part_of(coco, split, "unlabelled", with_annotations=False))
         stage_run.output(out / "split.csv", out / "full.json", out / "unlabelled.json")
         stage_run.counts |= {f"{kind}_images": count for kind, count in sorted(Counter(split.values()).items())}
         stage_run.counts["full_objects"] = sum(not annotation["iscrowd"] for annotation in full["annotations"])

@@ -126,7 +126,7 @@ class Collected:
             number: the id to keep; None to number the images as they come.
         """
         if reason := bad_file_name(name):
-            return self._no_image(place, "file name", reason)
+            return self._no_image(place, "file name", str(reason))
         if name in self._images:
             self._images[str(name)].complete = False
             reason = f"{name} is labelled a second time; keep or make one list of its labels"
@@ -181,7 +181,7 @@ class Collected:
         frame = {"width": image.width, "height": image.height}
         problems = list(annotation_problems({**values, "id": 0, "category_id": 0}, frame, (0,), "refuse"))
         if problems:
-            self.refuse(place, "unsound mask", f"on {image.name}: {'; '.join(problems)}", image)
+            self.refuse(place, "unsound mask", f"on {image.name}: {'; '.join(map(str, problems))}", image)
         elif self._is_known(image, place, category) and self._number_is_free(place, "annotation", number, image):
             self.labels.append(Label(image, str(category), number, values))
 

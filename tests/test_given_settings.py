@@ -1,0 +1,112 @@
+"""Settings of half-labelled data sets: the mix `given` is theirs alone, and no arm may need hidden masks."""
+
+from typing import Any
+
+import pytest
+
+from wssis.arms.registry import arms
+from wssis.config.half_labelled import GIVEN_MIX
+from wssis.config.locations import image_folder, missing_data
+from wssis.config.merging import merged
+from wssis.config.plan import mixes_of, plan_rows
+from wssis.config.resolve import resolve
+from wssis.config.study import Study
+from wssis.config.validate import validate_study
+from wssis.errors import InputError
+
+CELLS = {
+    "kind": "half-labelled", "full_annotations": "labels/full.json", "weak_annotations": "labels/weak.json",
+    "full_images": "images", "weak_images": "images",
+}  # fmt: skip
+CARS = {"kind": "coco", "train_annotations": "a", "val_annotations": "b", "train_images": "c", "val_images": "d"}
+STUDY: dict[str, Any] = {
+    "study": "test",
+    "run": {"datasets": ["cells"], "mixes": ["given"], "seeds": ["s0"], "arms": ["supervised", "rough", "wssis"]},
+    "datasets": {"cells": CELLS, "cars": CARS},
+}
+GIVEN_VAL = {"val_annotations": "labels/val.json", "val_images": "val"}
+UNLABELLED = {"unlabelled": "labels/rest.json", "unlabelled_images": "rest"}
+WITHOUT_TRUTH = [name for name, arm in arms().items() if arm.mix == "each" and arm.pseudo != "hidden"]
+
+
+def _study(run: dict[str, Any] | None = None, cells: dict[str, Any] | None = None, **changes: Any) -> Study:
+    return validate_study(merged(STUDY, {"run": run or {}, "datasets": {"cells": cells or {}}, **changes}))
+
+
+def _refusal(*arguments: Any, **changes: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        _study(*arguments, **changes)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"run": {"mixes": ["10pct"]}}, "run.mixes: cells: half-labelled, so the files are the mix; list given"),
+        ({"run": {"mixes": ["given", "10pct"]}}, "run.mixes: '10pct' hides masks, and cells has none to hide"),
+        ({"run": {"datasets": ["cars"]}}, "'given' is the mix of half-labelled data sets, and run.datasets lists none"),
+        ({"run": {"datasets": ["cells", "cars"]}}, "run.mixes: cars needs a mix such as 10pct beside given"),
+        ({"run": {"arms": ["wssis", "oracle"]}}, "run.arms: 'oracle' needs masks on all training images, and"),
+        ({"run": {"arms": ["oracle-mask"]}}, "run.arms: 'oracle-mask' needs the hidden masks of the clicked objects"),
+        ({"mixes": {"given": {"full": 50, "point": 50}}}, "mixes.given: this name stands for the files of a half-"),
+        ({"cells": {"unlabelled": "rest.json"}}, "unlabelled needs unlabelled_images, the folder of its images"),
+        ({"cells": {"val_annotations": "val.json"}}, "val_annotations needs val_images, the folder of its images"),
+        ({"cells": {"val_share": 0.0}}, "datasets.cells.val_share: 0.0 is not legal"),
+        ({"cells": {"weak_anotations": "x"}}, "datasets.cells.weak_anotations: unknown key (did you mean weak_annot"),
+    ],
+)
+def test_refused(changes: dict[str, Any], message: str) -> None:
+    assert message in _refusal(**changes)
+
+
+def test_all_problems_of_a_run_at_once() -> None:
+    text = _refusal({"mixes": ["10pct"], "arms": ["oracle", "oracle-mask"]})
+    assert text.startswith("4 problems") and "'oracle'" in text and "'oracle-mask'" in text
+
+
+def test_every_other_arm_is_legal_and_has_no_quality_table() -> None:
+    rows = plan_rows(_study({"arms": WITHOUT_TRUTH}))
+    assert {row.arm for row in rows} == {"teacher", *WITHOUT_TRUTH}
+    assert {row.mix for row in rows} == {GIVEN_MIX}
+    assert {row.quality for row in rows} == {row.full_percent for row in rows} == {None}
+    shown = {row.arm: row.shown for row in rows if row.shown}
+    assert set(shown) == {"rough", "semi", "wssis", "wssis-2"}
+    assert shown["wssis"] == "results/test/cells/given/s0/base/quality/wssis.shown.json"
+
+
+def test_beside_a_data_set_of_another_kind() -> None:
+    study = _study({"datasets": ["cells", "cars"], "mixes": ["given", "10pct"]})
+    assert mixes_of(study, "cells") == ("given",) and mixes_of(study, "cars") == ("10pct",)
+    assert {(row.dataset, row.mix) for row in plan_rows(study)} == {("cells", "given"), ("cars", "10pct")}
+    assert {bool(row.quality) for row in plan_rows(study) if row.arm == "wssis" and row.dataset == "cars"} == {True}
+
+
+def test_by_mix_may_name_it() -> None:
+    study = _study(teacher={"by_mix": {"given": {"schedule": {"iterations": 700, "steps": []}, "snapshots": [5, 7]}}})
+    assert resolve(study, "teacher", mix="given", seed="s0").schedule.iterations == 700
+
+
+def test_settings_of_what_is_held_out() -> None:
+    held_out = resolve(_study(cells={"val_share": 0.3, "val_seed": 4}), "take_given", dataset="cells")
+    assert (held_out.val_share, held_out.val_seed, held_out.group_key) == (0.3, 4, None)
+    groups = _study(split={"method": "group", "group_key": "video"})
+    assert resolve(groups, "take_given", dataset="cells").group_key == "video"
+    given = resolve(_study(cells=GIVEN_VAL | {"val_share": 0.3, "val_seed": 4}), "take_given", dataset="cells")
+    assert given == resolve(_study(cells=GIVEN_VAL), "take_given", dataset="cells"), "what is not used is no setting"
+
+
+def test_image_folders() -> None:
+    study = _study()
+    assert image_folder(study, "cells", "train") == image_folder(study, "cells", "val") == "images"
+    study = _study(cells={"weak_images": "clicks", **UNLABELLED, **GIVEN_VAL})
+    assert image_folder(study, "cells", "train") == "images:clicks:rest"
+    assert image_folder(study, "cells", "val") == "val"
+
+
+def test_missing_data_are_named_by_their_keys(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = "\n".join(missing_data(_study(cells=UNLABELLED | GIVEN_VAL)))
+    for key in (*CELLS, *UNLABELLED, *GIVEN_VAL):
+        assert key == "kind" or f"datasets.cells.{key}" in lines
+    assert "missing: images (datasets.cells.full_images, datasets.cells.weak_images)" in lines
+    assert "val_images" not in "\n".join(missing_data(_study()))

@@ -1,0 +1,56 @@
+"""Whether the files of a half-labelled data set add up: what was given is there once, with the labels that it has."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from wssis.audit.checker import Checker
+from wssis.audit.coco_facts import NONE
+from wssis.audit.finding import Finding, some
+from wssis.audit.label_checks import check_images_of_kinds, check_prepared
+
+
+def check_taken(check: Checker) -> Iterator[Finding]:
+    """take-given: counts as of prepare, a label kind for every image, masks on full images and clicks on weak ones."""
+    yield from check_prepared(check)
+    train, kinds = check.made("train.json"), check.made("given.csv")
+    yield from check.same(check.output("given.csv"), "images", kinds, train.images, "train.json")
+    of_kind = np.array([kinds.get(number, "") for number in train.image_id.tolist()], object)
+    odd = train.id[(train.masked & (of_kind != "full")) | (~train.masked & (of_kind != "point"))]
+    if len(odd):
+        yield check.wrong(check.output("train.json"), f"annotations that do not fit their image's kind: {some(odd)}")
+
+
+def check_split_given(check: Checker) -> Iterator[Finding]:
+    """split-given: the kinds that were given, each file with its kind's images, full.json with all of their masks."""
+    kinds = check.made("split.csv")
+    if kinds != check.of("given"):
+        yield check.wrong(check.output("split.csv"), "is not the split of given.csv")
+    yield from check_images_of_kinds(check, check.of("train"), kinds)
+
+
+def check_points_given(check: Checker) -> Iterator[Finding]:
+    """points-given: every click of the weak images, and a point for every object of the full ones."""
+    train, kinds, full = check.of("train"), check.of("split"), check.of("full")
+    weak, points = check.made("weak.json"), check.made("full_points.csv")
+    pointed = {number for number, kind in kinds.items() if kind == "point"}
+    path = check.output("weak.json")
+    yield from check.same(path, "images", weak.images, pointed, "kind point in split.csv")
+    yield from check.same(path, "clicks", weak.id, train.id[~train.masked], "train.json")
+    yield from check.same(
+        check.output("full_points.csv"), "objects", points, full.id[~full.crowd], "the objects of full.json"
+    )
+    yield from check.counts({
+        "full_points": len(points), "weak_images": len(weak.images), "weak_points": len(weak.id),
+        "verified_empty": len(weak.images) - len(pd.unique(weak.image_id)), "full_crowd": int(full.crowd.sum()),
+    })  # fmt: skip
+
+
+def check_shown(check: Checker) -> Iterator[Finding]:
+    """show-given: every click has one fate, and as many have masks as the training set says."""
+    weak, pseudo = check.of("weak"), check.of("pseudo")
+    yield from check.counts({"points": len(weak.id)})
+    if (pseudo.point_id[pseudo.pseudo] != NONE).any():
+        masked = int(pseudo.masked[pseudo.pseudo].sum())
+        yield from check.counts({"masked": masked, "unmasked": int(pseudo.pseudo.sum()) - masked})

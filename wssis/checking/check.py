@@ -1,0 +1,101 @@
+"""Everything wrong with a data set, and everything worth a look, in one pass over its files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from wssis.checking.parts import (
+    VAL,
+    Contents,
+    Part,
+    annotation_problems,
+    expected_images,
+    missing_folders,
+    read_parts,
+)
+from wssis.checking.survey import survey_images
+from wssis.checking.warn import Known, Labelling, Looked, all_warnings, count_masks
+from wssis.formats.remark import Remark
+
+KIND_OF = {"masks": "full", "points": "point", "none": "unlabelled"}
+"""What a part's annotations hold -> the label kind of its images."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in one data set.
+
+    Attributes:
+        parts: name of a part -> what is in it, in words.
+        notes: what was not looked at, and why.
+    """
+
+    name: str
+    parts: dict[str, str] = field(default_factory=dict)
+    problems: list[Remark] = field(default_factory=list)
+    warnings: list[Remark] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+Labellings = Callable[[Contents], tuple[list[Labelling], list[Remark]]]
+"""From sound contents: which images have masks in which run, and the runs for which this cannot be said."""
+
+
+def check_parts(
+    name: str,
+    parts: Sequence[Part],
+    *,
+    zero_area: str = "refuse",
+    workers: int = 0,
+    short_side: int | None = None,
+    labellings: Labellings | None = None,
+) -> Checked:
+    """Check annotations and images of all parts.
+
+    Args:
+        name: of the data set.
+        zero_area: as `prepare` takes it.
+        workers: processes that look at images; the result does not depend on it.
+        short_side: largest in training, px; None where it is not known.
+        labellings: left out, the parts say which images have masks.
+    """
+    contents, problems = read_parts(parts)
+    problems += annotation_problems(parts, contents, zero_area)
+    problems += missing_folders(parts)
+    survey = survey_images(expected_images(parts, contents), workers)
+    problems += survey.problems
+    inside = {part.name: _in_words(part, contents) for part in parts}
+    notes = [] if short_side else ["size of the images beside that of training: no study was given"]
+    known = Known(Looked(survey.rows, survey.facts), short_side=short_side)
+    if problems:
+        notes.append("classes and splits: looked at when there is no problem left")
+    else:
+        runs, problems = (labellings or (lambda _: (_as_given(parts, contents), [])))(contents)
+        known = replace(known, **_sound(parts, contents), labellings=runs)
+    return Checked(name, inside, problems, all_warnings(known), notes)
+
+
+def _sound(parts: Sequence[Part], contents: Contents) -> dict[str, Any]:
+    """What warnings are made from and sound contents alone can tell."""
+    val = next((part for part in parts if part.name == VAL), None)
+    return {
+        "categories": contents[parts[0].name]["categories"],
+        "val": val and (str(val.annotations), count_masks(contents[VAL]["annotations"])),
+    }
+
+
+def _as_given(parts: Sequence[Part], contents: Contents) -> list[Labelling]:
+    """The labelling that the parts themselves are; none where no part to train on has masks."""
+    training = [part for part in parts if part.name != VAL]
+    full = next((part for part in training if part.labels == "masks"), None)
+    if full is None:
+        return []
+    kinds = {(p.name, image["id"]): KIND_OF[p.labels] for p in training for image in contents[p.name]["images"]}
+    return [Labelling("", str(full.annotations), count_masks(contents[full.name]["annotations"]), kinds)]
+
+
+def _in_words(part: Part, contents: Contents) -> str:
+    if part.name not in contents:
+        return f"{part.annotations}: not readable"
+    images, annotations = (len(contents[part.name][key]) for key in ("images", "annotations"))
+    return f"{part.annotations}: {images} images, {annotations} annotations"

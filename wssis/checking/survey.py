@@ -1,0 +1,51 @@
+"""Every image opened once: the rows of images.csv, the facts beside them, and all problems."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from tqdm import tqdm
+
+from wssis.checking.alike import alike_groups
+from wssis.formats.image_check import THUMBNAIL, ExpectedImage, SeenImage, check_image
+from wssis.formats.image_facts import ImageFacts
+from wssis.formats.images_table import ImageRow
+from wssis.formats.remark import Remark
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found: `rows` and `facts` of the sound images, in the same order; `problems` of the others."""
+
+    rows: list[ImageRow]
+    facts: list[ImageFacts]
+    problems: list[Remark]
+
+
+def survey_images(expected: Sequence[ExpectedImage], workers: int = 0) -> Survey:
+    """Look at all images, in their order.
+
+    workers: processes beside this one; the result does not depend on it.
+    """
+    outcomes = list(tqdm(_outcomes(expected, workers), total=len(expected), desc="images", disable=None))
+    seen = [outcome for outcome in outcomes if isinstance(outcome, SeenImage)]
+    problems = [outcome for outcome in outcomes if isinstance(outcome, Remark)]
+    pictures = np.frombuffer(b"".join(one.thumbnail for one in seen), np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL)
+    facts = [
+        ImageFacts(
+            one.row.subset, one.row.image_id, one.mode, one.orientation, alike, one.flat_points, one.border_points
+        )
+        for one, alike in zip(seen, alike_groups(pictures), strict=True)
+    ]  # fmt: skip
+    return Survey([one.row for one in seen], facts, problems)
+
+
+def _outcomes(expected: Sequence[ExpectedImage], workers: int) -> Iterator[SeenImage | Remark]:
+    """Check all images, in order; in this process if there are no workers."""
+    if workers == 0 or not expected:
+        yield from map(check_image, expected)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(check_image, expected, chunksize=16)

@@ -1,0 +1,46 @@
+"""Sound COCO content in the one form that later stages read."""
+
+from collections.abc import Mapping
+from itertools import repeat
+from typing import Any
+
+from wssis.formats.annotation_blocks import without_pixels
+from wssis.formats.coco import decode_mask, mask_box
+
+
+def _normal_annotation(annotation: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that later stages read; box and area as given, from the mask where they are missing."""
+    box, area = annotation.get("bbox"), annotation.get("area")
+    if box is None or area is None:
+        mask = decode_mask(annotation, image["height"], image["width"])
+        box, area = mask_box(mask) if box is None else box, int(mask.sum()) if area is None else area
+    return {
+        "id": annotation["id"],
+        "image_id": annotation["image_id"],
+        "category_id": annotation["category_id"],
+        "segmentation": annotation["segmentation"],
+        "bbox": box,
+        "area": area,
+        "iscrowd": int(annotation.get("iscrowd", 0)),
+    }
+
+
+def normal_form(coco: Mapping[str, Any], zero_area: str = "refuse") -> tuple[dict[str, Any], int]:
+    """Sound COCO content in one form, sorted by id, and how many annotations without a pixel were dropped.
+
+    Images and categories keep all their keys, annotations those that later stages read.
+    """
+    images = {image["id"]: image for image in coco["images"]}
+    given = sorted(coco["annotations"], key=lambda item: (item["image_id"], item["id"]))
+    dropped = repeat(False) if zero_area == "refuse" else without_pixels(given, images)
+    annotations = [
+        _normal_annotation(annotation, images[annotation["image_id"]])
+        for annotation, drop in zip(given, dropped, strict=False)
+        if not drop
+    ]
+    content = {
+        "images": [images[identity] for identity in sorted(images)],
+        "annotations": annotations,
+        "categories": sorted(coco["categories"], key=lambda category: category["id"]),
+    }
+    return content, len(coco["annotations"]) - len(annotations)

@@ -1,0 +1,64 @@
+"""Stage data_warnings: what is worth a look in a data set that has no problem, as warnings.
+
+It reads no mask of a weak image: full.json of each split, not train.json.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wssis.checking.summary import EXAMPLES, grouped
+from wssis.checking.warn import Known, Labelling, Looked, all_warnings, count_masks
+from wssis.config.stages import DataWarningsSettings
+from wssis.formats.coco_stream import annotations_of, read_frame
+from wssis.formats.image_facts import read_image_facts
+from wssis.formats.images_table import read_images_table
+from wssis.formats.manifest import StageRun
+from wssis.formats.remark import by_kind
+from wssis.formats.split import read_split
+from wssis.formats.warnings_file import write_warnings
+
+FILES = {"split": "split.csv", "full": "full.json"}
+"""Name of an input -> the file in the folder of a run."""
+
+
+def run(
+    settings: DataWarningsSettings, val: Path, images_table: Path, image_facts: Path, splits: Sequence[Path], out: Path
+) -> None:
+    """Write data_warnings.json and its manifest; print the first warnings of every kind.
+
+    Args:
+        val: val.json of the data set.
+        images_table: images.csv. image_facts: image_facts.csv.
+        splits: folders of runs, each with split.csv and full.json.
+        out: the JSON file.
+    """
+    out, splits = Path(out), [Path(folder) for folder in splits]
+    inputs = {"val": Path(val), "images_table": Path(images_table), "image_facts": Path(image_facts)}
+    inputs |= {f"{name} {_name(folder)}": folder / file for folder in splits for name, file in FILES.items()}
+    with StageRun("data_warnings", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage_run:
+        rows = [row for part in ("train", "val") for row in read_images_table(inputs["images_table"], part).values()]
+        facts = {(one.subset, one.image_id): one for one in read_image_facts(inputs["image_facts"])}
+        looked = Looked(rows, [facts[row.subset, row.image_id] for row in rows])
+        known = Known(
+            looked,
+            read_frame(inputs["val"])["categories"],
+            [_labelling(folder) for folder in splits],
+            (inputs["val"].as_posix(), count_masks(annotations_of(inputs["val"]))),
+            short_side=settings.short_side,
+        )
+        warnings = all_warnings(known)
+        write_warnings(out, warnings)
+        stage_run.output(out)
+        stage_run.counts |= {kind: len(ones) for kind, ones in by_kind(warnings).items()}
+        print("\n".join([f"{len(warnings)} warning(s)", *grouped(warnings, EXAMPLES)]))
+
+
+def _labelling(folder: Path) -> Labelling:
+    full = folder / FILES["full"]
+    kinds = {("train", image): kind for image, kind in read_split(folder / FILES["split"]).items()}
+    return Labelling(_name(folder), full.as_posix(), count_masks(annotations_of(full)), kinds)
+
+
+def _name(folder: Path) -> str:
+    """Mix, seed and variant of a run's folder."""
+    return "/".join(folder.parts[-3:])
