@@ -1,10 +1,12 @@
-"""A headless Chromium, driven by the Chrome DevTools protocol: opens files from disk and tells what they asked for."""
+"""A headless Chromium, driven by the Chrome DevTools protocol: opens pages, clicks and types, and tells what they asked
+for."""
 
+import base64
 import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,11 @@ OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
     "--disable-background-networking", "--disable-sync", "--disable-extensions", "--remote-debugging-port=0",
 )  # fmt: skip
+NAMED_KEYS = {
+    "Tab": 9, "Enter": 13, "Escape": 27, "Home": 36, "Delete": 46, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+    "ArrowDown": 40,
+}  # fmt: skip
+"""Keys that write nothing -> their virtual key codes."""
 PATIENCE = 60
 """Seconds to wait for the browser to start, and for a page to load."""
 
@@ -66,17 +73,26 @@ class Browser:
 
     def open(self, path: Path, fragment: str = "") -> None:
         """Load a file from disk and wait until it is shown."""
+        address = path.resolve().as_uri()
+        self.visit(address + fragment)
+        self.requests[:] = [request for request in self.requests if request.partition("#")[0] != address]
+
+    def visit(self, address: str) -> None:
+        """Load an address and wait until it is shown; `requests` then begins with the address itself."""
         self.command("Page.navigate", url="about:blank")
         self._events.clear()
         self.requests.clear()
         self.complaints.clear()
-        address = path.resolve().as_uri()
-        self.command("Page.navigate", url=address + fragment)
+        self.command("Page.navigate", url=address)
+        scheme = address.partition(":")[0]
+        self.until(f"document.readyState === 'complete' && location.protocol === '{scheme}:'")
+
+    def until(self, expression: str) -> None:
+        """Wait until an expression of the page is true."""
         until = time.monotonic() + PATIENCE
-        while not self.value("document.readyState === 'complete' && location.protocol === 'file:'"):
-            assert time.monotonic() < until, f"{path} does not load"
-            time.sleep(0.05)
-        self.requests[:] = [request for request in self.requests if request.partition("#")[0] != address]
+        while not self.value(expression):
+            assert time.monotonic() < until, f"never true: {expression}"
+            time.sleep(0.02)
 
     def value(self, expression: str) -> Any:
         """What an expression comes to in the page; a promise is awaited."""
@@ -90,12 +106,38 @@ class Browser:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, shift: bool = False) -> None:
         """Press and release a key."""
-        named = {"Tab": 9, "Enter": 13}
-        code = {"windowsVirtualKeyCode": named[key]} if key in named else {"text": key}
-        self.command("Input.dispatchKeyEvent", type="keyDown", key=key, **code)
+        self.hold(key, shift)
         self.command("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def hold(self, key: str, shift: bool = False, repeat: bool = False) -> None:
+        """Press a key without releasing it; repeat: as a keyboard does while a key is held down."""
+        code = {"windowsVirtualKeyCode": NAMED_KEYS[key]} if key in NAMED_KEYS else {"text": key}
+        self.command(
+            "Input.dispatchKeyEvent", type="keyDown", key=key, modifiers=8 * shift, autoRepeat=repeat, **code
+        )
+
+    def point(self, x: float, y: float, kind: str = "mouseMoved", **more: Any) -> None:
+        """A pointer event at a place of the window, CSS px; kind: as in the protocol."""
+        self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, pointerType="mouse", **more)
+
+    def click(self, x: float, y: float) -> None:
+        """Move the pointer to a place and click."""
+        self.drag([(x, y)])
+
+    def drag(self, path: Sequence[tuple[float, float]], button: str = "left") -> None:
+        """Press at the first place, move along the path, release at its end."""
+        pressed = {"button": button, "buttons": {"left": 1, "middle": 4}[button], "clickCount": 1}
+        self.point(*path[0])
+        self.point(*path[0], "mousePressed", **pressed)
+        for place in path[1:]:
+            self.point(*place, **pressed)
+        self.point(*path[-1], "mouseReleased", button=button, clickCount=1)
+
+    def picture(self, path: Path) -> None:
+        """Save what the window shows as PNG."""
+        path.write_bytes(base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"]))
 
     def paint(self) -> float:
         """Milliseconds from navigation to first contentful paint, as the browser reports it."""

@@ -42,6 +42,19 @@ TWO = study(
 )
 
 
+def test_own_seconds_are_answered_where_the_report_has_counted_them() -> None:
+    days = [point.days | {"measured": point.days["cheng"] / 4} for point in TWO.points]
+    own = [point.model_copy(update={"days": one}) for point, one in zip(TWO.points, days, strict=True)]
+    text = budget_text(StudyCurves(study="a", categories_known=False, curves=(study(*own),)), 16)
+    assert text.count("days by") == 3 and "16 days by own measured seconds" in text
+    only = budget_text(StudyCurves(study="a", categories_known=False, curves=(study(*own),)), 16, "measured")
+    assert only in text and only.count("days by") == 1
+    without = StudyCurves(study="a", categories_known=False, curves=(TWO,))
+    assert "own measured" not in budget_text(without, 16)
+    with pytest.raises(InputError, match=r"report\.cost\.measured"):
+        budget_text(without, 16, "measured")
+
+
 def test_measured_mix_is_told_as_measured() -> None:
     advice = advise(TWO, 16, VIEW)
     assert advice.best.arm == "wssis" and advice.best.between is None

@@ -28,9 +28,9 @@ from convert_fixtures import (
 from PIL import Image
 
 from wssis.config.stages import PrepareSettings
+from wssis.formats.brush_rle import brush_mask
 from wssis.formats.coco import decode_mask, encode_mask, read_coco
 from wssis.formats.importers.bdd100k import _ring
-from wssis.formats.importers.brush_rle import brush_mask
 from wssis.formats.importers.reader import Options
 from wssis.stages import prepare
 

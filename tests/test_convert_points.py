@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from convert_fixtures import (
@@ -23,7 +24,9 @@ from convert_fixtures import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wssis.formats.importers.reader import Options
+from wssis.errors import InputError
+from wssis.formats.importers import coco as coco_importer
+from wssis.formats.importers.reader import Options, read_json
 
 PIXELS = [(int(x), int(y)) for y, x in zip(*BAR.nonzero(), strict=True)]
 
@@ -134,6 +137,16 @@ def test_coco_keypoint_by_name(tmp_path: Path) -> None:
     assert points_of(coco) == [("bar", [7.0, 3.0])]
 
 
+def test_coco_keypoints_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(coco_importer, "read_json", lambda path: read.append(path) or read_json(path))
+    given = coco_points({"keypoints": [6, 2, 2, 7, 3, 2]}, keypoints=["head", "tail"])
+    converted("points", "coco-keypoints", written(tmp_path / "k.json", given), Options(keypoint="tail"))
+    assert read == [tmp_path / "k.json"]
+    with pytest.raises(InputError, match='has no list "images"'):
+        converted("points", "coco-keypoints", written(tmp_path / "list.json", [given]), Options(keypoint="tail"))
+
+
 def test_coco_points(tmp_path: Path) -> None:
     """`point` is our own form; of `point_coords` (corners at integers) the first inside the object counts."""
     given = coco_points(
@@ -142,6 +155,45 @@ def test_coco_points(tmp_path: Path) -> None:
     coco, done = converted("points", "coco-points", written(tmp_path / "p.json", given))
     assert points_of(coco) == [("bar", [7.0, 3.0]), ("bar", [7.0, 3.0])]
     assert done.passed_over == {"further points of an object": 1}
+
+
+def box(category: str, x1: float, y1: float, x2: float, y2: float, **more: Any) -> dict[str, Any]:
+    """A label of BDD100K's det_20."""
+    sides = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    return {"id": f"{x1}", "category": category, "attributes": {"occluded": False, **more}, "box2d": sides}
+
+
+def test_the_centres_of_boxes_of_bdd100k(tmp_path: Path) -> None:
+    """A box of the pixels 6 to 8 and 2 to 3 has its centre in pixel 7, between 2 and 3; crowds have no point."""
+    frames = [
+        {"name": "a.png", "labels": [box("bar", 6, 2, 8, 3), box("sign", 0, 0, 1, 1), box("bar", 0, 0, 8, 5, crowd=1)]},
+        {"name": "b.png", "labels": None},
+        {"name": "c.png", "labels": [box("bar", 0, 0, 1, 1)]},
+    ]
+    source, images = written(tmp_path / "det.json", frames), tmp_path / "images"
+    for name in ("a.png", "b.png", "c.png"):
+        picture(images, name)
+    full = {"images": [{"id": 7, "file_name": "c.png"}], "annotations": [{"id": 31}], "categories": []}
+    others = written(tmp_path / "full.json", full)
+    coco, done = converted("points", "bdd100k", source, image_dir=images, ignore=("sign",), without=(others,))
+    assert points_of(coco) == [("bar", [7.0, 2.5])]
+    assert [(image["id"], image["file_name"]) for image in coco["images"]] == [(32, "a.png"), (33, "b.png")], "no clash"
+    coco, _ = converted("points", "bdd100k", source, image_dir=images, ignore=("sign",), without=(others,), first_id=5)
+    assert [image["id"] for image in coco["images"]] == [5, 6]
+    assert not done.refusals and done.passed_over == {
+        "labels of class 'sign' (--ignore)": 1,
+        "crowd regions, which have no point": 1,
+        "images that --without names": 1,
+        "labels on images that were refused or passed over": 1,
+    }
+
+
+def test_ignored_classes_are_no_categories(tmp_path: Path) -> None:
+    """Whether the file lists them or not."""
+    source = written(tmp_path / "p.json", coco_points({"point": [7, 3]}, {"point": [2, 2], "category_id": 3}))
+    coco, _ = converted("points", "coco-points", source, ignore=("ring",))
+    assert points_of(coco) == [("bar", [7.0, 3.0])]
+    assert coco["categories"] == [{"id": 7, "name": "bar"}]
 
 
 def test_categories_of_another_file(tmp_path: Path) -> None:

@@ -234,6 +234,8 @@ SINGLE_ITEMS: list[tuple[str, str, Callable[[], object], str]] = [
     ),
     ("masks", "bdd100k", _bdd(), "frame 'a.png', label 'x9': on a.png: has neither rle nor poly2d; correct or remove"),
     ("masks", "bdd100k", _bdd(rle=encode_mask(BAR.T)), "label 'x9': .* RLE of size"),
+    ("points", "bdd100k", _bdd(), "frame 'a.png', label 'x9': on a.png: has no box2d; det_20's JSON is expected"),
+    ("points", "bdd100k", _bdd(box2d={"x1": 1, "y1": 2, "x2": "3"}), "label 'x9': point .* is not two finite numbers"),
     ("masks", "bdd100k", _bdd(rle=7), "label 'x9': .* neither polygons nor RLE"),
 ]
 

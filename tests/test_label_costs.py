@@ -2,8 +2,8 @@
 
 import pytest
 
-from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import LabelCounts, count_labels, label_days, label_seconds
+from wssis.config.stages import CostSettings, MeasuredSeconds
+from wssis.engine.label_costs import COST_VIEWS, LabelCounts, cost_views, count_labels, label_days, label_seconds
 
 COCO_IMAGES = 118_287
 
@@ -88,3 +88,29 @@ def test_known_categories_drop_the_category_stage_only(model: str) -> None:
 def test_points_of_one_class_in_an_image_get_cheaper() -> None:
     seconds = label_seconds(count_labels(_small_set()), "point", "pointwssis", CostSettings())
     assert seconds.localisation == pytest.approx(2 * 2.4 + 0.9)
+
+
+def test_own_seconds_replace_what_was_measured_and_nothing_else() -> None:
+    counts = count_labels(_small_set())
+    own = CostSettings(measured=MeasuredSeconds(image=3, point_first=2, point_more=1))
+    point = label_seconds(counts, "point", "measured", own)
+    assert (point.category, point.spotting, point.localisation) == (0, 3 * 3, 2 * 2 + 1)
+    assert label_seconds(counts, "full", "measured", own).localisation == 3 * 79
+    assert label_seconds(counts, "points10", "measured", own).localisation == 3 * (7 + 10 * 0.9)
+    boxes = CostSettings(measured=MeasuredSeconds(point_in_box=0.5, mask=40))
+    assert label_seconds(counts, "points10", "measured", boxes).localisation == 3 * (7 + 10 * 0.5)
+    assert label_seconds(counts, "full", "measured", boxes).localisation == 3 * 40
+    assert label_seconds(counts, "point", "measured", boxes) == label_seconds(counts, "point", "pointwssis", boxes)
+    for model in ("pointwssis", "cheng"):
+        assert label_seconds(counts, "point", model, own) == label_seconds(counts, "point", model, CostSettings())
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_own_seconds_are_a_view_where_there_are_any(known: bool) -> None:
+    assert cost_views(CostSettings(categories_known=known)) == COST_VIEWS
+    *published, own = cost_views(CostSettings(categories_known=known, measured=MeasuredSeconds(mask=40)))
+    assert tuple(published) == COST_VIEWS and (own.key, own.categories_known) == ("measured", known)
+
+
+def test_without_own_seconds_the_settings_are_the_same_text_as_ever() -> None:
+    assert "measured" not in CostSettings().model_dump_json()

@@ -13,6 +13,7 @@ from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.predicting import click_masks
 from wssis.predicting.recorded import point_mask_settings
+from wssis.predicting.result_log import ResultLog
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,33 @@ def test_every_point_is_accounted_for(study: Path, capsys: pytest.CaptureFixture
     assert rows[1200]["reason"] == "its image is not among the images given" and rows[1200]["image"] == "12.png"
     assert "truncated" in rows[1300]["reason"]
     assert "skipped: 13.png" in capsys.readouterr().err
+
+
+def test_a_click_on_an_unreadable_image_says_so(study: Path, capsys: pytest.CaptureFixture) -> None:
+    """Also where the file of points names the image otherwise than the folder does."""
+    (study / "images/12.png").write_bytes(b"no image")
+    (study / "points.csv").write_text("image,x,y,category\nimages/12.png,4,4,bar\n11.png,4,4,bar\nother.png,4,4,bar\n")
+    arguments = ["--points", study / "points.csv", *_models(study), "--out", study / "out"]
+    assert predict(study / "images", *arguments) == 1
+    reasons = {row["image"]: row["reason"] for row in _unmasked(study / "out")}
+    assert "its image is unreadable" in reasons["images/12.png"]
+    assert reasons["other.png"] == "its image is not among the images given"
+    assert "1 of the unmasked points are on images that were not given" in capsys.readouterr().out
+    (study / "images/more").mkdir()
+    shutil.copy(study / "images/11.png", study / "images/more/12.png")
+    (study / "points.csv").write_text("image,x,y,category\nelsewhere/images/12.png,4,4,bar\n")
+    assert predict(study, *arguments) == 1
+    assert "its image is unreadable" in _unmasked(study / "out")[0]["reason"], "not the readable one of this name"
+
+
+def test_every_record_is_read_once(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = ResultLog.record
+    monkeypatch.setattr(ResultLog, "record", lambda log, name: read.append(name) or real(log, name))
+    (study / "images/13.png").write_bytes((study / "images/13.png").read_bytes()[:-900])
+    arguments = ["--points", study / "weak.json", *_models(study), "--out", study / "out"]
+    assert predict(study / "images", *arguments) == 1
+    assert sorted(read) == ["11.png", "12.png", "14.png", "15.png"]
 
 
 def _empty_proposals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from wssis.report_page.published import published_table
 from wssis.report_page.results import ArmResult, group_results, load_results
 from wssis.report_page.tables import Cell, csv_text, latex_text, make_table, write_tables
 from wssis.report_page.words import answer, days, headline
+from wssis.stages import report
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,16 @@ def _middle(curves: StudyCurves) -> float:
     """A budget between the two mixes of wssis, above that of the next dearest arm."""
     days = sorted(point.days["pointwssis"] for point in curves.curves[0].points if point.arm == "wssis")
     return (days[0] + days[1]) / 2
+
+
+def test_own_seconds_stand_beside_the_two_models(study: MadeUp, page: str, tmp_path: Path) -> None:
+    own = {"image": 4.0, "point_first": 2.0, "point_more": 1.0}
+    settings = ReportSettings(bootstrap=10, gallery=2, cost={"measured": own})
+    report.run(settings, json.dumps(study.plan), study.results, {"toy": study.images}, tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    assert "own measured seconds" in text and "4 s per image" in text
+    assert "own measured seconds" not in page
+    assert "own measured seconds" in budget_text(read_curves(tmp_path / CURVES), 10.0, "measured")
 
 
 def test_the_manifest_names_everything_the_pages_are_made_of(study: MadeUp, page: str) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
+from wssis.annotate.commands import annotate
 from wssis.audit.commands import audit, export_study, show, trace
 from wssis.checking.commands import check_data
 from wssis.config import stages
@@ -20,7 +21,7 @@ from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
-from wssis.convert.commands import convert
+from wssis.convert.commands import convert, export, join
 from wssis.errors import InputError
 from wssis.overview.commands import budget, plan, status
 from wssis.predicting.commands import export_onnx, predict
@@ -580,7 +581,10 @@ def import_weights(
 
 
 app.command()(convert)
+app.command()(export)
+app.command()(join)
 app.command()(check_data)
+app.command()(annotate)
 app.command()(plan)
 app.command()(status)
 app.command()(audit)

@@ -366,6 +366,17 @@ class QualitySettings(Section):
     )
 
 
+class MeasuredSeconds(Section):
+    """Your own annotators' seconds, as `wssis annotate` writes them: a third cost model; PointWSSIS's where null."""
+
+    image: float | None = Field(None, ge=0, description="Each image: looking, corrections; then absent_class is 0.")
+    point_first: float | None = Field(None, ge=0, description="First point of a class in an image.")
+    point_more: float | None = Field(None, ge=0, description="Each further point of that class.")
+    point_in_box: float | None = Field(None, ge=0, description="Each point in a box: object or background.")
+    mask: float | None = Field(None, ge=0, description="Each mask.")
+    box: float | None = Field(None, ge=0, description="Each box.")
+
+
 class CostSettings(Section):
     """Label cost, seconds, by two models: PointWSSIS per image and class, Cheng et al. per instance."""
 
@@ -379,6 +390,7 @@ class CostSettings(Section):
     cheng_spotting: float = Field(14.4, description="Cheng et al.: spotting, per instance.")
     cheng_mask: float = Field(79.2, description="Cheng et al.: each mask.")
     cheng_point: float = Field(0.9, description="Cheng et al.: each point.")
+    measured: MeasuredSeconds = added_field(MeasuredSeconds())
 
 
 class ReportSettings(Section):

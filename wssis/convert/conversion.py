@@ -24,10 +24,13 @@ class Request:
 
     Attributes:
         coordinates: "corners", "centres", or None: as the format is documented.
-        first_id: number from which images and annotations count that have no ids; None: 1.
+        first_id: number from which images and annotations count that have no ids; None: 1, or behind all ids of the
+            files in `without`.
         drop_empty: leave out images without labels, instead of taking them as verified empty.
         keep_incomplete: keep images of which a label was refused.
         strict: write nothing if one item is refused.
+        ignore: classes whose labels are left out.
+        without: COCO files whose images, by file name, are left out.
     """
 
     kind: str
@@ -41,6 +44,8 @@ class Request:
     drop_empty: bool = False
     keep_incomplete: bool = False
     strict: bool = False
+    ignore: tuple[str, ...] = ()
+    without: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,9 @@ def _collected(request: Request, reader: Reader) -> Collected:
     categories = None
     if request.categories is not None:
         categories = Categories.listed(read_coco(request.categories)["categories"], request.categories)
-    return Collected(ImageSizes(folder, reader.upright), categories)
+    elsewhere = {image["file_name"] for path in request.without for image in read_coco(path)["images"]}
+    sizes = ImageSizes(folder, reader.upright)
+    return Collected(sizes, categories, frozenset(request.ignore), frozenset(elsewhere))
 
 
 def _check(collected: Collected, request: Request) -> None:
@@ -135,7 +142,7 @@ def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Co
     empty = [image for image in kept if image.name not in labelled]
     if request.drop_empty:
         kept = [image for image in kept if image.name in labelled]
-    first = 1 if request.first_id is None else request.first_id
+    first = _first_free(request.without) if request.first_id is None else request.first_id
     ids = {image.name: _id(image.number, first + place) for place, image in enumerate(kept)}
     labels = [label for label in collected.labels if label.image.name in ids]
     counts = Counter(label.category for label in labels)
@@ -160,10 +167,17 @@ def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Co
     return content, conversion
 
 
+def _first_free(others: tuple[Path, ...]) -> int:
+    """The least number behind all ids of COCO files; 1 without any."""
+    contents = [read_coco(path) for path in others]
+    ids = [one.get("id") for coco in contents for part in ("images", "annotations") for one in coco[part]]
+    return 1 + max((one for one in ids if type(one) is int), default=0)
+
+
 def _categories(collected: Collected, found: Counter[str]) -> dict[int, str]:
-    """Id -> name: those given or declared; else those found, by name, from 1."""
+    """Id -> name: those given or declared, without those left out; else those found, by name, from 1."""
     if collected.categories is not None:
-        return collected.categories.names
+        return {number: name for number, name in collected.categories.names.items() if name not in collected.ignored}
     return dict(enumerate(sorted(found), start=1))
 
 

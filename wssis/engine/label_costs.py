@@ -1,11 +1,11 @@
-"""Label cost of a mix of label kinds, in days, by two published models (`method.md`, Label costs).
+"""Label cost of a mix of label kinds, in days, by two published models (`method.md`, Label costs), and by own seconds.
 
 Stages are kept apart: naming the categories, spotting the objects, localising them. Pure arithmetic on counts.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from wssis.config.stages import CostSettings
 
@@ -13,7 +13,8 @@ SECONDS_PER_DAY = 86_400
 POINTS_IN_BOX = 10
 
 LabelKind = Literal["full", "point", "box", "points10"]
-CostModel = Literal["pointwssis", "cheng"]
+CostModel = Literal["pointwssis", "cheng", "measured"]
+PUBLISHED: tuple[CostModel, ...] = ("pointwssis", "cheng")
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,11 @@ def label_seconds(counts: LabelCounts, kind: LabelKind, model: CostModel, settin
         counts: the images and objects labelled.
         kind: full masks, one point per object, boxes, or boxes with labelled points in them.
         model: `pointwssis` (Kim et al., supplement: per absent class, per object) or `cheng` (Cheng et al., appendix C:
-            all per object; an image without objects pays the category stage once).
+            all per object; an image without objects pays the category stage once), or `measured` (the study's own
+            seconds: per image and per object, the time per image standing in the spotting stage).
         settings: seconds of each action; `categories_known` drops the category stage.
     """
-    stages = _pointwssis(counts, kind, settings) if model == "pointwssis" else _cheng(counts, kind, settings)
+    stages = {"pointwssis": _pointwssis, "cheng": _cheng, "measured": _measured}[model](counts, kind, settings)
     return StageSeconds(0.0 if settings.categories_known else stages.category, stages.spotting, stages.localisation)
 
 
@@ -101,8 +103,8 @@ class CostView:
 
     @property
     def key(self) -> str:
-        """A name for files: pointwssis, pointwssis_known, cheng, cheng_known."""
-        return f"{self.model}_known" if self.categories_known else self.model
+        """A name for files: pointwssis, pointwssis_known, cheng, cheng_known, measured."""
+        return f"{self.model}_known" if self.categories_known and self.model in PUBLISHED else self.model
 
     def days(self, labelled: Mapping[LabelKind, LabelCounts], settings: CostSettings) -> float:
         """Days of a whole mix, counted this way."""
@@ -110,7 +112,20 @@ class CostView:
         return label_days(labelled, self.model, told)
 
 
-COST_VIEWS = tuple(CostView(model, known) for known in (False, True) for model in get_args(CostModel))
+COST_VIEWS = tuple(CostView(model, known) for known in (False, True) for model in PUBLISHED)
+"""The published ways."""
+
+
+def cost_views(settings: CostSettings) -> tuple[CostView, ...]:
+    """The published ways, and the study's own seconds where it has measured any."""
+    if not has_measured(settings):
+        return COST_VIEWS
+    return (*COST_VIEWS, CostView("measured", settings.categories_known))
+
+
+def has_measured(settings: CostSettings) -> bool:
+    """Whether the study has seconds of its own."""
+    return any(value is not None for _, value in settings.measured)
 
 
 def _pointwssis(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> StageSeconds:
@@ -137,3 +152,15 @@ def _cheng(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> Stag
         counts.objects * settings.cheng_spotting,
         localisation,
     )
+
+
+def _measured(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> StageSeconds:
+    """The study's own seconds; what was not measured costs as in PointWSSIS's model."""
+    own = {key: value for key, value in settings.measured if value is not None}
+    if kind == "points10":  # PointWSSIS's model has one figure for a further point in an image and for one in a box.
+        own["point_more"] = own.get("point_in_box", settings.point_more)
+    objects = {key: value for key, value in own.items() if key in CostSettings.model_fields}
+    localisation = _pointwssis(counts, kind, settings.model_copy(update=objects)).localisation
+    if settings.measured.image is None:
+        return StageSeconds(counts.absent * settings.absent_class, 0.0, localisation)
+    return StageSeconds(0.0, counts.images * settings.measured.image, localisation)

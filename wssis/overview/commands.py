@@ -16,6 +16,7 @@ class CostModelName(StrEnum):
 
     POINTWSSIS = "pointwssis"
     CHENG = "cheng"
+    MEASURED = "measured"
 
 
 def plan(
@@ -50,7 +51,7 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
 def budget(
     study: Annotated[Path, typer.Argument(help="Folder of a study whose report is written: results/STUDY.")],
     days: Annotated[float, typer.Option(min=0, help="Budget for labels, days of 24 hours as in the papers.")],
-    cost_model: Annotated[CostModelName | None, typer.Option(help="One cost model; both if left out.")] = None,
+    cost_model: Annotated[CostModelName | None, typer.Option(help="One cost model; all if left out.")] = None,
     categories_known: Annotated[
         bool | None,
         typer.Option(

@@ -4,7 +4,7 @@ A point is [x, y] in pixel indices: (0, 0) is the centre of the top-left pixel.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path, PurePosixPath
@@ -97,34 +97,38 @@ def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click
 
 
 def clicks_by_picture(
-    path: Path, clicks: Sequence[Click], pictures: Sequence[Picture]
+    path: Path, clicks: Sequence[Click], pictures: Sequence[Picture], unreadable: Collection[str] = ()
 ) -> tuple[dict[str, list[Click]], list[Click]]:
-    """file_name -> its points, for the pictures that have any; and the points whose image is not among the pictures.
+    """file_name -> its points, for the images that have any; and the points whose image is not given.
 
-    A point's image is a picture's file_name, or the end of it, or ends with it, whole parts only, if that is unique.
+    A point's image is an image's file_name, or the end of it, or ends with it, whole parts only, if that is unique.
+
+    Args:
+        unreadable: file_names of images that are given and cannot be read, so that their size is unknown.
 
     Raises:
         InputError: points outside their image, all at once, or an image name that fits several pictures.
     """
-    by_name = {one.file_name: one for one in pictures}
-    by_last: dict[str, list[Picture]] = defaultdict(list)
-    for one in pictures:
-        by_last[PurePosixPath(one.file_name).name].append(one)
+    sides = {one.file_name: (one.width, one.height) for one in pictures} | dict.fromkeys(unreadable)
+    by_last: dict[str, list[str]] = defaultdict(list)
+    for name in sides:
+        by_last[PurePosixPath(name).name].append(name)
     groups: dict[str, list[Click]] = defaultdict(list)
     missing, problems = [], []
     for click in clicks:
-        near = by_last[PurePosixPath(click.image).name]
-        fitting = [one for one in near if _same_end(click.image, one.file_name)]
-        fitting = [by_name[click.image]] if click.image in by_name else fitting
+        near = by_last.get(PurePosixPath(click.image).name, [])
+        fitting = [click.image] if click.image in sides else [one for one in near if _same_end(click.image, one)]
         if not fitting:
             missing.append(click)
-        elif len(fitting) > 1:
-            problems.append(f"point {click.id}: {click.image} may be {' or '.join(one.file_name for one in fitting)}")
-        elif not _inside(click.point, fitting[0]):
-            size = f"{fitting[0].width} x {fitting[0].height} px"
-            problems.append(f"point {click.id}: {list(click.point)} is outside {click.image}, which has {size}")
+            continue
+        size = sides[fitting[0]]
+        if len(fitting) > 1:
+            problems.append(f"point {click.id}: {click.image} may be {' or '.join(fitting)}")
+        elif size is not None and not _inside(click.point, size):
+            words = f"{size[0]} x {size[1]} px"
+            problems.append(f"point {click.id}: {list(click.point)} is outside {click.image}, which has {words}")
         else:
-            groups[fitting[0].file_name].append(click)
+            groups[fitting[0]].append(click)
     _refuse(path, problems)
     return dict(groups), missing
 
@@ -136,9 +140,9 @@ def _same_end(one: str, other: str) -> bool:
     return a[-shared:] == b[-shared:]
 
 
-def _inside(point: tuple[float, float], picture: Picture) -> bool:
-    sides = zip(point, (picture.width, picture.height), strict=True)
-    return all(isfinite(value) and -0.5 <= value < side - 0.5 for value, side in sides)
+def _inside(point: tuple[float, float], size: tuple[int, int]) -> bool:
+    """size: width and height, px."""
+    return all(isfinite(value) and -0.5 <= value < side - 0.5 for value, side in zip(point, size, strict=True))
 
 
 def _refuse(path: Path, problems: Sequence[str]) -> None:

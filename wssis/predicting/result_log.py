@@ -11,10 +11,11 @@ Record = dict[str, Any]
 
 
 class ResultLog:
-    """A file of JSON lines: the key of the run, then one record per image, with `file_name` and `stamp`.
+    """A file of JSON lines: the key of the run, then one record per image, with `file_name` and `stamp`, and `reason`
+    where the image could not be read.
 
     Opening it keeps the records of an earlier run with the same key; a line that was cut short is dropped. The records
-    stay on the disk, only their places are in memory.
+    stay on the disk; in memory are their places, stamps and reasons.
 
     Args:
         path: the file; its folder is created.
@@ -26,6 +27,7 @@ class ResultLog:
         self._path = path
         self._places: dict[str, int] = {}
         self._stamps: dict[str, list[int]] = {}
+        self._reasons: dict[str, str] = {}
         self._file = path.open("r+b" if path.exists() else "w+b")
         end = self._read(key)
         self._file.truncate(end)
@@ -41,6 +43,10 @@ class ResultLog:
     def has(self, file_name: str, stamp: Sequence[int]) -> bool:
         """Whether there is a record of this image, unchanged."""
         return self._stamps.get(file_name) == list(stamp)
+
+    def reason(self, file_name: str) -> str | None:
+        """Why an image could not be read; None where it could, or where there is no record of it."""
+        return self._reasons.get(file_name)
 
     def record(self, file_name: str) -> Record:
         """The latest record of an image; KeyError where there is none."""
@@ -88,3 +94,6 @@ class ResultLog:
     def _note(self, record: Record, place: int) -> None:
         self._places[record["file_name"]] = place
         self._stamps[record["file_name"]] = record["stamp"]
+        self._reasons.pop(record["file_name"], None)
+        if "reason" in record:
+            self._reasons[record["file_name"]] = record["reason"]

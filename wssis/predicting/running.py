@@ -91,7 +91,7 @@ def _done(picture: Picture, log: ResultLog, painter: Painter) -> bool:
         return False
     if not painter.wants(picture.file_name) or painter.path(picture.file_name).is_file():
         return True
-    return "reason" in log.record(picture.file_name)
+    return log.reason(picture.file_name) is not None
 
 
 def _records(
@@ -125,7 +125,7 @@ def _record(picture: Picture, **content: object) -> Record:
 
 def split_records(pictures: Sequence[Picture], log: ResultLog) -> tuple[list[Picture], dict[str, str]]:
     """The pictures with results, and file_name -> reason of those that could not be read."""
-    reasons = {one.file_name: log.record(one.file_name).get("reason") for one in pictures}
+    reasons = {one.file_name: log.reason(one.file_name) for one in pictures}
     sound = [one for one in pictures if reasons[one.file_name] is None]
     return sound, {name: reason for name, reason in reasons.items() if reason is not None}
 

@@ -1,8 +1,9 @@
 """The answer to one budget as text for a terminal."""
 
 from collections.abc import Sequence
+from typing import get_args
 
-from wssis.engine.label_costs import COST_VIEWS, CostView
+from wssis.engine.label_costs import CostModel, CostView
 from wssis.errors import InputError
 from wssis.report_page import words
 from wssis.report_page.budget import Advice, advise
@@ -18,18 +19,28 @@ def budget_text(
     dataset: str | None = None,
     variant: str = "base",
 ) -> str:
-    """The best mix for a budget, per data set and cost model; None means both models, all data sets, the study's own.
+    """The best mix for a budget, per data set and cost model; None means all models, all data sets, the study's own.
 
     Raises:
         InputError: the study has no such data set or variant.
     """
     known = study.categories_known if categories_known is None else categories_known
-    views = [view for view in COST_VIEWS if view.categories_known == known and model in (None, view.model)]
+    views = [CostView(name, known) for name in get_args(CostModel) if model in (None, name)]
     chosen = [c for c in study.curves if c.variant == variant and dataset in (None, c.dataset)]
     if not chosen:
         there = ", ".join(f"{c.dataset} {c.variant}" for c in study.curves)
         raise InputError(f"study {study.study} has no data set and variant {dataset or ''} {variant}; it has {there}")
-    return "\n\n".join(_answer(curves, days, view) for curves in chosen for view in views)
+    if model == "measured" and not any(_is_counted(curves, views[0]) for curves in chosen):
+        raise InputError(f"study {study.study} has no measured seconds; set report.cost.measured, write its report")
+    return "\n\n".join(
+        _answer(curves, days, view) for curves in chosen for view in views
+        if view.model != "measured" or _is_counted(curves, view)
+    )  # fmt: skip
+
+
+def _is_counted(curves: Curves, view: CostView) -> bool:
+    """Whether the report has counted the days this way."""
+    return any(view.key in point.days for point in curves.points)
 
 
 def _answer(curves: Curves, days: float, view: CostView) -> str:

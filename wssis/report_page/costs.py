@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import COST_VIEWS, CostView
+from wssis.engine.label_costs import CostView, cost_views
 from wssis.report_page import words
 from wssis.report_page.ap_samples import percentile_interval
 from wssis.report_page.budget import Advice, Choice, advise, curves_by_arm, has_curve, pareto
@@ -16,12 +16,15 @@ from wssis.report_page.plan import mix_title
 from wssis.report_page.tables import Cell, Table, make_table
 
 MODEL_NAMES = {"pointwssis": "PointWSSIS", "cheng": "Cheng et al."}
+OWN_SECONDS = "own measured seconds"
 MOST_BUDGETS = 9
 ON_FRONT = "●"
 
 
 def view_title(view: CostView) -> str:
     """Words for one way to count label cost."""
+    if view.model == "measured":
+        return OWN_SECONDS
     return f"{MODEL_NAMES[view.model]}, categories {'known' if view.categories_known else 'unknown'}"
 
 
@@ -48,11 +51,12 @@ def cost_section(curves: Curves, cost: CostSettings) -> CostSection | None:
     """Figures, table and planning of one data set and variant; None where nothing has an AP and a price."""
     if not curves.points:
         return None
-    chosen = [view for view in COST_VIEWS if view.categories_known == cost.categories_known]
+    views = cost_views(cost)
+    chosen = [view for view in views if view.categories_known == cost.categories_known]
     return CostSection(
         pictures=tuple(_picture(curves, view) for view in chosen),
-        others=tuple(_picture(curves, view) for view in COST_VIEWS if view not in chosen),
-        table=_cost_table(curves),
+        others=tuple(_picture(curves, view) for view in views if view not in chosen),
+        table=_cost_table(curves, views),
         planning=tuple(_planning(curves, view) for view in chosen),
     )
 
@@ -84,8 +88,8 @@ def _picture(curves: Curves, view: CostView) -> Picture:
     return Picture(svg, f"Mask AP against label cost by {view_title(view)}: {told}.", caption)
 
 
-def _cost_table(curves: Curves) -> Table:
-    fronts = {view.key: _front(curves, view) for view in COST_VIEWS}
+def _cost_table(curves: Curves, views: Sequence[CostView]) -> Table:
+    fronts = {view.key: _front(curves, view) for view in views}
     lines = []
     arms = list(dict.fromkeys(point.arm for point in curves.points))
     order = sorted(
@@ -94,13 +98,13 @@ def _cost_table(curves: Curves) -> Table:
     for place, point in ((n, curves.points[n]) for n in order):
         days = [
             Cell(words.days(point.days[view.key]), tag=ON_FRONT if fronts[view.key][place] else "")
-            for view in COST_VIEWS
+            for view in views
         ]
         ap = Cell(words.number(point.mean), kind="main")
         interval = words.interval(percentile_interval(point.draws), sign=False)
         name = Cell(point.title, colour=colour_of(point.arm))
         lines.append((name, mix_title(point.mix, point.full_percent), words.count(point.images), ap, interval, *days))
-    head = ("arm", "masks", "images with masks", "AP", "95 % interval", *map(view_title, COST_VIEWS))
+    head = ("arm", "masks", "images with masks", "AP", "95 % interval", *map(view_title, views))
     caption = (
         f"Label days of every arm and mix of {curves.dataset}, by the data set's own counts; {ON_FRONT}: on the Pareto"
         " front"

@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from wssis.config.stages import ReportSettings
+from wssis.config.stages import CostSettings, ReportSettings
+from wssis.engine.label_costs import has_measured
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import by_kind
 from wssis.formats.warnings_file import read_warnings
@@ -32,6 +33,7 @@ from wssis.report_page.variants import variant_table
 
 INDEX_TEMPLATE = "page.html.j2"
 GALLERY_TEMPLATE = "gallery.html.j2"
+KNOWN = "dropped: the categories are known"
 
 
 class PackageLoader(BaseLoader):
@@ -226,9 +228,12 @@ def _cost(curves: Curves, story: Story) -> CostSection | None:
 
 
 def _cost_stages(settings: ReportSettings, boxes: bool) -> Table:
-    """The two cost models, stage by stage; with `boxes`, those of boxes with points, too."""
+    """The cost models, stage by stage; the study's own seconds where it has measured any.
+
+    boxes: whether an arm buys boxes with points; only then are these told.
+    """
     cost = settings.cost
-    known = "dropped: the categories are known" if cost.categories_known else ""
+    known = KNOWN if cost.categories_known else ""
     lines = [
         ("category", "naming what is in the image", known or f"{cost.absent_class:g} s per absent class",
          known or f"{cost.cheng_category:g} s per object, and once per image without objects"),
@@ -244,4 +249,22 @@ def _cost_stages(settings: ReportSettings, boxes: bool) -> Table:
             ("point in a box", "object or background?", f"{cost.point_more:g} s each", f"{cost.cheng_point:g} s each"),
         ]
     head = ("stage", "what it is", "PointWSSIS (Kim et al. 2023)", "Cheng et al. 2022")
-    return make_table("cost-models", "Seconds of each labelling stage by the two cost models", head, lines, (1, 2, 3))
+    if has_measured(cost):
+        lines = [(*line, cell) for line, cell in zip(lines, _own_cells(cost)[: len(lines)], strict=True)]
+        head = (*head, "own seconds, PointWSSIS's where not measured")
+    return make_table("cost-models", "Seconds of each labelling stage by the cost models", head, lines, (1, 2, 3))
+
+
+def _own_cells(cost: CostSettings) -> tuple[str, ...]:
+    """The study's own seconds by stage: category, spotting, mask, point, box, point in a box."""
+    in_box = cost.point_more if cost.measured.point_in_box is None else cost.measured.point_in_box
+    own = {name: getattr(cost, name, 0.0) if value is None else value for name, value in cost.measured}
+    asked = KNOWN if cost.categories_known else f"{cost.absent_class:g} s per absent class"
+    return (
+        asked if cost.measured.image is None else "within the image",
+        "within the label" if cost.measured.image is None else f"{own['image']:.3g} s per image",
+        f"{own['mask']:.3g} s per object",
+        f"{own['point_first']:.3g} s for the first of a class in an image, {own['point_more']:.3g} s for each further",
+        f"{own['box']:.3g} s per object",
+        f"{in_box:.3g} s each",
+    )

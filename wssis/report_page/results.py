@@ -8,7 +8,7 @@ from typing import Any
 
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import COST_VIEWS, LabelCounts, LabelKind, count_labels, label_days
+from wssis.engine.label_costs import LabelCounts, LabelKind, cost_views, count_labels, label_days
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
@@ -35,7 +35,7 @@ class Result:
         points: strategy and drift of the points, or how many there are in a box; "none" for an arm that pays for none.
         labelled: what the arm's labels are on, by label kind.
         days: label days by cost model, `pointwssis` and `cheng`, as the study's settings say.
-        views: label days by `CostView.key`: both models, categories known or not.
+        views: label days by `CostView.key`: both models, categories known or not, and the study's own seconds.
     """
 
     row: PlannedRow
@@ -197,7 +197,7 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         points=_points(row, arm),
         labelled=labelled,
         days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
-        views={view.key: view.days(labelled, cost) for view in COST_VIEWS},
+        views={view.key: view.days(labelled, cost) for view in cost_views(cost)},
     )
 
 

@@ -29,6 +29,8 @@ from wssis.predicting.running import (
 )
 
 UNMASKED = ("point_id", "image", "x", "y", "category_id", "reason")
+Row = tuple[object, ...]
+"""Of unmasked.csv."""
 NOT_GIVEN = "its image is not among the images given"
 
 
@@ -66,7 +68,7 @@ def run(
         medians = None if median_boxes_from is None else medians_of(read_coco(median_boxes_from), median_boxes_from)
         described, skipped = describe_pictures(find_pictures(images, out).items())
         all_clicks = read_clicks(points, segmentor.categories)
-        clicks, missing = clicks_by_picture(points, all_clicks, described)
+        clicks, missing = clicks_by_picture(points, all_clicks, described, skipped)
         pictures = [one for one in described if one.file_name in clicks]
         say_turned(pictures)
         key = " ".join([str(stage.code), *(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
@@ -78,12 +80,13 @@ def run(
             predict_pictures(pictures, inference, work, log, painter, account)
         sound, broken = split_records(pictures, log)
         skipped = {**skipped, **broken}
+        unmasked: list[Row] = []
         write_coco(out / "masks.json", {
             "images": image_records(sound),
-            "annotations": _annotations(sound, log),
+            "annotations": _annotations(sound, clicks, log, unmasked),
             "categories": list(segmentor.categories),
         })  # fmt: skip
-        unmasked = [*_unmasked(sound, clicks, log), *_unreached(clicks, missing, broken, skipped)]
+        unmasked += _unreached(clicks, missing, skipped)
         write_table(out / "unmasked.csv", UNMASKED, unmasked)
         stage.output(out / "masks.json", out / "unmasked.csv", *write_skipped(out / "skipped.csv", skipped))
         stage.counts |= {"images": len(sound), "skipped": len(skipped), "points": len(all_clicks)}
@@ -105,12 +108,20 @@ def _refiner(path: Path | None, categories: Sequence[Mapping[str, Any]]) -> Refi
     return trained
 
 
-def _annotations(pictures: Sequence[Picture], log: ResultLog) -> Iterator[dict[str, Any]]:
-    """COCO annotations of the points with a mask, numbered from 1; `source` says how the mask was made."""
+def _annotations(
+    pictures: Sequence[Picture], clicks: Mapping[str, Sequence[Click]], log: ResultLog, unmasked: list[Row]
+) -> Iterator[dict[str, Any]]:
+    """COCO annotations of the points with a mask, numbered from 1; `source` says how the mask was made.
+
+    The rows of the other points, and why they have no mask, are added to `unmasked` on the way.
+    """
     number = 0
     for image_id, picture in enumerate(pictures, 1):
+        by_id = {click.id: click for click in clicks[picture.file_name]}
         for one in log.record(picture.file_name)["found"]:
             if one["segmentation"] is None:
+                reason = REASONS[one["outcome"]].removeprefix("none: ")
+                unmasked.append(_row(by_id[one["point_id"]], reason))
                 continue
             number += 1
             yield {
@@ -128,29 +139,14 @@ def _annotations(pictures: Sequence[Picture], log: ResultLog) -> Iterator[dict[s
             }
 
 
-def _unmasked(
-    pictures: Sequence[Picture], clicks: Mapping[str, Sequence[Click]], log: ResultLog
-) -> Iterator[tuple[object, ...]]:
-    """Rows of the points that ended without a mask, and why."""
-    for picture in pictures:
-        entries = {one["point_id"]: one for one in log.record(picture.file_name)["found"]}
-        for click in clicks[picture.file_name]:
-            if entries[click.id]["segmentation"] is None:
-                yield _row(click, REASONS[entries[click.id]["outcome"]].removeprefix("none: "))
-
-
 def _unreached(
-    clicks: Mapping[str, Sequence[Click]],
-    missing: Sequence[Click],
-    broken: Mapping[str, str],
-    skipped: Mapping[str, str],
-) -> Iterator[tuple[object, ...]]:
+    clicks: Mapping[str, Sequence[Click]], missing: Sequence[Click], skipped: Mapping[str, str]
+) -> Iterator[Row]:
     """Rows of the points whose image could not be read, or is not there."""
-    for name, reason in broken.items():
-        yield from (_row(click, f"its image is {reason}") for click in clicks[name])
-    for click in missing:
-        yield _row(click, f"its image is {skipped[click.image]}" if click.image in skipped else NOT_GIVEN)
+    for name, reason in skipped.items():
+        yield from (_row(click, f"its image is {reason}") for click in clicks.get(name, ()))
+    yield from (_row(click, NOT_GIVEN) for click in missing)
 
 
-def _row(click: Click, reason: str) -> tuple[object, ...]:
+def _row(click: Click, reason: str) -> Row:
     return (click.id, click.image, *click.point, click.category_id, reason)

@@ -1,6 +1,8 @@
-"""BDD100K's own instance segmentation JSON (Scalabel): `rle`, or `poly2d` with straight and Bezier edges.
+"""BDD100K's own JSON (Scalabel): masks of ins_seg, and the centres of det_20's boxes as points.
 
-Polygons of one label are parts of one object. What is marked `crowd` or `ignored` becomes a crowd region.
+A mask is an `rle`, or `poly2d` with straight and Bezier edges; polygons of one label are parts of one object. What is
+marked `crowd` or `ignored` becomes a crowd region, or has no point. A box ends with the pixels x2, y2: its corners are
+pixel indices, and so is its centre.
 """
 
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any
 from wssis.errors import InputError
 from wssis.formats.importers.coco import ON_REFUSED
 from wssis.formats.importers.collected import Collected, LabelledImage, Place
-from wssis.formats.importers.reader import Options, objects, pair, read_json, whole
+from wssis.formats.importers.reader import Options, number, objects, pair, read_json, whole
 
 STEPS = 16
 """Straight pieces that stand for one Bezier curve."""
@@ -23,6 +25,25 @@ def read_masks(source: Path, into: Collected, options: Options) -> None:
     Raises:
         InputError: no JSON, or no list of frames.
     """
+    for image, place, label in _labels(source, into):
+        _add_mask(into, image, place, label)
+
+
+def read_points(source: Path, into: Collected, options: Options) -> None:
+    """Add the centre of every box of a file of frames, or of a folder of such files.
+
+    Raises:
+        InputError: no JSON, or no list of frames.
+    """
+    for image, place, label in _labels(source, into):
+        if _is_crowd(label):
+            into.passed_over["crowd regions, which have no point"] += 1
+        else:
+            _add_point(into, image, place, label)
+
+
+def _labels(source: Path, into: Collected) -> Iterator[tuple[LabelledImage, Place, dict[str, Any]]]:
+    """Labels of the images that are taken, in the order of the files."""
     for path in _files(source):
         for frame, size in _frames(path):
             labels = list(objects(frame.get("labels")))
@@ -31,7 +52,7 @@ def read_masks(source: Path, into: Collected, options: Options) -> None:
                 into.passed_over[ON_REFUSED] += len(labels)
                 continue
             for label in labels:
-                _add(into, image, Place(path, f"frame {image.name!r}, label {label.get('id')!r}"), label)
+                yield image, Place(path, f"frame {image.name!r}, label {label.get('id')!r}"), label
 
 
 def _files(source: Path) -> list[Path]:
@@ -48,7 +69,7 @@ def _frames(path: Path) -> Iterator[tuple[dict[str, Any], tuple[object, object]]
     if isinstance(content, dict) and frames is None and "labels" in content:
         frames = [content]
     if not isinstance(frames, list):
-        raise InputError(f"{path}: is no list of frames; BDD100K's ins_seg JSON is expected")
+        raise InputError(f"{path}: is no list of frames; BDD100K's ins_seg or det_20 JSON is expected")
     config = content.get("config") if isinstance(content, dict) else None
     common = config.get("imageSize") if isinstance(config, dict) else None
     for frame in objects(frames):
@@ -67,16 +88,29 @@ def _rle_size(frame: dict[str, Any]) -> tuple[object, object]:
     return None, None
 
 
-def _add(into: Collected, image: LabelledImage, place: Place, label: dict[str, Any]) -> None:
+def _is_crowd(label: dict[str, Any]) -> bool:
     attributes = label.get("attributes")
     marks = attributes if isinstance(attributes, dict) else {}
-    iscrowd = int(any(bool(marks.get(mark)) for mark in ("crowd", "ignored")))
+    return any(bool(marks.get(mark)) for mark in ("crowd", "ignored"))
+
+
+def _add_point(into: Collected, image: LabelledImage, place: Place, label: dict[str, Any]) -> None:
+    box = label.get("box2d")
+    if not isinstance(box, dict):
+        reason = f"on {image.name}: has no box2d; det_20's JSON is expected"
+        into.refuse(place, "no box", reason, image)
+        return
+    x1, y1, x2, y2 = (number(box.get(key)) for key in ("x1", "y1", "x2", "y2"))
+    into.add_point(image, place, label.get("category"), (x1 + x2) / 2, (y1 + y2) / 2)
+
+
+def _add_mask(into: Collected, image: LabelledImage, place: Place, label: dict[str, Any]) -> None:
     try:
         segmentation = _segmentation(label)
     except ValueError as error:
         into.refuse(place, "unsound mask", f"on {image.name}: {error}; correct or remove the label", image)
     else:
-        into.add_mask(image, place, label.get("category"), segmentation, iscrowd=iscrowd)
+        into.add_mask(image, place, label.get("category"), segmentation, iscrowd=int(_is_crowd(label)))
 
 
 def _segmentation(label: dict[str, Any]) -> Any:

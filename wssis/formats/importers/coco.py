@@ -13,7 +13,7 @@ from wssis.errors import InputError
 from wssis.formats.importers.collected import Categories, Collected, LabelledImage, Place
 from wssis.formats.importers.reader import Options, objects, pair, read_json, whole
 
-ON_REFUSED = "labels on images that were refused"
+ON_REFUSED = "labels on images that were refused or passed over"
 NO_SHAPE = "the annotation has no {}; label it, or remove it"
 
 
@@ -31,12 +31,17 @@ class _Item:
     category: str
 
 
-def _items(path: Path, into: Collected) -> Iterator[_Item]:
-    """Annotations with a known image and a known category id; the others are refused."""
+def _coco(path: Path) -> dict[str, Any]:
+    """The content of a COCO file."""
     coco = read_json(path)
     for key in ("images", "annotations", "categories"):
         if not isinstance(coco, dict) or not isinstance(coco.get(key), list):
             raise InputError(f'{path}: has no list "{key}"; a COCO file is expected')
+    return coco
+
+
+def _items(coco: Mapping[str, Any], path: Path, into: Collected) -> Iterator[_Item]:
+    """Annotations with a known image and a known category id; the others are refused."""
     own = Categories.listed(coco["categories"], path)
     into.declare(own)
     images: dict[str, LabelledImage | None] = {}
@@ -73,7 +78,7 @@ def _id_of(item: Mapping[str, Any]) -> object:
 
 def read_masks(source: Path, into: Collected, options: Options) -> None:
     """Add the masks of a COCO instances file: polygons and both kinds of RLE."""
-    for item in _items(source, into):
+    for item in _items(_coco(source), source, into):
         given = {key: item.annotation[key] for key in ("bbox", "area") if item.annotation.get(key) is not None}
         into.add_mask(
             item.image,
@@ -88,25 +93,26 @@ def read_masks(source: Path, into: Collected, options: Options) -> None:
 
 def read_keypoints(source: Path, into: Collected, options: Options) -> None:
     """Add one keypoint of every object: the only labelled one, or the one that options.keypoint names."""
-    names = {
-        category.get("name"): category.get("keypoints") or []
-        for category in objects((read_json(source) or {}).get("categories") if options.keypoint else None)
-    }
+    coco = _coco(source)
+    names = {category.get("name"): category.get("keypoints") or [] for category in objects(coco["categories"])}
 
     def chosen(item: _Item) -> tuple[float, float]:
         return _keypoint(item.annotation, options.keypoint, names.get(item.category, []))
 
-    _add_points(source, into, chosen, corners=bool(options.corners))
+    _add_points(_items(coco, source, into), into, chosen, corners=bool(options.corners))
 
 
 def read_points(source: Path, into: Collected, options: Options) -> None:
     """Add every object's `point`, or the first of its `point_coords` that `point_labels` says is inside (1)."""
     corners = options.corners
-    _add_points(source, into, lambda item: _point(item.annotation, into, corners), bool(corners))
+    items = _items(_coco(source), source, into)
+    _add_points(items, into, lambda item: _point(item.annotation, into, corners), bool(corners))
 
 
-def _add_points(source: Path, into: Collected, chosen: Callable[[_Item], tuple[float, float]], corners: bool) -> None:
-    for item in _items(source, into):
+def _add_points(
+    items: Iterator[_Item], into: Collected, chosen: Callable[[_Item], tuple[float, float]], corners: bool
+) -> None:
+    for item in items:
         if item.annotation.get("iscrowd"):
             into.passed_over["crowd regions, which have no point"] += 1
             continue

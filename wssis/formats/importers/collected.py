@@ -89,11 +89,15 @@ class Collected:
     Attributes:
         sizes: the images' own sizes, where there is an image folder.
         categories: the only ones that may occur; None: whatever occurs. A reader may declare its file's.
+        ignored: classes whose labels are passed over.
+        elsewhere: file names of images that are passed over with their labels, since another file has them.
         passed_over: reason -> number of things that hold no label and were left out, such as unlabelled tasks.
     """
 
     sizes: ImageSizes
     categories: Categories | None = None
+    ignored: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
     labels: list[Label] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -118,7 +122,7 @@ class Collected:
     def add_image(
         self, place: Place, name: object, width: object = None, height: object = None, number: object = None
     ) -> LabelledImage | None:
-        """Take an image; None where it is refused: then its labels cannot be taken either.
+        """Take an image; None where it is refused or passed over: then its labels cannot be taken either.
 
         Args:
             name: file name, relative to the image folder.
@@ -127,6 +131,9 @@ class Collected:
         """
         if reason := bad_file_name(name):
             return self._no_image(place, "file name", str(reason))
+        if name in self.elsewhere:
+            self.passed_over["images that --without names"] += 1
+            return None
         if name in self._images:
             self._images[str(name)].complete = False
             reason = f"{name} is labelled a second time; keep or make one list of its labels"
@@ -149,6 +156,8 @@ class Collected:
         self, image: LabelledImage, place: Place, category: object, x: float, y: float, number: object = None
     ) -> None:
         """Take a point: x, y in pixel indices."""
+        if self._is_ignored(category):
+            return
         if not (math.isfinite(x) and math.isfinite(y)):
             reason = f"point ({x}, {y}) on {image.name} is not two finite numbers; set it again or remove it"
             self.refuse(place, "no finite number", reason, image)
@@ -177,6 +186,8 @@ class Collected:
         Args:
             given: bbox and area, where the file has them; otherwise they come from the mask.
         """
+        if self._is_ignored(category):
+            return
         values = {"segmentation": segmentation, **(given or {}), "iscrowd": iscrowd}
         frame = {"width": image.width, "height": image.height}
         problems = list(annotation_problems({**values, "id": 0, "category_id": 0}, frame, (0,), "refuse"))
@@ -187,6 +198,13 @@ class Collected:
 
     def _no_image(self, place: Place, kind: str, reason: str) -> None:
         self.refuse(place, kind, reason)
+
+    def _is_ignored(self, category: object) -> bool:
+        """Whether labels of this class are passed over; they are counted."""
+        if not isinstance(category, str) or category not in self.ignored:
+            return False
+        self.passed_over[f"labels of class {category!r} (--ignore)"] += 1
+        return True
 
     def _is_known(self, image: LabelledImage, place: Place, category: object) -> bool:
         if not isinstance(category, str) or not category:

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wssis.errors import InputError
+from wssis.formats.brush_rle import brush_mask
 from wssis.formats.coco import encode_mask
-from wssis.formats.importers.brush_rle import brush_mask
 from wssis.formats.importers.coco import ON_REFUSED
 from wssis.formats.importers.collected import Collected, LabelledImage, Place
 from wssis.formats.importers.image_sizes import SUFFIXES
@@ -22,6 +22,8 @@ UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 """Label Studio puts this before the name of an uploaded file."""
 NO_REGION = ("choices", "taxonomy", "rating", "textarea", "number", "datetime", "pairwise", "ranker", "relation")
 """Results that describe the image or another region and mark no object."""
+DECIMALS = 9
+"""Of a coordinate in px: fewer than a float has, more than any tool writes on purpose."""
 Region = tuple[Place, dict[str, Any]]
 
 
@@ -57,7 +59,8 @@ def _segmentation(region: dict[str, Any], image: LabelledImage) -> Any:
 
 
 def _pixels(percent: object, side: int) -> float:
-    return number(percent) / 100 * side
+    """Rounded, since the rasteriser's fifths of a pixel would tell 22.1 px from what its percentage makes of it."""
+    return round(number(percent) / 100 * side, DECIMALS)
 
 
 def _label(region: dict[str, Any]) -> object:

@@ -10,10 +10,12 @@ READERS: dict[str, dict[str, Reader]] = {
         "cvat": Reader(cvat.read_points, upright=True),
         "label-studio": Reader(label_studio.read_points, upright=True),
         "labelme": Reader(labelme.read_points, upright=True),
+        "bdd100k": Reader(bdd100k.read_points),
         "csv": Reader(csv_points.read_points, upright=True, options=("corners",)),
     },
     "masks": {
         "coco": Reader(coco.read_masks, keeps_ids=True),
+        "cvat": Reader(cvat.read_masks, upright=True),
         "label-studio": Reader(label_studio.read_masks, upright=True),
         "labelme": Reader(labelme.read_masks, upright=True),
         "instance-png": Reader(instance_png.read_masks, options=("category",)),

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 
 OPAQUE = 128
 """Alpha from which a pixel belongs to the stroke: the stroke covers half of it or more."""
+CHANNELS = 4
+WORD = 8
+"""Bits of a value, written."""
+WIDTHS = (3, 4, 8, 16)
+"""Bits in which a length may be written, as Label Studio's own encoder has them."""
 
 
 class _Bits:
@@ -55,10 +60,10 @@ def brush_mask(rle: list[int], height: int, width: int) -> NDArray[np.bool_]:
         raise ValueError("its RLE is no list of bytes (0 to 255)")
     bits = _Bits(bytes(rle))
     count = bits.number(32)
-    if count != 4 * height * width:
+    if count != CHANNELS * height * width:
         raise ValueError(f"its RLE holds {count} values, not 4 for each pixel of {width} x {height}")
     word = bits.number(5) + 1
-    widths = [bits.number(4) + 1 for _ in range(4)]
+    widths = [bits.number(4) + 1 for _ in range(len(WIDTHS))]
     values = np.zeros(count, np.min_scalar_type((1 << word) - 1))
     place = 0
     while place < count:
@@ -68,4 +73,34 @@ def brush_mask(rle: list[int], height: int, width: int) -> NDArray[np.bool_]:
             raise ValueError("its RLE runs beyond the image")
         values[place : place + length] = bits.number(word) if repeated else bits.numbers(word, length)
         place += length
-    return values.reshape(height, width, 4)[..., 3] >= OPAQUE
+    return values.reshape(height, width, CHANNELS)[..., 3] >= OPAQUE
+
+
+def brush_rle(mask: NDArray[np.bool_]) -> list[int]:
+    """The brush's RLE of a mask (H, W): opaque white in the mask, transparent black elsewhere.
+
+    >>> mask = np.array([[True, True]])
+    >>> brush_mask(brush_rle(mask), 1, 2)
+    array([[ True,  True]])
+    """
+    flat = mask.ravel()
+    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, flat.size)
+    lengths = np.diff(ends, prepend=0) * CHANNELS
+    bits = [f"{flat.size * CHANNELS:032b}{WORD - 1:05b}", *(f"{width - 1:04b}" for width in WIDTHS)]
+    for length, end in zip(lengths.tolist(), ends.tolist(), strict=True):
+        value = f"{255 if flat[end - 1] else 0:08b}"
+        bits += [f"1{_written(part)}{value}" for part in _parts(length, 2 ** WIDTHS[-1])]
+    text = "".join(bits)
+    text += "0" * (-len(text) % 8)
+    return list(int(text, 2).to_bytes(len(text) // 8, "big"))
+
+
+def _parts(length: int, longest: int) -> list[int]:
+    """A length in parts of at most `longest`."""
+    return [min(longest, length - begin) for begin in range(0, length, longest)]
+
+
+def _written(length: int) -> str:
+    """A length in the narrowest width that holds it: which width, and the length less 1."""
+    place, width = next((place, width) for place, width in enumerate(WIDTHS) if length <= 2**width)
+    return f"{place:02b}{length - 1:0{width}b}"

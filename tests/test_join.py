@@ -1,0 +1,48 @@
+"""wssis join: COCO files of other images as one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from convert_fixtures import H, W, coco_points, converted, written
+
+from wssis.cli import main
+from wssis.formats.coco import read_coco
+
+
+def _file(path: Path, number: int, image: str, **category: Any) -> Path:
+    content = coco_points({"point": [7, 3]}, **category)
+    content["images"] = [{"id": number, "file_name": image, "width": W, "height": H}]
+    content["annotations"][0] |= {"id": number, "image_id": number}
+    return written(path, content)
+
+
+def _join(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["join", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def test_files_are_put_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = _file(tmp_path / "one.json", 4, "a.png"), _file(tmp_path / "two.json", 9, "b.png")
+    assert _join(one, two, "--out", tmp_path / "both.json") == 0
+    assert "2 annotations on 2 images" in capsys.readouterr().out
+    both = read_coco(tmp_path / "both.json")
+    assert [image["file_name"] for image in both["images"]] == ["a.png", "b.png"]
+    assert [point["image_id"] for point in both["annotations"]] == [4, 9]
+    assert both["categories"] == read_coco(one)["categories"]
+    rest, _ = converted("points", "coco-points", tmp_path / "both.json", without=(one,))
+    assert rest["images"] == read_coco(two)["images"] and rest["annotations"] == read_coco(two)["annotations"]
+
+
+def test_clashes_are_refused_all_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = _file(tmp_path / "one.json", 4, "a.png")
+    two = _file(tmp_path / "two.json", 4, "a.png", name="rod")
+    assert _join(one, two, "--out", tmp_path / "both.json") == 2
+    error = capsys.readouterr().err
+    for part in ("two.json: its categories {7: 'rod'", "file_name 'a.png' of its images is also in",
+                 "id 4 of its images is also in", "id 4 of its annotations is also in", "--first-id"):  # fmt: skip
+        assert part in error
+    assert not (tmp_path / "both.json").exists()
+    assert _join(one, one, "--out", tmp_path / "both.json") == 2
+    assert "two files or more, each once" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+"""What wssis export reads: COCO files with masks, and what wssis predict writes."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from wssis.errors import InputError
+from wssis.formats.coco import read_coco
+from wssis.formats.coco_check import check_coco
+from wssis.formats.json_text import loads
+from wssis.formats.table import read_table
+
+Coco = dict[str, Any]
+FRAME = "images.json"
+"""What `wssis predict` writes beside its detections: images and categories."""
+MASKS, UNMASKED = "masks.json", "unmasked.csv"
+"""What `wssis predict --points` writes: masks, and a table of the points that have none."""
+COLUMNS = ("point_id", "image", "x", "y", "category_id", "reason")
+
+
+def read_source(source: Path) -> Coco:
+    """The content of a sound COCO file; every annotation has the key `segmentation`, None where it is a point alone.
+
+    COCO results need images.json beside them. The points in unmasked.csv beside the masks.json of `wssis predict
+    --points` are added, where their image is in masks.json.
+
+    Raises:
+        InputError: every problem at once.
+    """
+    coco = _of_results(source) if _is_list(source) else read_coco(source)
+    annotations = [{"segmentation": None, **one} if isinstance(one, dict) else one for one in coco["annotations"]]
+    masked = [one for one in annotations if not _is_unmasked_point(one)]
+    problems = [str(problem) for problem in check_coco({**coco, "annotations": masked}, source)]
+    problems += _point_problems([one for one in annotations if _is_unmasked_point(one)], coco, source)
+    if problems:
+        raise InputError("\n".join(problems))
+    return {**coco, "annotations": annotations + _unmasked_beside(source, {**coco, "annotations": annotations})}
+
+
+def _is_unmasked_point(annotation: object) -> bool:
+    return isinstance(annotation, dict) and annotation["segmentation"] is None and "point" in annotation
+
+
+def _is_list(source: Path) -> bool:
+    try:
+        with source.open("rb") as stream:
+            return stream.read(64).lstrip().startswith(b"[")
+    except FileNotFoundError:
+        raise InputError(f"{source}: not found; correct the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{source}: is a folder; name the COCO file in it") from None
+
+
+def _of_results(source: Path) -> Coco:
+    """COCO results, numbered from 1, with the images and categories of the file that lies beside them."""
+    frame = source.with_name(FRAME)
+    try:
+        results = loads(source.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{source}: not readable as JSON ({error}); make the file again") from None
+    if not frame.is_file():
+        raise InputError(f"{source}: holds COCO results, whose images are told by {frame}, which is not there")
+    try:
+        known = loads(frame.read_bytes())
+        kept = {key: known[key] for key in ("images", "categories")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{frame}: has no images and categories ({error!r}); run wssis predict again") from None
+    if not all(isinstance(one, dict) for one in results):
+        raise InputError(f"{source}: must be a list of objects; COCO results are expected")
+    return {**kept, "annotations": [{"iscrowd": 0, **one, "id": n} for n, one in enumerate(results, start=1)]}
+
+
+def _point_problems(pointed: list[dict[str, Any]], coco: Coco, source: Path) -> Iterator[str]:
+    """What is wrong with annotations that have a point and no mask."""
+    images = {image.get("id") for image in coco["images"]}
+    categories = {category.get("id") for category in coco["categories"]}
+    for one in pointed:
+        label = f"{source}: annotation {one.get('id')!r}"
+        if one.get("image_id") not in images or one.get("category_id") not in categories:
+            yield f"{label}: unknown image or category; correct its ids"
+        if not (isinstance(one["point"], list) and len(one["point"]) == 2):
+            yield f"{label}: point {one['point']!r} is not [x, y]; correct it"
+
+
+def _unmasked_beside(source: Path, coco: Coco) -> list[dict[str, Any]]:
+    """The points that ended without mask, numbered on, as annotations."""
+    table = source.with_name(UNMASKED)
+    if source.name != MASKS or not table.is_file():
+        return []
+    names = {PurePosixPath(image["file_name"]): image["id"] for image in coco["images"]}
+    last = max(one["id"] for one in coco["annotations"])
+    found = []
+    for _, image, x, y, category, reason in read_table(table, COLUMNS):
+        image_id = _image_of(PurePosixPath(image), names)
+        if image_id is None:
+            continue
+        try:
+            values = {"category_id": int(category), "point": [float(x), float(y)]}
+        except ValueError:
+            raise InputError(f"{table}: {x!r}, {y!r}, {category!r} are no point; run wssis predict again") from None
+        last += 1
+        found.append({"id": last, "image_id": image_id, "segmentation": None, "outcome": reason, **values})
+    return found
+
+
+def _image_of(named: PurePosixPath, images: Mapping[PurePosixPath, int]) -> int | None:
+    """Id of the image of which one name is the end of the other, whole parts only, as `wssis predict` finds it."""
+    for path, image_id in images.items():
+        shared = min(len(path.parts), len(named.parts))
+        if path.parts[-shared:] == named.parts[-shared:]:
+            return image_id
+    return None
