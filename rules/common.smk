@@ -8,10 +8,10 @@ from snakemake.logging import logger
 
 from wssis.arms.registry import arms, get_arm
 from wssis.config.half_labelled import GIVEN_MIX
-from wssis.config.lineage import SHARED, Lineage, Place, Product, network, second_round, training_set
+from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_of, network, second_round, training_set
 from wssis.config.locations import data_set_folder, image_folder, is_prepared, missing_data, weight_files
 from wssis.config.plan import plan_json, plan_rows
-from wssis.config.resolve import settings_json
+from wssis.config.resolve import full_percent, settings_json
 from wssis.config.study import BASE
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -28,8 +28,9 @@ DATASET = f"{RESULTS}/{{dataset}}"
 RUN = f"{DATASET}/{{mix}}/{{seed}}/{{variant}}"
 AT = "{wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}"  # the run, in messages
 
-# After `points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv). `pseudo_quality` feeds
-# the report, and nothing trains on what it writes; what `oracle_mask` writes, the student of oracle-mask alone reads.
+# After `points` and `box_points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv,
+# box_hidden_ids.csv). `pseudo_quality` feeds the report, and nothing trains on what it writes; what `oracle_mask` writes,
+# the student of oracle-mask alone reads.
 READ_HIDDEN_MASKS = ("pseudo_quality", "oracle_mask")
 
 # Missing data do not hide the DAG from a dry run: they are left out of the inputs and named here. A real run stops
@@ -48,6 +49,11 @@ def any_of(names):
 def arms_with(*masks):
     """The names of the arms whose own training set holds such masks."""
     return [name for name, arm in arms().items() if arm.pseudo in masks and arm.shares is None]
+
+
+def arms_trained_by(stage):
+    """The names of the arms whose student that stage trains."""
+    return [name for name, arm in arms().items() if arm.student == stage]
 
 
 def data_sets(kind):

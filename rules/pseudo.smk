@@ -25,6 +25,14 @@ def measured_proposals(wildcards):
     return {"proposals": weak_proposals_of(wildcards)} if "proposals" in get_arm(wildcards.arm).rules else {}
 
 
+def hidden_labels(wildcards):
+    """Inputs: the weak labels behind an arm's pseudo masks, points or boxes, and the way to their hidden masks."""
+    product = hidden_masks_of(wildcards.arm)
+    names = {"points": ("weak.json", "hidden_ids.csv"), "box_points": ("box_points.json", "box_hidden_ids.csv")}
+    weak, hidden_ids = names[product.stage]
+    return {"weak": path_of(product, weak, wildcards), "hidden_ids": path_of(product, hidden_ids, wildcards)}
+
+
 def refinement_options(wildcards, input):
     """Params, not recorded: the options for `refinement`."""
     found = input.get("crops")
@@ -124,9 +132,8 @@ rule oracle_mask:
 rule pseudo_quality:
     input:
         unpack(measured_proposals),
+        unpack(hidden_labels),
         train=f"{DATASET}/train.json",
-        hidden_ids=of("points", "hidden_ids.csv"),
-        weak=of("points", "weak.json"),
         pseudo=training_set_of,
     output:
         table=f"{RUN}/quality/{{arm}}.csv",

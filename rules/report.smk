@@ -12,6 +12,8 @@ def report_inputs(wildcards):
         names += [f"{os.path.dirname(row.scores)}/{name}" for name in ("scores.json", "detections.json")]
         names += [f"{row.network}/{name}" for name in ("manifest.json", "metrics.jsonl")]
         names += [f"{row.folder('split')}/{name}" for name in ("full.json", "split.manifest.json")]
+        if row.arm in arms() and "points10" in get_arm(row.arm).pays:
+            names += [f"{row.folder('box_points')}/{name}" for name in ("box_points.json", "box_points.manifest.json")]
         if row.shown is not None:
             names += about_pseudo_masks(row)
     for name in STUDY.run.datasets:
@@ -23,7 +25,9 @@ def report_inputs(wildcards):
 def about_pseudo_masks(row):
     """The files behind the pseudo masks of one arm's row: counts, ledgers, quality, pictures."""
     rules = get_arm(row.arm).rules
-    parts = {"points": ["weak.json", "points.manifest.json"], "pseudo": [f"pseudo/{row.arm}.json.manifest.json"]}
+    parts = {"pseudo": [f"pseudo/{row.arm}.json.manifest.json"]}
+    if hidden_masks_of(row.arm) == Product("points"):
+        parts["points"] = ["weak.json", "points.manifest.json"]
     if "proposals" in rules:
         parts["proposals/weak"] = ["proposals/weak.csv", "proposals/weak.json.manifest.json"]
     if "refiner" in rules:

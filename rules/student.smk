@@ -10,6 +10,8 @@ rule train_student:
         model=f"{RUN}/students/{{arm}}/model.safetensors",
         metrics=f"{RUN}/students/{{arm}}/metrics.jsonl",
         manifest=f"{RUN}/students/{{arm}}/manifest.json",
+    wildcard_constraints:
+        arm=any_of(arms_trained_by("student")),
     threads: STUDY.threads
     params:
         settings=settings_of("student"),

@@ -12,9 +12,12 @@ import torch
 
 from wssis.arms.registry import get_arm
 from wssis.config import stages as settings
+from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
+from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
 from wssis.config.section import Section
 from wssis.config.training import OptimizerSettings, ScheduleSettings
+from wssis.engine.box_predictor import MaskInBox
 from wssis.engine.coco_metrics import summarise
 from wssis.engine.pseudo_set import PseudoMask, TrainingSet, rough_mask
 from wssis.formats.atomic import write_json, write_text
@@ -26,6 +29,8 @@ from wssis.formats.points import read_full_points
 from wssis.formats.scores import METRICS, write_score_table, write_scores
 from wssis.formats.split import assign_folds
 from wssis.stages import (
+    box_points,
+    box_pseudo,
     check_images,
     confident_labels,
     crops,
@@ -70,6 +75,7 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
         check_images.run(checked, *sets.values(), images / "train", images / "val", DATASET / "images.csv")
         patch.setattr(score_thresholds, "detect_images", _all_found)
         patch.setattr(confident_labels, "detections_by_image", _some_sure)
+        patch.setattr(box_pseudo, "_masks", _filled_boxes)
         scores = [_run(run, number, weights) for number, run in enumerate((RUN, OTHER_RUN))]
         tables = (DATASET / "images.csv", DATASET / "image_facts.csv")
         warned = settings.DataWarningsSettings()
@@ -109,6 +115,7 @@ def _run(run: Path, seed: int, weights: float) -> list[Path]:
     _crops(run, "weak", run / "full.json", SECOND)
     _refined(run, "wssis-2", SECOND)
     found += [_student(run, name, seed, weights) for name in ("wssis-2", "wssis-long")]
+    found += _boxed(run, seed, weights)
     for arm, around in (("rough", ""), ("wssis", ""), ("semi", None), ("wssis-2", SECOND)):
         out = run / f"quality/{arm}.csv"
         quality.run(
@@ -124,6 +131,35 @@ def _student(run: Path, arm: str, seed: int, weights: float) -> Path:
     inputs = {"training_set": run / get_arm(arm).training_set, "images_table": DATASET / "images.csv"}
     _train("student", settings.StudentSettings(**TRAINING, seed=seed), inputs, run / f"students/{arm}", weights)
     return _evaluate(run / f"students/{arm}")
+
+
+def _boxed(run: Path, seed: int, weights: float) -> list[Path]:
+    """Boxes with points, the network trained on them, and the student of its masks; the paths of the scores."""
+    train = DATASET / "train.json"
+    box_points.run(BoxPointsSettings(label_kind="point", seed=seed), train, run / "split.csv", run)
+    inputs = {"full": run / "full.json", "box_points": run / "box_points.json", "images_table": DATASET / "images.csv"}
+    model = run / "students/points10"
+    _train("box_student", BoxStudentSettings(**TRAINING, seed=seed), inputs, model, weights)
+    out = run / "pseudo/points10-selftrain.json"
+    box_pseudo.run(
+        BoxPseudoSettings(), *list(inputs.values())[:2], model / "model.safetensors", DATASET / "images.csv",
+        DATASET / "images/train", out,
+    )  # fmt: skip
+    table = run / "quality/points10-selftrain.csv"
+    quality.run(
+        settings.QualitySettings(shown=2), train, run / "box_points.json", run / "box_hidden_ids.csv", None, out, table,
+        table.with_suffix(".shown.json"),
+    )  # fmt: skip
+    return [_evaluate(model), _student(run, "points10-selftrain", seed, weights)]
+
+
+def _filled_boxes(_: Section, boxed: dict[str, Any], *__: object) -> Iterator[tuple[int, MaskInBox]]:
+    """In the place of a network: every box is filled, but for the first, which stays empty."""
+    for number, one in enumerate(boxed["annotations"]):
+        x, y, width, height = one["bbox"]
+        mask = np.zeros((64, 64), bool)
+        mask[y : y + height, x : x + width] = number > 0
+        yield one["id"], MaskInBox(encode_mask(mask), 0.75)
 
 
 def _crops(run: Path, side: str, full: Path, around: str = "") -> None:
@@ -188,8 +224,10 @@ def _train(
     snapshots: dict[str, int] | None = None,
 ) -> None:
     """What a training leaves, without a training."""
-    network: Section = RefineNetSettings() if stage == "refiner" else NETWORK
-    kind = "maskrefinenet" if stage == "refiner" else "solov2"
+    others: dict[str, Section] = {"refiner": RefineNetSettings()}
+    others |= {"box_student": given.network} if isinstance(given, BoxStudentSettings) else {}
+    network: Section = others.get(stage, NETWORK)
+    kind = {"refiner": "maskrefinenet", "box_student": "mask-rcnn"}.get(stage, "solov2")
     categories = sorted(read_coco(DATASET / "train.json")["categories"], key=lambda one: one["id"])
     metadata = {"kind": kind, "network": network.model_dump_json(), "categories": json.dumps(categories)}
     with StageRun(stage, out / "manifest.json", given, inputs) as run:
@@ -208,6 +246,14 @@ def _training_counts(stage: str, given: Any, inputs: dict[str, Path]) -> dict[st
     if stage == "refiner":
         made = json.loads(inputs["crops"].with_name("full.zarr.manifest.json").read_text())["counts"]
         return {"pairs": made["crops"], "objects": made["objects"]}
+    if stage == "box_student":
+        parts = [read_coco(inputs[name]) for name in ("full", "box_points")]
+        objects = [one for part in parts for one in part["annotations"]]
+        return {
+            "images": sum(len(part["images"]) for part in parts), "objects": len(objects),
+            "masks": sum("segmentation" in one for one in objects),
+            "points": sum(len(one.get("point_labels", ())) for one in objects),
+        }  # fmt: skip
     coco = read_coco(inputs["training_set" if stage == "student" else "full"])
     images, annotations = coco["images"], coco["annotations"]
     if stage == "fold":

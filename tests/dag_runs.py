@@ -35,6 +35,8 @@ folders = {{
     "train-fold": training,
     "train-refiner": training,
     "train-student": training,
+    "box-points": ["box_points.json", "box_hidden_ids.csv", "box_points.manifest.json"],
+    "train-box-student": training,
     "evaluate": ["detections.json", "scores.json", "evaluate.manifest.json"],
     "report": ["index.html", "gallery.html", "scores.csv", "curves.json", "tables/arms.csv", "manifest.json"],
 }}

@@ -40,8 +40,8 @@ def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_arms_there_are() -> None:
     assert list(arms()) == [
-        "oracle", "oracle-mask", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-2",
-        "wssis-long",
+        "mask-rcnn-oracle", "mask-rcnn-supervised", "oracle", "oracle-mask", "points10", "points10-implicit",
+        "points10-selftrain", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-2", "wssis-long",
     ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
 
@@ -57,6 +57,11 @@ def test_what_each_arm_trains_on_and_pays_for() -> None:
         "semi": ("pseudo/semi.json", ("full",), "each"),
         "wssis-2": ("pseudo/wssis-2.json", ("full", "point"), "each"),
         "wssis-long": ("pseudo/wssis.json", ("full", "point"), "each"),
+        "points10": ("full.json", ("full", "points10"), "each"),
+        "points10-implicit": ("full.json", ("full", "points10"), "each"),
+        "points10-selftrain": ("pseudo/points10-selftrain.json", ("full", "points10"), "each"),
+        "mask-rcnn-supervised": ("full.json", ("full",), "each"),
+        "mask-rcnn-oracle": ("full.json", ("full",), "100pct"),
     }
 
 
@@ -65,6 +70,16 @@ def test_rules_of_an_arm() -> None:
     assert get_arm("rough").rules == ("split", "points", "teacher", "proposals", "pseudo")
     assert get_arm("wssis").rules == ("split", "points", "teacher", "proposals", "crops", "refiner", "pseudo")
     assert get_arm("oracle-mask").rules == ("split", "points", "oracle_mask")
+    assert get_arm("points10").rules == ("split", "box_points")
+    assert get_arm("points10-selftrain").rules == ("split", "box_points", "box_student", "box_pseudo")
+    assert get_arm("mask-rcnn-oracle").rules == ("split",)
+
+
+def test_what_trains_an_arms_student_and_what_it_can_do_without() -> None:
+    boxed = {name for name, arm in arms().items() if arm.student == "box_student"}
+    assert boxed == {"points10", "points10-implicit", "mask-rcnn-supervised", "mask-rcnn-oracle"}
+    without_full = {name for name, arm in arms().items() if not arm.needs_full}
+    assert without_full == {"points10", "points10-implicit", "points10-selftrain"}
 
 
 @pytest.mark.parametrize(("percent", "factor"), [(1, 0.25), (10, 0.25), (25, 0.25), (30, 0.3), (50, 0.5)])
@@ -74,7 +89,7 @@ def test_short_is_equal_epochs_but_at_least_a_quarter(percent: float, factor: fl
 
 
 def test_unknown_arm_names_the_legal_ones() -> None:
-    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are oracle, oracle-mask, rough"):
+    with pytest.raises(InputError, match="unknown arm 'wsis'; the arms are mask-rcnn-oracle, mask-rcnn-supervised"):
         get_arm("wsis")
 
 
@@ -125,6 +140,10 @@ def test_semi_is_augmented_more_strongly_than_the_others_and_never_less() -> Non
 def test_only_what_could_differ_from_the_truth_is_measured() -> None:
     rows = plan_rows(study(arms=["rough", "wssis", "wssis-long", "oracle-mask"]))
     assert [row.arm for row in rows if row.quality] == ["rough", "wssis"]
+    boxed = {"run": {"arms": ["points10-selftrain"]}}
+    for file, measured in ((None, True), ("mine.json", False)):
+        (row,) = plan_rows(validate_study(merged(DEFAULT_STUDY, boxed | {"box_points": {"file": file}})))
+        assert (row.quality is not None) == measured, "given boxes lead to no hidden mask"
     described = json.loads(plan_json(study(arms=["wssis-long", "oracle-mask"])))["arms"]
     assert [arm["pseudo"] for arm in described] == ["refined", "hidden"]
 

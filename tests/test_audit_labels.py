@@ -15,7 +15,7 @@ def test_a_lost_pseudo_label(study: Path) -> None:
     path = f"{RUN}/pseudo/wssis.json"
     edit(study / path, lambda coco: coco["annotations"].pop())
     reseal(study, path)
-    assert "1 points of weak.json are missing" in faults_of(study)[path]
+    assert "1 labels of weak.json are missing" in faults_of(study)[path]
 
 
 def test_a_point_with_two_pseudo_labels(study: Path) -> None:

@@ -57,6 +57,19 @@ def test_crowd_is_not_counted_and_its_image_counts_as_empty() -> None:
     assert count_labels(_small_set()) == LabelCounts(images=3, objects=3, pairs=2, empty=2, categories=4)
 
 
+@pytest.mark.parametrize("model", ["pointwssis", "cheng"])
+@pytest.mark.parametrize("points", [[10, 10, 10], [1, 5, 0]])
+def test_points_in_boxes_are_paid_for_as_counted(model: str, points: list[int]) -> None:
+    coco = _small_set()
+    coco["annotations"].pop()  # A crowd region, which has no box.
+    for annotation, number in zip(coco["annotations"], points, strict=True):
+        annotation["point_labels"] = [1] * number
+    seconds = label_seconds(count_labels(coco), "points10", model, CostSettings())
+    assert seconds.localisation == pytest.approx(3 * 7 + sum(points) * 0.9)
+    as_masks = label_seconds(count_labels(coco), "full", model, CostSettings())
+    assert (seconds.category, seconds.spotting) == (as_masks.category, as_masks.spotting)
+
+
 def test_images_without_objects_pay_the_category_stage() -> None:
     counts = LabelCounts(images=1, objects=0, pairs=0, empty=1, categories=13)
     assert label_seconds(counts, "point", "pointwssis", CostSettings()).total == 13

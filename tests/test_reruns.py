@@ -110,11 +110,25 @@ def test_new_arm_module(clone: Clone) -> None:
             {"propose_weak": 1, "crops_weak": 1, "pseudo": 1, **MEASURED},
         ),
         ("wssis-long", {"train_student": 1, "evaluate": 1, "report": 1}),
+        ("points10", {"box_points": 1, "train_box_student": 1, "evaluate": 1, "report": 1}),
+        ("points10-selftrain", {"box_points": 1, "train_box_student": 1, "box_pseudo": 1, **MEASURED}),
+        ("mask-rcnn-oracle", {"train_box_student": 1, "evaluate": 1, "report": 1}),
     ],
 )
 def test_one_more_arm_runs_only_its_own(clone: Clone, arm: str, new: dict[str, int]) -> None:
     clone.study["run"]["arms"].append(arm)
     assert clone.planned() == new
+
+
+def test_points_in_boxes_reach_their_own_arms_only(clone: Clone) -> None:
+    clone.study["run"]["arms"] += ["points10", "points10-implicit", "mask-rcnn-supervised"]
+    clone.build()
+    assert clone.planned() == {}
+    clone.study["box_points"] = {"points": 5}
+    assert clone.planned() == {"box_points": 1, "train_box_student": 2, "evaluate": 2, "report": 1}
+    clone.study["box_points"] = {}
+    clone.study["box_student"] = {"network": {"parameter_head": "coarse-mask"}}
+    assert clone.planned() == {"train_box_student": 1, "evaluate": 1, "report": 1}
 
 
 def test_a_second_round_with_a_refiner_of_its_own(clone: Clone) -> None:

@@ -14,7 +14,7 @@ from wssis.config.study import Study
 from wssis.config.validate import validate_study
 
 INJECTED = {
-    "Split": {"full_percent", "unlabelled_percent", "seed"},
+    "Split": {"full_percent", "points10_percent", "unlabelled_percent", "seed"},
     "Points": {"seed"},
     "Segmentor": {"seed"},
     "Teacher": {"seed"},
@@ -69,7 +69,10 @@ def changed_by(**changes: Any) -> set[str]:
         ({"refiner": {"network": {"heatmap_sigma": 3.0}}}, {"refiner", "crops"}),
         ({"inference": {"nms_sigma": 1.0}}, DETECTING),
         ({"inference": {"nms_iou": 0.4}}, DETECTING),
-        ({"inference": {"mask_threshold": 0.4}}, DETECTING | {"proposals full", "proposals weak"}),
+        ({"inference": {"mask_threshold": 0.4}}, DETECTING | {"proposals full", "proposals weak", "box_pseudo"}),
+        ({"box_points": {"points": 5}}, {"box_points"}),
+        ({"box_points": {"noise": "boundary"}}, {"box_points"}),
+        ({"box_student": {"optimizer": {"lr": 0.5}}}, {"box_student"}),
         ({"points": {"drift": 2.0}}, {"points"}),
         ({"points": {"strategy": "random"}}, {"points"}),
         ({"proposals": {"flip": True}}, {"proposals full", "proposals weak"}),
@@ -80,10 +83,10 @@ def changed_by(**changes: Any) -> set[str]:
         ({"report": {"title": "x"}}, {"report"}),
         ({"prepare": {"zero_area": "drop"}}, {"prepare"}),
         ({"datasets": {"shapes": {"size": 96}}}, {"generate"}),
-        ({"seeds": {"split": 9}}, {"split", "points"}),
+        ({"seeds": {"split": 9}}, {"split", "points", "box_points"}),
         (
             {"seeds": {"training": 9}},
-            {"teacher", "fold", "refiner", "student", "proposals full", "score_thresholds"},
+            {"teacher", "fold", "refiner", "student", "proposals full", "score_thresholds", "box_student"},
         ),
         ({"evaluate": {"max_detections": 7}}, DETECTING),
         ({"semi": {"jitter": 0.9}}, set()),
@@ -99,7 +102,7 @@ def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[
 
 def test_threads_reach_every_stage_that_computes() -> None:
     stages_that_compute = {"teacher", "fold", "proposals full", "proposals weak", "refiner", "pseudo", "student"}
-    assert changed_by(threads=1) == stages_that_compute | DETECTING
+    assert changed_by(threads=1) == stages_that_compute | DETECTING | {"box_student", "box_pseudo"}
 
 
 def test_seeds() -> None:
@@ -109,6 +112,45 @@ def test_seeds() -> None:
     assert given(config, "proposals", side="full").fold_seed == given(config, "fold").seed
     held = study(seeds={"split": 0, "training": None})
     assert (given(held, "split").seed, given(held, "points").seed, given(held, "teacher").seed) == (0, 0, 3)
+
+
+def test_the_points_may_have_a_seed_of_their_own() -> None:
+    config = study(box_points={"seed": 7})
+    assert (given(config, "box_points").seed, given(config, "split").seed) == (7, 3)
+    assert given(study(), "box_points").seed == 3
+
+
+def test_boxes_stand_on_the_images_of_a_mix_that_are_for_them_or_else_on_those_with_points() -> None:
+    mixes = {"both": {"full": 10, "point": 45, "points10": 45}, "boxes": {"full": 0, "points10": 100}}
+    config = study(mixes=mixes)
+    kinds = [given(config, "box_points", mix=mix).label_kind for mix in ("10pct", "both", "boxes")]
+    assert kinds == ["point", "points10", "points10"]
+    split = given(config, "split", mix="boxes")
+    assert (split.full_percent, split.points10_percent, split.unlabelled_percent) == (0, 100, 0)
+    assert "points10_percent" not in settings_json(given(config, "split"))
+
+
+def test_box_students_differ_in_the_mask_branch_alone() -> None:
+    config = study()
+    names = ("points10", "points10-implicit", "mask-rcnn-supervised")
+    plain, implicit, supervised = (given(config, "box_student", arm=arm) for arm in names)
+    assert plain == supervised == given(config, "box_student", arm="mask-rcnn-oracle", mix="100pct")
+    assert implicit.network.kind == "implicit-pointrend"
+    assert implicit.model_copy(update={"network": plain.network}) == plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "reached"),
+    [
+        ({"network": {"parameter_head": "coarse-mask"}}, {"points10-implicit"}),
+        ({"network": {"mask_convs": 1}}, {"points10", "mask-rcnn-supervised"}),
+        ({"supervision": {"point_share": 1.0}}, {"points10", "points10-implicit"}),
+    ],
+)
+def test_a_key_reaches_the_box_students_that_read_it(changes: dict[str, Any], reached: set[str]) -> None:
+    names = ("points10", "points10-implicit", "mask-rcnn-supervised")
+    before, after = study(), study(box_student=changes)
+    assert {n for n in names if given(before, "box_student", arm=n) != given(after, "box_student", arm=n)} == reached
 
 
 def test_overrides_by_mix() -> None:

@@ -41,7 +41,7 @@ def test_random_weights_are_legal_where_all_is_trained_or_a_checkpoint_takes_the
 
 
 REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
-    ({"crop": {}}, ("crop: unknown key (did you mean crops?)", "legal keys: crops, datasets")),
+    ({"crop": {}}, ("crop: unknown key (did you mean crops?)", "legal keys: box_points, box_student, crops, datasets")),
     (
         {"teacher": {"schedule": {"iteration": 3}}},
         ("teacher.schedule.iteration: unknown key (did you mean iterations?)", "legal keys: decay, gamma, iterations"),
@@ -97,18 +97,30 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"run": {"mixes": ["10.0pct"]}}, ("run.mixes: write 10pct instead of '10.0pct'",)),
     ({"run": {"mixes": ["half"]}}, ("run.mixes: unknown mix 'half'", "a configured mix")),
     ({"run": {"mixes": []}}, ("run.mixes: ", "at least 1 item")),
-    ({"mixes": {"half": {"full": 0, "point": 100}}}, ("mixes.half.full: 0", "greater than 0")),
+    (
+        {"mixes": {"half": {"full": 0, "point": 100}}, "run": {"mixes": ["half"]}},
+        ("run.mixes: 'half' has no images with masks (full: 0), which wssis cannot do without",),
+    ),
+    (
+        {"mixes": {"half": {"full": 0, "points10": 100}}, "run": {"mixes": ["half"], "arms": ["points10", "rough"]}},
+        ("(full: 0), which rough cannot do without", "has no points (point: 0), which rough cannot do without"),
+    ),
+    (
+        {"mixes": {"none": {"full": 50, "unlabelled": 50}}, "run": {"mixes": ["none"], "arms": ["points10"]}},
+        ("'none' has no boxes with points (points10: 0, point: 0), which points10 cannot do without",),
+    ),
+    ({"box_points": {"points": 0}}, ("box_points.points: 0", "greater than or equal to 1")),
     ({"mixes": {"half": {"full": 120, "point": 0}}}, ("mixes.half.full: 120", "less than 100")),
-    ({"mixes": {"half": {"full": 50, "point": 60}}}, ("mixes.half: full, point and unlabelled must add up", "110")),
+    ({"mixes": {"half": {"full": 50, "point": 60}}}, ("mixes.half: full, point, points10 and unlabelled must", "110")),
     ({"mixes": {"10pct": {"full": 10, "point": 90}}}, ("mixes.10pct: ", "pattern")),
-    ({"run": {"arms": ["wsis"]}}, ("run.arms: unknown arm 'wsis'", "legal: oracle, oracle-mask, rough, semi,")),
+    ({"run": {"arms": ["wsis"]}}, ("run.arms: unknown arm 'wsis'", "legal: mask-rcnn-oracle, mask-rcnn-supervised,")),
     ({"run": {"seeds": ["s1", "s1"]}}, ("run.seeds: 's1' is listed twice",)),
     ({"run": {"seeds": ["1"]}}, ("run.seeds[0]: '1'", "pattern")),
     ({"run": {"seeds": ["s01"]}}, ("run.seeds[0]: 's01'",)),
     ({"run": {"variants": ["base", "drift"]}}, ("run.variants: unknown variant 'drift'; legal: base",)),
     ({"run": {"variants": ["v"]}, "variants": {"v": {}}}, ("run.variants: base is missing",)),
     ({"variants": {"base": {}}}, ("variants.base: this name stands for the study's own settings",)),
-    ({"variants": {"v": {"crop": {}}}}, ("variants.v.crop: unknown key (did you mean crops?)", "legal keys: crops,")),
+    ({"variants": {"v": {"crop": {}}}}, ("variants.v.crop: unknown key (did you mean crops?)", "box_student, crops,")),
     ({"variants": {"v": {"run": {"seeds": ["s1"]}}}}, ("variants.v.run: unknown key",)),
     ({"variants": {"v": {"crops": {"size": 100}}}}, ("variants.v.crops.size: ", "multiple of 32")),
     ({"variants": {"v": {"points": {"drif": 1}}}}, ("variants.v.points.drif: unknown key (did you mean drift?)",)),

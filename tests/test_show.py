@@ -36,6 +36,10 @@ KINDS = {
     f"{RUN}/quality/rough.csv": "quality",
     f"{RUN}/quality/semi.csv": "quality",
     f"{RUN}/pseudo/semi.json": "coco",
+    f"{RUN}/box_points.json": "coco",
+    f"{RUN}/box_hidden_ids.csv": "hidden_ids",
+    f"{RUN}/pseudo/points10-selftrain.json": "coco",
+    f"{RUN}/quality/points10-selftrain.csv": "quality",
     f"{RUN}/arms/semi/thresholds.csv": "thresholds",
     f"{RUN}/arms/wssis-2/proposals/weak.csv": "ledger",
     "shapes/50pct/s0/corrupt/proposals/full.json": "coco",
@@ -63,6 +67,28 @@ def test_counts_are_those_of_the_file(sound_study: Path) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("triangle")]
     assert line.split() == ["triangle", str(len(triangles)), str(images)]
     assert "without a mask" in text and "with a mask " not in text
+
+
+def test_boxes_tell_their_points_and_what_they_take(sound_study: Path) -> None:
+    path = sound_study / RUN / "box_points.json"
+    boxes = read_coco(path)["annotations"]
+    text = show(path)
+    assert f"{path.stat().st_size / len(boxes):,.0f} bytes of the file per annotation" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("points in a box")]
+    assert line.split()[4:] == [str(len(boxes)), *["10"] * 5]
+
+
+def test_points_in_a_drawn_box_are_green_on_the_object_and_red_beside_it(tmp_path: Path) -> None:
+    image = {"id": 1, "file_name": "1.png", "width": 26, "height": 26}
+    points = {"point_coords": [[7.5, 12.5], [17.5, 12.5]], "point_labels": [1, 0]}
+    one = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [2, 2, 20, 20], **points}
+    content = {"images": [image], "annotations": [one], "categories": [{"id": 1, "name": "a"}]}
+    write_coco(tmp_path / "box_points.json", content)
+    write_picture(tmp_path / "box_points.json", tmp_path / "out.png")
+    drawn = np.asarray(Image.open(tmp_path / "out.png"))
+    inside = drawn[6 + 125, [6 + 75, 6 + 175]].astype(int)
+    assert inside[0].argmax() == 1 and inside[1].argmax() == 0
+    assert (drawn[6 + 20, 6 + 60 : 6 + 180] == drawn[6 + 20, 6 + 60]).all() and drawn[6 + 20, 6 + 60].std() > 20
 
 
 def test_a_ledger_counts_its_statuses(sound_study: Path) -> None:

@@ -34,7 +34,11 @@ def data(classes_of: list[list[int]], groups: list[str] | None = None) -> dict[s
 
 
 def full(split: dict[int, str]) -> set[int]:
-    return {image for image, kind in split.items() if kind == "full"}
+    return of_kind(split, "full")
+
+
+def of_kind(split: dict[int, str], kind: str) -> set[int]:
+    return {image for image, one in split.items() if one == kind}
 
 
 CLASSES = st.lists(st.lists(st.integers(0, 5), max_size=4), min_size=2, max_size=40).map(lambda lists: [[0], *lists])
@@ -141,3 +145,50 @@ def test_stage_writes_parts_that_add_up(tmp_path: Path) -> None:
     assert len(unlabelled["images"]) == 4 and unlabelled["annotations"] == []
     counts = json.loads((tmp_path / "run" / "split.manifest.json").read_text())["counts"]
     assert counts["full_images"] == 4 and counts["full_objects"] == len(whole["annotations"])
+
+
+PARTS = st.tuples(*[st.integers(0, 6)] * 4).filter(lambda parts: any(parts[:3]))
+SHARES = PARTS.map(lambda parts: [100 * part / sum(parts) for part in parts])
+
+
+@settings(deadline=None)
+@given(CLASSES, SHARES, st.sampled_from(["random", "stratified"]), st.integers(0, 5))
+def test_every_kind_has_its_share(classes: list[list[int]], shares: list[float], method: str, seed: int) -> None:
+    coco, (masks, boxes, points, nothing) = data(classes), shares
+    mix = {"full_percent": masks, "points10_percent": boxes, "unlabelled_percent": nothing}
+    try:
+        split = split_images(coco, SplitSettings(**mix, method=method, seed=seed))
+    except InputError as error:
+        assert "show no object" in str(error)
+        return
+    number = len(classes)
+    assert set(split) == {image["id"] for image in coco["images"]}
+    for kind, share in (("full", masks), ("points10", boxes), ("point", points), ("unlabelled", nothing)):
+        assert abs(len(of_kind(split, kind)) - number * share / 100) <= 2, kind
+    assert boxes or not of_kind(split, "points10")
+    assert points or not boxes or not of_kind(split, "point"), "rounding leaves no image to a kind without a share"
+    del mix["points10_percent"]
+    without = split_images(coco, SplitSettings(**mix, method=method, seed=seed))
+    assert [of_kind(split, kind) for kind in ("full", "unlabelled")] == [
+        of_kind(without, kind) for kind in ("full", "unlabelled")
+    ]
+    assert of_kind(split, "points10") | of_kind(split, "point") == of_kind(without, "point")
+
+
+def test_images_for_boxes_are_nested_in_those_of_a_larger_share() -> None:
+    coco = data([[n % 6] for n in range(40)])
+    parts = [
+        of_kind(split_images(coco, SplitSettings(full_percent=10, points10_percent=share, seed=3)), "points10")
+        for share in (20, 50, 90)
+    ]
+    assert parts[0] < parts[1] < parts[2] and [len(part) for part in parts] == [8, 20, 36]
+
+
+def test_no_image_needs_a_mask() -> None:
+    split = split_images(data([[0], [1], []]), SplitSettings(full_percent=0, points10_percent=100))
+    assert set(split.values()) == {"points10"}
+
+
+def test_more_than_all_images() -> None:
+    with pytest.raises(InputError, match="full_percent 60, points10_percent 50 are more than 100 together"):
+        split_images(data([[0]]), SplitSettings(full_percent=60, points10_percent=50))

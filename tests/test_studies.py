@@ -141,6 +141,18 @@ def test_a_sweep_trains_one_teacher_per_seed(name: str) -> None:
     assert homes == set(config.run.variants), "every variant reaches the student of wssis"
 
 
+def test_ablations_of_points_in_boxes_train_what_they_reach() -> None:
+    config = study("points10-ablations")
+    assert set(config.run.variants) == {"base", *config.variants}
+    made = {variant: Counter(job.arm for job in jobs_of(config) if job.rule == "train_box_student"
+                             and job.variant == variant) for variant in config.run.variants}  # fmt: skip
+    assert made["base"] == Counter(["points10", "points10-implicit", "mask-rcnn-oracle"])
+    for name in ("large-parameter-head", "without-features", "relative-places", "without-places"):
+        assert made[name] == Counter(["points10-implicit"])
+    both = Counter(["points10", "points10-implicit"])
+    assert all(made[name] == both for name in ("n1", "n40", "labels-4", "noise-boundary", "all-points"))
+
+
 def test_ablations_train_no_student_twice() -> None:
     config = study("ablations")
     assert len(config.run.seeds) >= 2

@@ -11,10 +11,12 @@ from dag_runs import REPOSITORY, Clone, planned_jobs
 from wssis.arms.registry import arms
 
 STAGES = (
-    "prepare", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "student", "evaluate", "report",
-    "given",
+    "prepare", "split", "points", "box_points", "teacher", "proposals", "crops", "refiner", "pseudo", "student",
+    "box_student", "evaluate", "report", "given",
 )  # fmt: skip
-BEFORE_WEAK = {"prepare", "generate", "check_images", "split", "points", "split_given", "points_given"}
+BEFORE_WEAK = {
+    "prepare", "generate", "check_images", "split", "points", "box_points", "split_given", "points_given",
+}  # fmt: skip
 
 
 def _rules() -> dict[str, str]:
@@ -124,7 +126,7 @@ def test_jobs_get_hidden_masks_only_where_named(clone: Clone) -> None:
     table = clone.snakemake("--detailed-summary").stdout.splitlines()
     head, rows = table[0].split("\t"), [line.split("\t") for line in table[1:]]
     rule, inputs = head.index("rule"), next(i for i, name in enumerate(head) if name.startswith("input"))
-    readers = {row[rule] for row in rows if re.search("train[.]json|hidden_ids", row[inputs])}
+    readers = {row[rule] for row in rows if re.search("/train[.]json|hidden_ids", row[inputs])}
     assert len(rows) > 50
     assert readers - BEFORE_WEAK == {"pseudo_quality", "oracle_mask"}
 

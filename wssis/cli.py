@@ -229,6 +229,20 @@ def points(
 
 
 @app.command()
+def box_points(
+    train: Train,
+    split: Annotated[Path, typer.Option(help="split.csv of the run.")],
+    out: OutFolder,
+    settings: Settings = "{}",
+) -> None:
+    """Simulate a box and labelled points per object, or take given ones: box_points.json, box_hidden_ids.csv."""
+    from wssis.config.box_points import BoxPointsSettings
+    from wssis.stages.box_points import run
+
+    run(parse_settings(BoxPointsSettings, settings), train, split, out)
+
+
+@app.command()
 def train_teacher(
     full: Full,
     images_table: ImagesTable,
@@ -390,6 +404,23 @@ def confident_labels(
 
     chosen = parse_settings(stages.ConfidentLabelsSettings, settings)
     run(chosen, full, split, thresholds, teacher, images_table, image_dir, out)
+
+
+@app.command()
+def box_pseudo(
+    full: Full,
+    box_points: Annotated[Path, typer.Option(help="box_points.json of the run.")],
+    model: Annotated[Path, typer.Option(help="model.safetensors of a student of boxes with points.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    out: OutFile,
+    settings: Settings = "{}",
+) -> None:
+    """Put a training set together: full masks, and the masks that a network predicts in the given boxes."""
+    from wssis.config.box_points import BoxPseudoSettings
+    from wssis.stages.box_pseudo import run
+
+    run(parse_settings(BoxPseudoSettings, settings), full, box_points, model, images_table, image_dir, out)
 
 
 @app.command()

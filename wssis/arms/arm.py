@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Label = Literal["full", "point"]
-Masks = Literal["none", "rough", "refined", "hidden", "confident"]
-MEASURED = ("rough", "refined", "confident")
+Label = Literal["full", "point", "points10"]
+Masks = Literal["none", "rough", "refined", "hidden", "confident", "boxed"]
+Segmentor = Literal["solov2", "mask-rcnn", "implicit-pointrend"]
+MEASURED = ("rough", "refined", "confident", "boxed")
 
 
 def same_iterations(full_percent: float) -> float:
@@ -24,9 +25,12 @@ class Arm:
         explanation: one sentence for the report: what the student is trained on, and what is not paid for.
         pays: the label kinds the arm has to buy.
         pseudo: masks of the images without full labels: none, rough (proposals), refined (proposals and refiner),
-            hidden (the true masks that the points stand for) or confident (predictions without points).
+            hidden (the true masks that the points stand for), confident (predictions without points) or boxed
+            (predictions in given boxes).
         shares: the arm whose training set the student is trained on, where it is not this arm's own.
-        teacher: the arm whose student takes the teacher's place in a second round; None: the teacher itself.
+        teacher: the arm whose student takes the teacher's place in a second round, or predicts the masks in given
+            boxes; None: the teacher itself.
+        segmentor: the student's network: that of all students, or one that learns from boxes and points as well.
         augmentation: that of all students, or the stronger one of the section `semi`.
         mix: "each" for one student per mix of the study, "100pct" for one per data set and seed.
         iterations: factor on the length of `student.schedule`, given the mix's full percent.
@@ -41,12 +45,13 @@ class Arm:
     teacher: str | None = None
     augmentation: Literal["common", "strong"] = "common"
     mix: Literal["each", "100pct"] = "each"
+    segmentor: Segmentor = "solov2"
     iterations: Callable[[float], float] = same_iterations
 
     @property
     def round(self) -> str:
         """Where proposals and crops lie in the folder of a run: at its top; a second round's in the arm's folder."""
-        return "" if self.teacher is None else f"arms/{self.name}/"
+        return "" if self.teacher is None or self.pseudo == "boxed" else f"arms/{self.name}/"
 
     @property
     def labels(self) -> str:
@@ -54,8 +59,18 @@ class Arm:
         return self.shares or self.name
 
     @property
+    def student(self) -> str:
+        """The stage that trains the student."""
+        return "student" if self.segmentor == "solov2" else "box_student"
+
+    @property
+    def needs_full(self) -> bool:
+        """Whether it cannot do without images with masks: boxes with points alone train a network."""
+        return "points10" not in self.pays
+
+    @property
     def training_set(self) -> str:
-        """The student's training set, relative to the folder of its run."""
+        """The student's training set, relative to the folder of its run; of boxes with points, what goes with them."""
         return "full.json" if self.pseudo == "none" else f"pseudo/{self.labels}.json"
 
     @property
@@ -69,7 +84,7 @@ class Arm:
         chain = ("split", "points", "teacher", "proposals", "crops", "refiner", "pseudo")
         match self.pseudo:
             case "none":
-                return chain[:1]
+                return ("split", "box_points") if "points10" in self.pays else chain[:1]
             case "rough":
                 return tuple(stage for stage in chain if stage not in ("crops", "refiner"))
             case "refined":
@@ -78,3 +93,5 @@ class Arm:
                 return ("split", "points", "oracle_mask")
             case "confident":
                 return ("split", "teacher", "fold", "score_thresholds", "confident_labels")
+            case "boxed":
+                return ("split", "box_points", "box_student", "box_pseudo")

@@ -16,7 +16,7 @@ CORRUPT = "corrupt"
 
 def arm_of_student(record: StageRecord) -> Arm | None:
     """The arm of a student's manifest; None for another stage, or an arm that this version does not know."""
-    return arms().get(record.place.rest.split("/")[1]) if record.stage == "student" else None
+    return arms().get(record.place.rest.split("/")[1]) if record.stage in ("student", "box_student") else None
 
 
 def check_predictors(check: Checker, named: Iterable[str]) -> Iterator[Finding]:
@@ -44,11 +44,13 @@ def _predictor(record: StageRecord, name: str) -> str | None:
 
 
 def check_round(check: Checker) -> Iterator[Finding]:
-    """The proposals and crops of a training set are those of its arm's round."""
+    """The proposals and crops of a training set are those of its arm's round; what predicts in boxes, of its arm."""
     name = check.output(".json").rpartition("/")[2].removesuffix(".json")
     if name in arms():
-        around = arms()[name].round
+        arm, around = arms()[name], arms()[name].round
         yield from _inputs_at(check, {"proposals": f"{around}proposals/weak.json", "crops": f"{around}crops/weak.zarr"})
+        if arm.pseudo == "boxed":
+            yield from _inputs_at(check, {"model": f"students/{arm.teacher}/model.safetensors"})
 
 
 def check_training_set(check: Checker) -> Iterator[Finding]:
@@ -56,6 +58,16 @@ def check_training_set(check: Checker) -> Iterator[Finding]:
     arm = arm_of_student(check.record)
     if arm is not None:
         yield from _inputs_at(check, {"training_set": arm.training_set})
+
+
+def check_labels_of_boxes(check: Checker) -> Iterator[Finding]:
+    """A box network is trained on full.json and, where its arm pays for them, on the boxes with points of the run."""
+    arm = arm_of_student(check.record)
+    if arm is None:
+        return
+    yield from _inputs_at(check, {"full": "full.json", "box_points": "box_points.json"})
+    if "points10" in arm.pays and check.record.input("box_points") is None:
+        yield check.wrong(check.record.path, f"was trained without boxes with points, which {arm.name} pays for")
 
 
 def _inputs_at(check: Checker, expected: dict[str, str]) -> Iterator[Finding]:

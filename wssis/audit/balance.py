@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from wssis.audit.arm_checks import check_training_set
+from wssis.audit.arm_checks import check_labels_of_boxes, check_training_set
 from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
 from wssis.audit.given_checks import check_points_given, check_shown, check_split_given, check_taken
-from wssis.audit.label_checks import check_images, check_points, check_prepared, check_split
+from wssis.audit.label_checks import check_box_points, check_images, check_points, check_prepared, check_split
 from wssis.audit.mask_checks import check_crops, check_proposals, check_pseudo, check_quality
 from wssis.audit.study_files import StudyFiles
 from wssis.formats.split import assign_folds
@@ -25,6 +25,16 @@ def _trained(check: Checker) -> Iterator[Finding]:
     yield from check.counts(found | without)
     if check.record.stage == "student":
         yield from check_training_set(check)
+
+
+def _box_trained(check: Checker) -> Iterator[Finding]:
+    """Counts of what a box network was trained on: masks, and boxes with points where its arm pays for them."""
+    given = [check.of(name) for name in ("full", "box_points") if check.record.input(name) is not None]
+    yield from check.counts({
+        "images": sum(len(one.images) for one in given), "objects": sum(len(one.id) for one in given),
+        "masks": sum(int(one.masked.sum()) for one in given), "points": sum(one.labels.total() for one in given),
+    })  # fmt: skip
+    yield from check_labels_of_boxes(check)
 
 
 def _fold(check: Checker) -> Iterator[Finding]:
@@ -45,10 +55,12 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "check_images": check_images,
     "split": check_split,
     "points": check_points,
+    "box_points": check_box_points,
     "proposals": check_proposals,
     "crops": check_crops,
     "pseudo": check_pseudo,
     "oracle_mask": check_pseudo,
+    "box_pseudo": check_pseudo,
     "score_thresholds": check_thresholds,
     "confident_labels": check_confident,
     "quality": check_quality,
@@ -58,6 +70,7 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "show_given": check_shown,
     "teacher": _trained,
     "student": _trained,
+    "box_student": _box_trained,
     "fold": _fold,
     "refiner": _refiner,
 }

@@ -6,24 +6,33 @@ from wssis.audit.arm_checks import arm_of_student
 from wssis.audit.finding import Finding
 from wssis.audit.study_files import Input, StageRecord, StudyFiles
 
-HIDDEN = ("train.json", "hidden_ids.csv")
+HIDDEN = ("train.json", "hidden_ids.csv", "box_hidden_ids.csv")
 """Files that tell the masks of weak images."""
-MAY_READ_HIDDEN = ("check_images", "split", "split_given", "points", "points_given", "quality", "oracle_mask")
-"""Stages that may read them: before the points are drawn, and two whose outputs tell of them, too. Half-labelled data
-have no hidden masks, and what comes after their points is held to the same."""
+MAY_READ_HIDDEN = (
+    "check_images", "split", "split_given", "points", "points_given", "box_points", "quality", "oracle_mask",
+)  # fmt: skip
+"""Stages that may read them: before points and boxes are drawn, and two whose outputs tell of them, too. Half-labelled
+data have no hidden masks, and what comes after their points is held to the same."""
 TELL_HIDDEN = ("quality", "oracle_mask")
 LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report", "data_warnings")
 """Stages that feed no training."""
-POINTS = ("points", "points_given")
-WITHOUT_POINTS = ("teacher", "fold", "score_thresholds", "confident_labels")
+MASKS_ALONE = ("teacher", "fold", "score_thresholds", "confident_labels")
 """Stages whose labels are masks alone."""
+BOUGHT = {
+    "point": (("points", "points_given"), "points"),
+    "points10": (("box_points",), "boxes with points"),
+}
+"""Label kinds that an arm may pay for or do without: the stages that make them, and words for them."""
 
 
 def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
     """What has seen more than it may, manifest by manifest."""
-    from_points = {path: record for path, record in study.producers.items() if record.stage in POINTS}
+    labels = {
+        kind: _Descent(study, {path for path, record in study.producers.items() if record.stage in stages})
+        for kind, (stages, _) in BOUGHT.items()
+    }
     telling = {path: record for path, record in study.producers.items() if record.stage in TELL_HIDDEN}
-    pointed, told = _Descent(study, set(from_points)), _Descent(study, set(telling))
+    told = _Descent(study, set(telling))
     for record in study.records.values():
         remedy = f"run {record.stage} again by the workflow; no result of it counts"
         if record.stage not in MAY_READ_HIDDEN:
@@ -34,9 +43,10 @@ def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
         if _may_not_see_hidden(record) and (one := told.input(record)):
             what = f"input {one.name}, {one.path}, was made from hidden masks of weak images"
             yield Finding(record.path, what, remedy)
-        if _without_points(record) and (one := pointed.input(record)):
-            what = f"input {one.name}, {one.path}, was made from points, which {record.stage} does without here"
-            yield Finding(record.path, what, remedy)
+        for kind, (_, words) in BOUGHT.items():
+            if _does_without(record, kind) and (one := labels[kind].input(record)):
+                what = f"input {one.name}, {one.path}, was made from {words}, which {record.stage} does without here"
+                yield Finding(record.path, what, remedy)
 
 
 def _may_not_see_hidden(record: StageRecord) -> bool:
@@ -44,9 +54,9 @@ def _may_not_see_hidden(record: StageRecord) -> bool:
     return record.stage not in LOOK_ON and not (arm is not None and arm.pseudo == "hidden")
 
 
-def _without_points(record: StageRecord) -> bool:
+def _does_without(record: StageRecord, kind: str) -> bool:
     arm = arm_of_student(record)
-    return record.stage in WITHOUT_POINTS or (arm is not None and "point" not in arm.pays)
+    return record.stage in MASKS_ALONE or (arm is not None and kind not in arm.pays)
 
 
 class _Descent:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wssis.formats.box_points import KEYS
 from wssis.formats.coco_stream import annotations_of, read_frame
 
 Integers = NDArray[np.int64]
@@ -23,6 +24,8 @@ KEPT_PROBLEMS = 20
 """Problems of single annotations that are kept in words; the rest is counted."""
 WEAK_KEYS = {"id", "image_id", "category_id", "point"}
 """All that an annotation of weak.json may hold: no mask, no box, no area."""
+BOX_KEYS = set(KEYS)
+"""All that an annotation of box_points.json may hold: a box and points, but no mask and no area."""
 WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
 COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo")
 """Whole numbers that are kept of an annotation; height and width are those of its RLE."""
@@ -50,6 +53,7 @@ class CocoFacts:
         score: (A,), NaN where there is none.
         outcomes: how often each outcome occurs.
         extras: how many annotations have each of EXTRAS.
+        labels: how many labelled points in boxes have each label, 0 or 1.
         problems: what is wrong with single items, in words; `more` such are not listed.
     """
 
@@ -65,6 +69,7 @@ class CocoFacts:
     score: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     outcomes: Counter[str] = field(default_factory=Counter)
     extras: Counter[str] = field(default_factory=Counter)
+    labels: Counter[int] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     more: int = 0
 
@@ -83,6 +88,7 @@ def kind_of(rest: str) -> str | None:
     ('weak', 'pseudo', None)
     """
     plain = {"train.json": "train", "val.json": "truth", "full.json": "truth", "weak.json": "weak"}
+    plain["box_points.json"] = "boxes"
     if rest in ("proposals/full.json", "proposals/weak.json"):
         return "proposals"
     if rest.startswith("pseudo/") and rest.endswith(".json"):
@@ -110,6 +116,7 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
             if "outcome" in item:
                 facts.outcomes[item["outcome"]] += 1
             facts.extras.update(name for name in EXTRAS if name in item)
+            facts.labels.update(item.get("point_labels", ()))
             if problem := _problem(item, kind):
                 facts.problem(f"annotation {item['id']} {problem}")
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -131,7 +138,7 @@ def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
         facts.categories = {item["id"]: item["name"] for item in frame["categories"]}
         for item in frame["images"]:
             facts.images[item["id"]] = (item["width"], item["height"])
-            if kind == "weak" and not item.keys() <= WEAK_IMAGE_KEYS:
+            if kind in ("weak", "boxes") and not item.keys() <= WEAK_IMAGE_KEYS:
                 facts.problem(f"image {item['id']} holds {', '.join(sorted(item.keys() - WEAK_IMAGE_KEYS))}, too")
     except (KeyError, TypeError) as error:
         facts.problem(f"an image or category is none ({error!r})")
@@ -163,6 +170,8 @@ def _problem(item: Mapping[str, Any], kind: str) -> str | None:
         if keys == WEAK_KEYS:
             return None
         return f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
+    if kind == "boxes":
+        return _box_problem(item)
     if kind == "train" and keys == WEAK_KEYS:  # A click of half-labelled data.
         return None
     if kind == "unlabelled":
@@ -186,6 +195,19 @@ def _problem(item: Mapping[str, Any], kind: str) -> str | None:
     if type(box) is not list or len(box) != 4 or not math.isfinite(math.fsum(box)):
         return f"has bbox {box!r}, not four finite numbers"
     return None
+
+
+def _box_problem(item: Mapping[str, Any]) -> str | None:
+    """What is wrong with a box and its points; or that it holds more than these."""
+    if item.keys() != BOX_KEYS:
+        keys, legal = (", ".join(sorted(keys)) for keys in (item.keys(), BOX_KEYS))
+        return f"holds {keys}; in box_points.json it may hold {legal} alone"
+    coords, labels = item["point_coords"], item["point_labels"]
+    if len(coords) != len(labels) or not set(labels) <= {0, 1}:
+        return f"has {len(coords)} points and the labels {labels!r}; each point needs one, 0 or 1"
+    x, y, width, height = item["bbox"]
+    outside = [p for p in coords if not (-1 <= p[0] - x <= width + 1 and -1 <= p[1] - y <= height + 1)]
+    return f"has points outside of its box, such as {outside[0]}" if outside else None
 
 
 def _extra_problem(item: Mapping[str, Any]) -> str | None:

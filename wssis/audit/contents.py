@@ -90,7 +90,8 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
         "split.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
         "given.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
         "full_points.csv": lambda file: _by_id(file, POINT_COLUMNS, read_full_points),
-        "hidden_ids.csv": lambda file: _columns(file, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64),
+        "hidden_ids.csv": _hidden_ids,
+        "box_hidden_ids.csv": _hidden_ids,
         "images.csv": lambda file: read_table(file, IMAGE_COLUMNS),
         "image_facts.csv": read_image_facts,
         "data_warnings.json": read_warnings,
@@ -105,6 +106,11 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
     if name.endswith(".safetensors"):
         return read_header
     return read_store if name.endswith(".zarr") else None
+
+
+def _hidden_ids(path: Path) -> np.ndarray:
+    """Pairs (P, 2) of ids in weak.json, or box_points.json, and in train.json."""
+    return _columns(path, HIDDEN_COLUMNS, HIDDEN_COLUMNS).to_numpy(np.int64)
 
 
 def _problems(facts: Any) -> Iterator[str]:

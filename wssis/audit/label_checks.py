@@ -9,6 +9,7 @@ from wssis.audit.checker import Checker, places_in, tally
 from wssis.audit.coco_facts import CocoFacts
 from wssis.audit.finding import Finding, some
 from wssis.formats.split import KINDS
+from wssis.geometry.label_noise import share_of
 
 # Different ids are counted by pandas: NumPy 2.4 takes seconds for a million consecutive numbers.
 
@@ -82,17 +83,41 @@ def check_points(check: Checker) -> Iterator[Finding]:
     })  # fmt: skip
 
 
+def check_box_points(check: Checker) -> Iterator[Finding]:
+    """box-points: a box for every object of its images, each with as many points as the settings say."""
+    train, kinds, settings = check.of("train"), check.of("split"), check.record.settings
+    made, hidden = check.made("box_points.json"), check.made("box_hidden_ids.csv")
+    path, kind = check.output("box_points.json"), settings["label_kind"]
+    boxed = {number for number, one in kinds.items() if one == kind}
+    yield from check.same(path, "images", made.images, boxed, f"kind {kind} in split.csv")
+    found = {
+        "box_images": len(made.images), "boxes": len(made.id), "points": made.labels.total(),
+        "object_points": made.labels[1], "verified_empty": len(made.images) - len(pd.unique(made.image_id)),
+    }  # fmt: skip
+    if settings["file"] is None:
+        here = np.isin(train.image_id, np.array(sorted(boxed), np.int64))
+        yield from _hidden(check, hidden, made, train, here & ~train.crowd)
+        found["crowd"] = int((here & train.crowd).sum())
+        if made.labels.total() != settings["points"] * len(made.id):
+            what = f"{made.labels.total()} points in {len(made.id)} boxes"
+            yield check.wrong(path, f"{what}; by the settings each has {settings['points']}")
+        share = settings["noise_share"] if settings["noise"] != "none" else 0
+        found["wrong_labels"] = share_of(made.labels.total(), share)
+    yield from check.counts(found)
+
+
 def _hidden(
     check: Checker, pairs: np.ndarray, weak: CocoFacts, train: CocoFacts, objects: np.ndarray
 ) -> Iterator[Finding]:
-    """hidden_ids.csv pairs every weak point with one object of its class on its image.
+    """hidden_ids.csv pairs every weak point, or box, with one object of its class on its image.
 
-    pairs: (P, 2), ids in weak.json and in train.json; objects: bool, for each annotation of train.json: whether it is
-    an object of a weak image.
+    pairs: (P, 2), ids in weak.json or box_points.json and in train.json; objects: bool, for each annotation of
+    train.json: whether it is an object of a weak image.
     """
     path = check.output("hidden_ids.csv")
-    yield from check.same(path, "points", pairs[:, 0], weak.id, "weak.json")
-    yield from check.same(path, "objects", pairs[:, 1], train.id[objects], "the weak images in train.json")
+    of = "box_points.json" if check.record.stage == "box_points" else "weak.json"
+    yield from check.same(path, "labels", pairs[:, 0], weak.id, of)
+    yield from check.same(path, "objects", pairs[:, 1], train.id[objects], f"the images of {of} in train.json")
     if len(pd.unique(pairs[:, 0])) != len(pairs) or len(pd.unique(pairs[:, 1])) != len(pairs):
         yield check.wrong(path, "a point or an object stands in more than one pair")
         return

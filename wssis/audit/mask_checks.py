@@ -96,13 +96,14 @@ def check_crops(check: Checker) -> Iterator[Finding]:
 
 def check_pseudo(check: Checker) -> Iterator[Finding]:
     """pseudo: all images, all full annotations, and every weak point once, with a mask or a reason."""
-    full, weak = check.of("full"), check.of("weak")
+    name = "box_points" if check.record.stage == "box_pseudo" else "weak"
+    full, weak = check.of("full"), check.of(name)
     path = check.output(".json")
     made = check.made(path.rpartition("/")[2])
-    yield from check.same(path, "images", made.images, [*full.images, *weak.images], "full.json and weak.json")
+    yield from check.same(path, "images", made.images, [*full.images, *weak.images], f"full.json and {name}.json")
     yield from check.same(path, "full annotations", made.id[~made.pseudo], full.id, "full.json")
     points = made.point_id[made.pseudo]
-    yield from check.same(path, "points", points, weak.id, "weak.json")
+    yield from check.same(path, "labels", points, weak.id, f"{name}.json")
     ids, times = np.unique(points, return_counts=True)
     if (times > 1).any():
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
@@ -129,7 +130,7 @@ def check_quality(check: Checker) -> Iterator[Finding]:
     ids, statuses = check.made(path.rpartition("/")[2])
     if len(pd.unique(ids)) != len(ids):
         yield check.wrong(path, f"{len(ids) - len(pd.unique(ids))} rows repeat the point of another")
-    yield from check.same(path, "points", ids, weak.id, "weak.json")
+    yield from check.same(path, "labels", ids, weak.id, check.record.input("weak") or "weak.json")
     yield from check.counts({"points": len(ids)} | {word: statuses[word] for word in ("masked", "unmasked", "dropped")})
     masked = int(pseudo.masked[pseudo.pseudo].sum())
     if pseudo.outcomes[CONFIDENT]:  # Labels without points: each stands for one object, or for none.

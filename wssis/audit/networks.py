@@ -11,7 +11,8 @@ from wssis.audit.finding import Finding, some
 from wssis.audit.study_files import StudyFiles
 from wssis.formats.scores import METRICS
 
-KINDS = {"teacher": "solov2", "fold": "solov2", "student": "solov2", "refiner": "maskrefinenet"}
+KINDS = {"teacher": "solov2", "fold": "solov2", "student": "solov2", "refiner": "maskrefinenet", "box_student": None}
+"""Kind of a stage's checkpoints; None: the one that its settings name."""
 TABLE_ROUNDING = 0.5e-4
 """Half a unit of the last decimal in scores.csv."""
 
@@ -33,7 +34,7 @@ def _checkpoints(check: Checker, facts: Facts) -> Iterator[Finding]:
     found = {path: metadata_of(facts, path) for path in check.record.outputs
              if path.endswith(".safetensors") and path in facts}  # fmt: skip
     for path, metadata in found.items():
-        kind = KINDS[check.record.stage]
+        kind = KINDS[check.record.stage] or settings["network"]["kind"]
         if metadata.get("kind") != kind:
             yield check.wrong(path, f"holds a {metadata.get('kind')}, the stage {check.record.stage} makes a {kind}")
         elif "imported" not in metadata:
@@ -49,7 +50,8 @@ def _checkpoints(check: Checker, facts: Facts) -> Iterator[Finding]:
 
 def _classes(check: Checker, facts: Facts, found: dict[str, dict[str, Any]]) -> Iterator[Finding]:
     """The classes of a checkpoint are those of the data it was trained on."""
-    given = facts.get(str(check.record.input("full") or check.record.input("training_set")))
+    names = ("full", "training_set", "box_points")
+    given = facts.get(next((path for name in names if (path := check.record.input(name)) is not None), ""))
     if given is None:
         return
     expected = sorted(given.categories.items())

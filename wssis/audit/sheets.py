@@ -29,11 +29,13 @@ LEAST_SCORE = 0.3
 """Detections below this score are not drawn."""
 PALETTE = tuple(tuple(int(255 * part) for part in colour[:3]) for colour in colormaps["tab20"].colors)
 POINT_COLOUR, TARGET_COLOUR, ROUGH_COLOUR = (255, 60, 60), (0, 220, 120), (255, 170, 0)
+ON_OBJECT = (0, 170, 80)
 Cell = tuple[Image.Image, str]
 
 
 def coco_sheet(path: Path, image_dir: Path | None) -> Image.Image:
-    """Some images of a COCO file, from its first to its last, with masks in their class's colour, and points."""
+    """Some images of a COCO file, from its first to its last, with masks and boxes in their class's colour, and points.
+    """
     frame = read_frame(path)
     chosen = _chosen(frame["images"])
     groups: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in chosen}
@@ -137,9 +139,19 @@ def _picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]],
         if one.get("point"):
             x, y = one["point"]
             lay_dot(draw, (x + 0.5) * scale, (y + 0.5) * scale, _colour(one["category_id"]), DOT_PX)
+        if "point_coords" in one:
+            _box_with_points(draw, one, scale)
     unmasked = sum(not one.get("segmentation") for one in annotations)
     count = f"{len(annotations)} objects" + (f", {unmasked} without mask" if 0 < unmasked < len(annotations) else "")
     return picture, f"{Path(image['file_name']).name}: {count}"
+
+
+def _box_with_points(draw: ImageDraw.ImageDraw, one: Mapping[str, Any], scale: float) -> None:
+    """A box in its class's colour, and its points: green on the object, red beside it; continuous coordinates."""
+    x, y, width, height = (side * scale for side in one["bbox"])
+    draw.rectangle((x, y, x + width - 1, y + height - 1), outline=_colour(one["category_id"]), width=2)
+    for (left, top), label in zip(one["point_coords"], one["point_labels"], strict=True):
+        lay_dot(draw, left * scale, top * scale, ON_OBJECT if label else POINT_COLOUR, DOT_PX)
 
 
 def _read(image: Mapping[str, Any], folder: Path | None) -> Image.Image:

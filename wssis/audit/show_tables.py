@@ -79,7 +79,7 @@ def _coco(path: Path) -> Iterator[Part]:
     shown: dict[int, set[int]] = defaultdict(set)
     per_image: Counter[int] = Counter({image["id"]: 0 for image in frame["images"]})
     words: dict[str, Counter[str]] = {key: Counter() for key in WORDS}
-    numbers: dict[str, list[float]] = {"area, px": [], "score": []}
+    numbers: dict[str, list[float]] = {"area, px": [], "score": [], "points in a box": [], "of them on the object": []}
     kinds = Counter({"with a mask": 0, "without a mask": 0, "crowd": 0})
     for one in annotations_of(path):
         kinds["crowd" if one.get("iscrowd") else "with a mask" if one.get("segmentation") else "without a mask"] += 1
@@ -88,9 +88,14 @@ def _coco(path: Path) -> Iterator[Part]:
         per_image[one["image_id"]] += 1
         numbers["area, px"] += [one["area"]] if one.get("area") else []
         numbers["score"] += [one["score"]] if "score" in one else []
+        if "point_labels" in one:
+            numbers["points in a box"].append(len(one["point_labels"]))
+            numbers["of them on the object"].append(sum(one["point_labels"]))
         for key, counter in words.items():
             counter.update([str(one[key])] if key in one else [])
-    yield "", f"{len(frame['images']):,} images, {sum(kinds.values()):,} annotations, {len(names)} categories"
+    objects_all = sum(kinds.values())
+    each = f"; {path.stat().st_size / objects_all:,.0f} bytes of the file per annotation" if objects_all else ""
+    yield "", f"{len(frame['images']):,} images, {objects_all:,} annotations, {len(names)} categories{each}"
     rows = [(names.get(key, str(key)), f"{objects[key]:,}", f"{len(shown[key]):,}") for key in names]
     yield "categories", table(("name", "annotations", "images"), rows)
     yield "annotations", _counted({name: count for name, count in kinds.items() if count}, "mask")

@@ -15,7 +15,7 @@ from wssis.config.resolve import Side, resolve
 from wssis.config.section import Section
 from wssis.config.study import BASE, CocoDataset, ShapesDataset, Study
 
-TRAININGS = ("train_teacher", "train_fold", "train_refiner", "train_student")
+TRAININGS = ("train_teacher", "train_fold", "train_refiner", "train_student", "train_box_student")
 RULES = {
     "teacher": "train_teacher",
     "fold": "train_fold",
@@ -23,6 +23,7 @@ RULES = {
     "crops": "crops_{side}",
     "refiner": "train_refiner",
     "student": "train_student",
+    "box_student": "train_box_student",
     "quality": "pseudo_quality",
 }
 """Rule behind a stage of a run, where it has another name."""
@@ -33,8 +34,9 @@ FIRST: dict[type[Section], str] = {
 }
 """Kind of a data set -> the stage that takes or makes it."""
 ORDER = (
-    "split", "points", "teacher", "evaluate", "fold", "proposals", "crops", "refiner", "pseudo", "score_thresholds",
-    "confident_labels", "oracle_mask", "quality", "student", "predict_shown",
+    "split", "points", "box_points", "teacher", "evaluate", "fold", "proposals", "crops", "refiner", "pseudo",
+    "score_thresholds", "confident_labels", "oracle_mask", "box_student", "box_pseudo", "quality", "student",
+    "predict_shown",
 )  # fmt: skip
 
 
@@ -120,7 +122,7 @@ def manifest_of(product: Product, mix: str | None = None) -> str:
     # Proposals, crops and refiner of an arm are those of its second round.
     around = "" if arm is None else get_arm(arm).round
     match stage:
-        case "split" | "points":
+        case "split" | "points" | "box_points":
             return f"{stage}.manifest.json"
         case "teacher":
             return "teacher/manifest.json"
@@ -134,13 +136,13 @@ def manifest_of(product: Product, mix: str | None = None) -> str:
             return f"{around}refiner/manifest.json"
         case "score_thresholds":
             return f"arms/{arm}/thresholds.csv.manifest.json"
-        case "pseudo" | "confident_labels" | "oracle_mask":
+        case "pseudo" | "confident_labels" | "oracle_mask" | "box_pseudo":
             return f"pseudo/{arm}.json.manifest.json"
         case "quality":
             return f"quality/{arm}.{'shown.json' if mix == GIVEN_MIX else 'csv'}.manifest.json"
         case "predict_shown":
             return f"quality/{arm}.predictions.json.manifest.json"
-        case "student":
+        case "student" | "box_student":
             return f"students/{arm}/manifest.json"
         case "evaluate":
             return "teacher/evaluate.manifest.json" if arm is None else f"students/{arm}/evaluate.manifest.json"

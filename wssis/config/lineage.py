@@ -13,7 +13,7 @@ from wssis.config.resolve import Side, resolve
 from wssis.config.section import Section
 from wssis.config.study import BASE, Study
 
-SHARED = ("split", "points", "teacher", "fold")
+SHARED = ("split", "points", "box_points", "teacher", "fold")
 """Stages whose products belong to no arm."""
 
 
@@ -93,8 +93,14 @@ class Lineage:
     def _upstream(self, product: Product, place: Place, variant: str) -> Iterator[Product]:
         split, points, arm = Product("split"), Product("points"), product.arm
         match product.stage:
-            case "points" | "teacher" | "fold":
+            case "points" | "box_points" | "teacher" | "fold":
                 yield split
+            case "box_student":
+                yield split
+                if "points10" in get_arm(arm).pays:
+                    yield Product("box_points")
+            case "box_pseudo":
+                yield from (split, Product("box_points"), network(get_arm(arm).teacher))
             case "proposals":
                 yield from (split, points)
                 yield from self._predictors(product, place, variant)
@@ -118,7 +124,7 @@ class Lineage:
             case "evaluate":
                 yield network(arm)
             case "quality":
-                yield from (points, training_set(arm))
+                yield from (hidden_masks_of(arm), training_set(arm))
                 if "proposals" in get_arm(arm).rules:
                     yield Product("proposals", second_round(arm), side="weak")
                 if place.mix == GIVEN_MIX and (pairs := self.pairs_out_of_fold(arm, variant)):
@@ -165,7 +171,12 @@ def second_round(arm: str) -> str | None:
 
 def network(arm: str | None) -> Product:
     """An arm's student, or the teacher."""
-    return Product("teacher") if arm is None else Product("student", arm)
+    return Product("teacher") if arm is None else Product(get_arm(arm).student, arm)
+
+
+def hidden_masks_of(arm: str) -> Product:
+    """What says which hidden masks an arm's pseudo masks stand for: the points, or the boxes with points."""
+    return Product("box_points" if get_arm(arm).pseudo == "boxed" else "points")
 
 
 def training_set(arm: str) -> Product:

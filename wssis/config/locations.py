@@ -100,6 +100,9 @@ def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
     stages = {stage for arm in arms for stage in get_arm(arm).rules} & {"teacher", "refiner"}
     for stage in sorted(stages):
         yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)).values())
+    if study.box_points.file is not None and any("box_points" in get_arm(arm).rules for arm in arms):
+        yield "box_points.file", study.box_points.file
     for arm in arms:
-        settings = resolve(study, "student", mix=mix, seed=seed, arm=arm)
-        yield from (("student", path) for path in weight_files(settings).values())
+        stage = get_arm(arm).student
+        settings = resolve(study, stage, mix=mix, seed=seed, arm=arm)
+        yield from ((stage, path) for path in weight_files(settings).values())

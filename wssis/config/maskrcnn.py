@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from wssis.config.network import LEVELS, BackboneSettings
-from wssis.config.section import Section
+from wssis.config.section import Section, added_field
 from wssis.config.training import (
     AugmentationSettings,
     OptimizerSection,
@@ -45,9 +45,23 @@ class MaskRCNNSettings(Section):
     point_channels: int = Field(
         16, ge=4, description="Implicit PointRend: width of the point head's three hidden layers (published: 256)."
     )
+    point_encoding: Literal["fourier", "relative", "none"] = added_field(
+        "fourier",
+        description="Implicit PointRend: how the point head is told a place in its box: random Fourier features, the "
+        "two coordinates themselves, or not at all.",
+    )
+    point_features: bool = added_field(
+        True, description="Implicit PointRend: the point head sees the image's features (P2) at the point."
+    )
     parameter_decay: float = Field(
         1e-5, ge=0, description="Implicit PointRend: weight of the mean square of the generated parameters."
     )
+
+    @model_validator(mode="after")
+    def _point_head_sees_something(self) -> "MaskRCNNSettings":
+        if self.point_encoding == "none" and not self.point_features:
+            raise ValueError("point_encoding none needs point_features: true; else the point head sees nothing")
+        return self
 
     @field_validator("anchor_sizes")
     @classmethod

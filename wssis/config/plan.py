@@ -75,7 +75,7 @@ def plan_rows(config: Study) -> tuple[PlanRow, ...]:
 
 def plan_json(config: Study) -> str:
     """The plan as the report is given it: the study's name, its arms as their modules describe them, and the rows."""
-    keys = ("name", "title", "explanation", "pays", "pseudo")
+    keys = ("name", "title", "explanation", "pays", "pseudo", "segmentor")
     arms = [{key: getattr(get_arm(name), key) for key in keys} for name in config.run.arms]
     plan = {"study": config.study, "arms": arms, "rows": [asdict(row) for row in plan_rows(config)]}
     return json.dumps(plan, separators=(",", ":"))
@@ -108,7 +108,7 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
 
     here = run_folder(study.study, place.dataset, place.mix, place.seed, variant)
     inside = "teacher" if arm is None else f"students/{arm}"
-    measured = arm is not None and get_arm(arm).measured
+    measured = arm is not None and _is_measured(study.of_variant(variant), arm)
     shown = f"{folder(Product('quality', arm))}/quality/{arm}" if measured else None
     hidden_truth = place.mix != GIVEN_MIX
     before = lineage.with_all_before(Product("predict_shown" if measured else "evaluate", arm), place, variant)
@@ -128,21 +128,26 @@ def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanR
     )
 
 
+def _is_measured(study: Study, arm: str) -> bool:
+    """Whether an arm's pseudo masks are held against hidden ones: given boxes lead to none."""
+    return get_arm(arm).measured and not (get_arm(arm).pseudo == "boxed" and study.box_points.file is not None)
+
+
 def _part(one: Product, arm: str | None) -> str | None:
     """The name under which a row says where a product lies; None for what no row is asked about."""
     match one:
-        case Product("split" | "points", None):
+        case Product("split" | "points" | "box_points", None):
             return one.stage
         case Product("proposals" | "crops", None, None, side):
             return f"{one.stage}/{side}"
         case Product("refiner", None):
             return "refiner"
-        case Product("pseudo" | "confident_labels" | "oracle_mask", whose) if whose == arm:
+        case Product("pseudo" | "confident_labels" | "oracle_mask" | "box_pseudo", whose) if whose == arm:
             return "pseudo"
         case Product("predict_shown", whose) if whose == arm:
             return "predict_shown"
         case Product("teacher", None) if arm is None:
             return "network"
-        case Product("student", whose) if whose == arm:
+        case Product("student" | "box_student", whose) if whose == arm:
             return "network"
     return None

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
+from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
 from wssis.config.half_labelled import GIVEN_MIX, GivenSplitSettings, TakeGivenSettings
+from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
@@ -36,6 +38,13 @@ from wssis.config.training import InferenceSettings, ScheduleSettings
 Side = Literal["full", "weak"]
 CROPS_WORKFLOW_KEYS = ("temporary",)
 REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
+GRID_KEYS = ("mask_channels", "mask_convs")
+IMPLICIT_KEYS = (
+    "parameter_head", "parameter_channels", "point_channels", "point_encoding", "point_features", "parameter_decay",
+)  # fmt: skip
+"""Keys of one mask branch, which the other never reads."""
+POINT_KEYS = ("point_share",)
+"""Keys that only labelled points give a meaning."""
 UNSEEN_BY_PROPOSALS = ("score_threshold", "candidates", "nms", "nms_sigma", "update_threshold")
 
 
@@ -84,7 +93,7 @@ def resolve(
         stage: name of the stage's module, such as `teacher`, `check_images`, `proposals`.
         seed: such as `s3`; split and points get `seeds.split`, trainings `seeds.training`, or else 3.
         variant: whose settings: base's, or the overrides of a named variant.
-        arm: needed by `pseudo` and `student`; of proposals, the arm whose second round they are of.
+        arm: needed by `pseudo`, `student` and `box_student`; of proposals, the arm whose second round they are of.
         fold: needed by `fold`.
         side: for `proposals`: of weak images, where the refiner's pairs have no say.
 
@@ -158,12 +167,20 @@ def _split(config: Study, at: Coordinates) -> Section:
             values |= {"method": "random", "full_ids": None}
     else:
         mix = mix_of(config, at.mix)
-        shares = {"full_percent": mix.full, "unlabelled_percent": mix.unlabelled}
+        shares = {"full_percent": mix.full, "points10_percent": mix.points10, "unlabelled_percent": mix.unlabelled}
     return SplitSettings(**values, **shares, seed=_split_seed(config, at))
 
 
 def _points(config: Study, at: Coordinates) -> Section:
     return PointsSettings(**_section(config.points, at), seed=_split_seed(config, at))
+
+
+def _box_points(config: Study, at: Coordinates) -> Section:
+    """The seed is that of the split, unless the section names one: other points on the same images."""
+    values = _section(config.box_points, at)
+    seed = _split_seed(config, at) if values["seed"] is None else values["seed"]
+    kind = "point" if at.mix == GIVEN_MIX else mix_of(config, at.mix).in_boxes
+    return BoxPointsSettings(**values | {"seed": seed}, label_kind=kind)
 
 
 def _teacher(config: Study, at: Coordinates) -> Section:
@@ -185,7 +202,12 @@ def _inference(config: Study) -> InferenceSettings:
 
 def _proposals_inference(config: Study) -> InferenceSettings:
     """Without what point guidance never reads, so that a new detection threshold does not rerun the proposals."""
-    unread = set(UNSEEN_BY_PROPOSALS) | ({"nms_iou"} if config.proposals.filter == "ours" else set())
+    return _without_candidates(config, *(["nms_iou"] if config.proposals.filter == "ours" else []))
+
+
+def _without_candidates(config: Study, *also: str) -> InferenceSettings:
+    """Inference without the keys that say which of many candidates are kept, and without others."""
+    unread = {*UNSEEN_BY_PROPOSALS, *also}
     return InferenceSettings(**config.inference.model_dump(exclude=unread), threads=config.threads)
 
 
@@ -233,6 +255,24 @@ def _student(config: Study, at: Coordinates) -> Section:
     return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
 
 
+def _box_student(config: Study, at: Coordinates) -> Section:
+    """The section, with the mask branch that the arm's segmentor has, and without the keys that the arm never reads:
+    a variant of the one branch does not train the other again.
+    """
+    arm, values = at.the_arm, _with_threads(config, _section(config.box_student, at))
+    schedule = ScheduleSettings(**values.pop("schedule")).scaled(arm.iterations(full_percent(config, at.mix)))
+    if arm.student == "box_student":
+        unread = GRID_KEYS if arm.segmentor == "implicit-pointrend" else IMPLICIT_KEYS
+        values["network"] = _without(values["network"] | {"kind": arm.segmentor}, unread)
+        if "points10" not in arm.pays:
+            values["supervision"] = _without(values["supervision"], POINT_KEYS)
+    return BoxStudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
+def _without(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
+
+
 def _strengthened(values: Mapping[str, Any], least: Mapping[str, float]) -> dict[str, Any]:
     """The augmentation, where it is weaker than `least` raised to that."""
     return {**values, **{key: max(values[key], low) for key, low in least.items()}}
@@ -259,6 +299,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "data_warnings": lambda config, at: DataWarningsSettings(short_side=max(config.student.augmentation.short_sides)),
     "split": _split,
     "points": _points,
+    "box_points": _box_points,
     "teacher": _teacher,
     "fold": _fold,
     "proposals": _proposals,
@@ -269,6 +310,8 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "confident_labels": lambda config, at: ConfidentLabelsSettings(**_detection(config)),
     "oracle_mask": lambda config, at: OracleMaskSettings(),
     "student": _student,
+    "box_student": _box_student,
+    "box_pseudo": lambda config, at: BoxPseudoSettings(inference=_without_candidates(config, "nms_iou")),
     "evaluate": _evaluate,
     "predict_shown": lambda config, at: DetectionSettings(**_detection(config)),
     "quality": lambda config, at: config.quality,

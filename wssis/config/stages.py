@@ -88,7 +88,10 @@ class SplitSection(Section):
 class SplitSettings(SplitSection):
     """The split of one mix and seed."""
 
-    full_percent: float = Field(10.0, gt=0, le=100, description="Share of images with full masks.")
+    full_percent: float = Field(10.0, ge=0, le=100, description="Share of images with full masks.")
+    points10_percent: float = added_field(
+        0.0, ge=0, le=100, description="Share of images with a box and points for each object."
+    )
     unlabelled_percent: float = Field(0.0, ge=0, lt=100, description="Share of images nobody looked at.")
     seed: int = Seed
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from wssis.config.box_points import BoxPointsSection
 from wssis.config.half_labelled import HalfLabelledDataset
+from wssis.config.maskrcnn import BoxStudentSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
 from wssis.config.section import Section
@@ -35,8 +37,8 @@ VariantName = Annotated[str, Field(pattern=NAMED)]
 Overrides = dict[str, dict[str, Any]]
 BASE = "base"
 VARIABLE = (
-    "seeds", "inference", "split", "points", "teacher", "proposals", "crops", "refiner", "pseudo", "semi", "student",
-    "evaluate",
+    "seeds", "inference", "split", "points", "box_points", "teacher", "proposals", "crops", "refiner", "pseudo",
+    "semi", "student", "box_student", "evaluate",
 )  # fmt: skip
 """Sections that a variant may change: those of the stages of a run."""
 
@@ -134,7 +136,7 @@ class Study(Section):
         " (masks on some images, clicks on others).",
     )
     mixes: dict[MixName, Mix] = Field(
-        {}, description="Named mixes {full, point, unlabelled}; 10pct needs no definition."
+        {}, description="Named mixes {full, point, points10, unlabelled}; 10pct needs no definition."
     )
     variants: dict[VariantName, Overrides] = Field(
         {},
@@ -149,6 +151,7 @@ class Study(Section):
     prepare: PrepareSettings = PrepareSettings()
     split: SplitKeys = SplitKeys()
     points: PointsSection = PointsSection()
+    box_points: BoxPointsSection = BoxPointsSection()
     teacher: TeacherKeys = TeacherKeys()
     proposals: ProposalsSection = ProposalsSection()
     crops: CropsKeys = CropsKeys()
@@ -156,6 +159,7 @@ class Study(Section):
     pseudo: PseudoSection = PseudoSection()
     semi: SemiSection = SemiSection()
     student: StudentSection = StudentSection()
+    box_student: BoxStudentSection = BoxStudentSection()
     evaluate: EvaluateSection = EvaluateSection()
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()

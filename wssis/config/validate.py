@@ -20,6 +20,7 @@ from wssis.errors import InputError
 
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 RESERVED_DATASETS = ("report",)
+STUDENTS = ("student", "box_student")
 
 
 def validate_study(raw: Mapping[str, Any]) -> Study:
@@ -82,15 +83,28 @@ def _run_problems(study: Study) -> Iterator[str]:
 
 def _mix_problems(study: Study, name: str, key: str) -> Iterator[str]:
     if name == GIVEN_MIX:
+        boxed = [arm for arm in study.run.arms if arm in arms() and "points10" in arms()[arm].pays]
+        if boxed and key == "run.mixes":
+            yield f"run.mixes: {name!r} has clicks but no boxes with points, which {', '.join(boxed)} cannot do without"
         return
     try:
         mix = mix_of(study, name)
     except ValueError as error:
         yield f"{key}: {error}"
         return
-    paying = [arm for arm in study.run.arms if arm in arms() and "point" in arms()[arm].pays]
-    if key == "run.mixes" and paying and mix.point == 0:
-        yield f"run.mixes: {name!r} has no points (point: 0), which {', '.join(paying)} cannot do without"
+    if key != "run.mixes":
+        return
+    here = [arm for arm in map(arms().get, study.run.arms) if arm is not None and arm.mix != ORACLE_MIX]
+    lacking = {
+        "points (point: 0)": [arm.name for arm in here if "point" in arm.pays and mix.point == 0],
+        "boxes with points (points10: 0, point: 0)": [
+            arm.name for arm in here if "points10" in arm.pays and mix.boxed == 0
+        ],
+        "images with masks (full: 0)": [arm.name for arm in here if arm.needs_full and mix.full == 0],
+    }
+    for what, names in lacking.items():
+        if names:
+            yield f"run.mixes: {name!r} has no {what}, which {', '.join(names)} cannot do without"
 
 
 def _override_problems(study: Study) -> Iterator[str]:
@@ -140,7 +154,7 @@ def _problems_of_one_variant(study: Study) -> Iterator[str]:
     whole = ("prepare", "check_images", "data_warnings", "quality", "report", "evaluate", "generate")
     for mix in _all_mixes(study):
         for stage in RESOLVERS:
-            if stage in whole or (mix == ORACLE_MIX and stage not in ("split", "student")):
+            if stage in whole or (mix == ORACLE_MIX and stage not in ("split", *STUDENTS)):
                 continue
             for arm in _arms_at(study, stage, mix):
                 yield from _resolve_problems(study, stage_at(stage, mix), mix, seed, arm)
@@ -153,10 +167,12 @@ def _all_mixes(study: Study) -> list[str]:
 
 def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
     """The arms whose settings of that stage differ; [None] where they do not."""
-    if stage not in ("pseudo", "student"):
+    if stage not in ("pseudo", *STUDENTS):
         return [None]
     here = [arm for arm in study.run.arms if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
-    return [arm for arm in here if stage == "student" or stage in arms()[arm].rules]
+    if stage in STUDENTS:
+        return [arm for arm in here if arms()[arm].student == stage]
+    return [arm for arm in here if stage in arms()[arm].rules]
 
 
 def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | None) -> Iterator[str]:

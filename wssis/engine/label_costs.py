@@ -22,7 +22,8 @@ class LabelCounts:
     """What there was to label in a set of images; crowd regions excluded.
 
     `pairs` counts the distinct (image, category) pairs, `empty` the images without objects, `categories` the classes
-    of the data set. Numbers may be averages times images, hence float.
+    of the data set, `points` the labelled points inside boxes, None where they are not given. Numbers may be averages
+    times images, hence float.
     """
 
     images: float
@@ -30,6 +31,12 @@ class LabelCounts:
     pairs: float
     empty: float
     categories: float
+    points: float | None = None
+
+    @property
+    def points_in_boxes(self) -> float:
+        """Labelled points inside boxes: as counted, or ten for each object."""
+        return self.objects * POINTS_IN_BOX if self.points is None else self.points
 
     @property
     def absent(self) -> float:
@@ -61,7 +68,9 @@ def count_labels(coco: Mapping[str, Any]) -> LabelCounts:
     pairs = {(a["image_id"], a["category_id"]) for a in objects}
     occupied = {image_id for image_id, _ in pairs}
     images = len(coco["images"])
-    return LabelCounts(images, len(objects), len(pairs), images - len(occupied), len(coco["categories"]))
+    in_boxes = [len(a["point_labels"]) for a in objects if "point_labels" in a]
+    points = sum(in_boxes) if in_boxes else None
+    return LabelCounts(images, len(objects), len(pairs), images - len(occupied), len(coco["categories"]), points)
 
 
 def label_seconds(counts: LabelCounts, kind: LabelKind, model: CostModel, settings: CostSettings) -> StageSeconds:
@@ -69,7 +78,7 @@ def label_seconds(counts: LabelCounts, kind: LabelKind, model: CostModel, settin
 
     Args:
         counts: the images and objects labelled.
-        kind: full masks, one point per object, boxes, or boxes with ten points each.
+        kind: full masks, one point per object, boxes, or boxes with labelled points in them.
         model: `pointwssis` (Kim et al., supplement: per absent class, per object) or `cheng` (Cheng et al., appendix C:
             all per object; an image without objects pays the category stage once), or `measured` (the study's own
             seconds: per image and per object, the time per image standing in the spotting stage).
@@ -125,23 +134,23 @@ def _pointwssis(counts: LabelCounts, kind: LabelKind, settings: CostSettings) ->
         "full": counts.objects * settings.mask,
         "point": counts.pairs * settings.point_first + (counts.objects - counts.pairs) * settings.point_more,
         "box": counts.objects * settings.box,
-        "points10": counts.objects * (settings.box + POINTS_IN_BOX * settings.point_more),
+        "points10": counts.objects * settings.box + counts.points_in_boxes * settings.point_more,
     }[kind]
     return StageSeconds(counts.absent * settings.absent_class, 0.0, localisation)
 
 
 def _cheng(counts: LabelCounts, kind: LabelKind, settings: CostSettings) -> StageSeconds:
     """Category, spotting and localisation, each per object."""
-    per_object = {
-        "full": settings.cheng_mask,
-        "point": settings.cheng_point,
-        "box": settings.box,
-        "points10": settings.box + POINTS_IN_BOX * settings.cheng_point,
+    localisation = {
+        "full": counts.objects * settings.cheng_mask,
+        "point": counts.objects * settings.cheng_point,
+        "box": counts.objects * settings.box,
+        "points10": counts.objects * settings.box + counts.points_in_boxes * settings.cheng_point,
     }[kind]
     return StageSeconds(
         (counts.objects + counts.empty) * settings.cheng_category,
         counts.objects * settings.cheng_spotting,
-        counts.objects * per_object,
+        localisation,
     )
 
 

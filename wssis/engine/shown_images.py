@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wssis.engine.label_places import place_of_label
 from wssis.engine.pseudo_quality import PointQuality
 from wssis.engine.pseudo_set import text_rle
 from wssis.formats.coco import compressed
@@ -94,7 +95,7 @@ def shown_record(
         "pseudo": {weak_id: one["segmentation"] for weak_id, one in labels.items()},
         "truth": {a["id"]: a["segmentation"] for a in truth["annotations"]},
     }
-    points = {annotation["id"]: annotation["point"] for annotation in weak["annotations"]}
+    points = {annotation["id"]: place_of_label(annotation) for annotation in weak["annotations"]}
     records = []
     for image_id, reason in chosen.items():
         image = images[image_id]

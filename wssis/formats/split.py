@@ -10,11 +10,11 @@ from wssis.errors import InputError
 from wssis.formats.table import read_table, write_table
 
 COLUMNS = ("image_id", "label_kind")
-KINDS = ("full", "point", "unlabelled")
+KINDS = ("full", "point", "points10", "unlabelled")
 
 
 def read_split(path: Path) -> dict[int, str]:
-    """Image id -> label kind ("full", "point" or "unlabelled").
+    """Image id -> label kind ("full", "point", "points10" or "unlabelled").
 
     Raises:
         InputError: not a split file, or a label kind that does not exist.

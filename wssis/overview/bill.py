@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from wssis.arms.registry import get_arm
 from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
 from wssis.config.jobs import TRAININGS, Job
 from wssis.config.mixes import ORACLE_MIX
@@ -23,7 +24,8 @@ from wssis.overview.records import DataSetSize, Record, count_annotations, count
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
 ON_GPU = (
-    *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "evaluate",
+    *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "box_pseudo",
+    "evaluate",
 )  # fmt: skip
 """Rules whose jobs ask for a GPU in profiles/default."""
 ONE_SIZE = ("predict_shown", "report")
@@ -99,11 +101,12 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
         return data.train_images + data.val_images
     if job.rule == "evaluate":
         return data.val_images
-    full, weak = _labelled(study, job.mix, data)
+    boxed = job.stage == "box_points" or (job.arm is not None and get_arm(job.arm).pseudo == "boxed")
+    full, weak = _labelled(study, job.mix, data, boxed)
     match job.stage:
         case "proposals" | "crops":
             return full if job.side == "full" else weak
-        case "points" | "points_given":
+        case "points" | "points_given" | "box_points":
             return weak
         case "confident_labels":
             return data.train_images - full
@@ -114,13 +117,15 @@ def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
     return data.train_images
 
 
-def _labelled(study: Study, mix: str, data: DataSetSize) -> tuple[int, int]:
-    """Images with masks and images with points of a mix."""
+def _labelled(study: Study, mix: str, data: DataSetSize, boxed: bool) -> tuple[int, int]:
+    """Images with masks and images with points of a mix, or (boxed) with boxes and points."""
     if mix == GIVEN_MIX:
         return data.full_images, data.weak_images
     full = round(data.train_images * float(full_percent(study, mix) or 0.0) / 100)
-    point = 0.0 if mix == ORACLE_MIX else mix_of(study, mix).point
-    return full, round(data.train_images * point / 100)
+    if mix == ORACLE_MIX:
+        return full, 0
+    shares = mix_of(study, mix)
+    return full, round(data.train_images * (shares.boxed if boxed else shares.point) / 100)
 
 
 def _scaled(records: Sequence[Record], images: int | None, of: Callable[[Record], float | None]) -> float | None:

@@ -21,6 +21,7 @@ SIZES = (
     ("labelled_images", "images_left_out"),
     ("full_images",),
     ("weak_images",),
+    ("box_images",),
     ("points",),
 )
 """Counts that say how many images (or points) a run handled; the first that are all there count."""

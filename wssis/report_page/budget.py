@@ -26,13 +26,14 @@ class Choice:
     """One way to spend a budget: an arm at a mix, measured or between two measured ones.
 
     Attributes:
-        days: what it costs. full_percent, images: how much gets masks. between: the mixes it lies between, or None.
+        others: the labels of the other images, in words. days: what it costs. full_percent, images: how much gets
+        masks. between: the mixes it lies between, or None.
         mean: AP, 0-100; ap: by seed; draws: on every resample, float (B,).
     """
 
     arm: str
     title: str
-    points: bool
+    others: str
     days: float
     full_percent: float
     images: float
@@ -123,9 +124,16 @@ def best_of_arm(points: Sequence[Measured], days: float, view: str) -> Choice | 
 
 def _at(point: Measured, view: str) -> Choice:
     return Choice(
-        point.arm, point.title, "point" in point.pays, point.days[view], point.full_percent, point.images, None,
+        point.arm, point.title, _others(point), point.days[view], point.full_percent, point.images, None,
         point.mean, dict(point.ap), point.draws,
     )  # fmt: skip
+
+
+def _others(point: Measured) -> str:
+    """Labels of the images without masks."""
+    if "points10" in point.pays:
+        return "boxes with points"
+    return "points" if "point" in point.pays else "no labels"
 
 
 def _between(low: Measured, high: Measured, days: float, view: str) -> Choice:
@@ -136,7 +144,7 @@ def _between(low: Measured, high: Measured, days: float, view: str) -> Choice:
     return Choice(
         arm=low.arm,
         title=low.title,
-        points="point" in low.pays,
+        others=_others(low),
         days=days,
         full_percent=(1 - share) * low.full_percent + share * high.full_percent,
         images=(1 - share) * low.images + share * high.images,

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.report_page.ap_samples import ApSamples, Interval, percentile_interval
-from wssis.report_page.plan import TEACHER
-from wssis.report_page.results import ORACLE, ArmResult, Group
+from wssis.report_page.results import BASELINES, BOX_BASELINE, ArmResult, Group
 
 LEAST_GAP = 2.0
 """AP between oracle and supervised under which the gap closed is undefined (`science.md`)."""
@@ -87,11 +86,12 @@ def compare_group(group: Group, samples: ApSamples) -> Comparison:
     }
     intervals = {name: _mean_interval(arm, own) for name, arm in group.arms.items()}
     differences = tuple(d for pair in _pairs(group) if (d := difference(*pair, own)) is not None)
-    baseline = group.baseline
-    if baseline is None or ORACLE not in group.arms:
-        return Comparison(differences, {}, intervals)
-    names = [name for name in group.arms if name not in (TEACHER, ORACLE) and group.arms[name].arm.pseudo != "none"]
-    gaps = {name: gap_closed(name, baseline.arm.name, own) for name in names}
+    gaps = {}
+    for arm in group.students:
+        baseline, oracle = group.references(arm)
+        if set(arm.arm.pays) != {"full"} or arm.arm.pseudo != "none":
+            if baseline is not None and oracle is not None:
+                gaps[arm.arm.name] = gap_closed(arm.arm.name, baseline.arm.name, oracle.arm.name, own)
     return Comparison(differences, gaps, intervals)
 
 
@@ -101,14 +101,29 @@ def _mean_interval(arm: ArmResult, samples: Samples) -> Interval | None:
 
 
 def _pairs(group: Group) -> list[tuple[ArmResult, ArmResult]]:
-    """Every student against the baseline, then the method against every student that is no baseline."""
+    """Every student against its baseline, then the method against every student that is no baseline.
+
+    Arms with another segmentor than the others, where no baseline has it: against its oracle. Of those that buy boxes
+    with points, each further one is held against the first.
+    """
     arms = {arm.arm.name: arm for arm in group.students}
-    baseline = group.baseline
-    pairs = [(arm, baseline) for arm in arms.values() if baseline is not None and arm is not baseline]
+    held = [(arm, _reference(group, arm)) for arm in arms.values()]
+    pairs = [(arm, other) for arm, other in held if other is not None and arm is not other]
+    boxed = [arm for arm in arms.values() if arm.arm.segmentor != "solov2" and "points10" in arm.arm.pays]
+    pairs += [(arm, boxed[0]) for arm in boxed[1:]]
     if METHOD in arms:
-        rest = [arm for name, arm in arms.items() if name != METHOD and not name.startswith("supervised")]
+        rest = [arm for name, arm in arms.items() if name != METHOD and not _is_baseline(arm)]
         pairs += [(arms[METHOD], arm) for arm in rest]
     return pairs
+
+
+def _reference(group: Group, arm: ArmResult) -> ArmResult | None:
+    baseline, oracle = group.references(arm)
+    return oracle if baseline is None and arm.arm.segmentor != "solov2" else baseline
+
+
+def _is_baseline(arm: ArmResult) -> bool:
+    return arm.arm.name in (*BASELINES, BOX_BASELINE)
 
 
 def difference(
@@ -136,12 +151,12 @@ def difference(
     )
 
 
-def gap_closed(arm: str, baseline: str, samples: Samples) -> GapClosed:
+def gap_closed(arm: str, baseline: str, oracle: str, samples: Samples) -> GapClosed:
     """Gap closed by an arm, ratio of seed means over the seeds that arm, baseline and oracle share."""
-    seeds = [seed for name, seed in samples if name == arm and {(baseline, seed), (ORACLE, seed)} <= samples.keys()]
+    seeds = [seed for name, seed in samples if name == arm and {(baseline, seed), (oracle, seed)} <= samples.keys()]
     if not seeds:
         return GapClosed(arm, None, None, float("nan"))
-    low, own, high = (np.mean([samples[name, seed] for seed in seeds], axis=0) for name in (baseline, arm, ORACLE))
+    low, own, high = (np.mean([samples[name, seed] for seed in seeds], axis=0) for name in (baseline, arm, oracle))
     gap = high - low
     if not gap[0] >= LEAST_GAP:
         return GapClosed(arm, None, None, float(gap[0]))

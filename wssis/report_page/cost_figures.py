@@ -56,8 +56,7 @@ def mix_figure(points: Sequence[SpentPoint], name: str) -> str:
         rest = [p for p in points if p not in levels]
         _arms(axes, rest)
         percents = sorted({p.spent for p in rest})
-        axes.set_xscale("log")
-        axes.set_xlim(percents[0] / ROOM, percents[-1] * ROOM)
+        _share_scale(axes, percents)
         axes.set_xticks(_apart(percents), [f"{tick:g} %" for tick in _apart(percents)])
         axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
         axes.set_xlabel("images with masks")
@@ -65,11 +64,22 @@ def mix_figure(points: Sequence[SpentPoint], name: str) -> str:
     return svg[0]
 
 
+def _share_scale(axes: Axes, percents: Sequence[float]) -> None:
+    """A logarithmic axis for ascending shares; where one is 0, linear up to the least of the others."""
+    if percents[0] > 0:
+        axes.set_xscale("log")
+        axes.set_xlim(percents[0] / ROOM, percents[-1] * ROOM)
+        return
+    least = next((percent for percent in percents if percent > 0), 1.0)
+    axes.set_xscale("symlog", linthresh=least)
+    axes.set_xlim(-least / 4, max(least, percents[-1]) * ROOM)
+
+
 def _apart(ticks: Sequence[float], least: float = 1.35) -> list[float]:
     """Those of ascending ticks that stand far enough apart on a logarithmic axis for their labels."""
     kept: list[float] = []
     for tick in ticks:
-        if not kept or tick / kept[-1] >= least:
+        if not kept or tick >= least * kept[-1]:
             kept.append(tick)
     return kept
 

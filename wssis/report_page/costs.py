@@ -164,7 +164,7 @@ def _ahead(advice: Advice) -> str:
 
 def choice_text(choice: Choice) -> str:
     """One choice in words: arm, share of masks, what the rest gets, and whether it was measured."""
-    rest = "points on the rest" if choice.points else "no labels on the rest"
+    rest = f"{choice.others} on the rest"
     share = f"masks on {choice.full_percent:.3g} % ({words.images(choice.images)})"
     labels = share if choice.full_percent >= 100 else f"{share}, {rest}"
     return f"{choice.title}: {labels}" + ("" if choice.between is None else f", between {' and '.join(choice.between)}")

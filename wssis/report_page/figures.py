@@ -22,6 +22,11 @@ COLOURS = {
     "supervised": "#5d6675",
     "supervised-short": "#8a8f9c",
     "teacher": "#4a7ab0",
+    "points10": "#b0413e",
+    "points10-implicit": "#a3486b",
+    "points10-selftrain": "#d1762b",
+    "mask-rcnn-supervised": "#9a8f86",
+    "mask-rcnn-oracle": "#5a4a52",
 }
 OTHER_COLOURS = ("#a3486b", "#587f3a", "#46629e", "#8f7a0e", "#b0413e", "#c05aa0", "#7a4a2a")
 MARKERS = "oXDs^P*v<p"

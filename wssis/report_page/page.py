@@ -25,7 +25,7 @@ from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
 from wssis.report_page.published import published_table
 from wssis.report_page.quality import mask_quality
-from wssis.report_page.results import ORACLE, Group
+from wssis.report_page.results import Group
 from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
 from wssis.report_page.tables import Table, make_table
 from wssis.report_page.training import curve_pictures
@@ -99,7 +99,7 @@ def render(story: Story) -> Rendered:
         groups=[_group(group, story, galleries) for group in groups],
         arms=_arms(story),
         costs=[(curves, _cost(curves, story)) for curves in _of_base(story.curves)],
-        cost_stages=story.keep(_cost_stages(settings)),
+        cost_stages=story.keep(_cost_stages(settings, any("points10" in arm.pays for arm in plan.arms))),
         gallery=galleries,
         networks=len(plan.rows),
         stages=story.keep(stage_table(manifests)),
@@ -209,7 +209,7 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
         "warnings": by_kind(read_warnings(story.results / name / "data_warnings.json")),
         "published": story.keep(published_table(name, base, story.results / name / "val.json")),
         "held_out": prepared.get("held_out_images", 0),
-        "oracle": any(ORACLE in group.arms for group in own),
+        "oracle": any(arm.shared for group in own for arm in group.arms.values()),
     }
 
 
@@ -227,8 +227,11 @@ def _cost(curves: Curves, story: Story) -> CostSection | None:
     return section
 
 
-def _cost_stages(settings: ReportSettings) -> Table:
-    """The cost models, stage by stage; the study's own seconds where it has measured any."""
+def _cost_stages(settings: ReportSettings, boxes: bool) -> Table:
+    """The cost models, stage by stage; the study's own seconds where it has measured any.
+
+    boxes: whether an arm buys boxes with points; only then are these told.
+    """
     cost = settings.cost
     known = KNOWN if cost.categories_known else ""
     lines = [
@@ -240,15 +243,21 @@ def _cost_stages(settings: ReportSettings) -> Table:
          f"{cost.point_first:g} s for the first of a class in an image, {cost.point_more:g} s for each further",
          f"{cost.cheng_point:g} s per object"),
     ]  # fmt: skip
+    if boxes:
+        lines += [
+            ("box", "drawing it", f"{cost.box:g} s per object", f"{cost.box:g} s per object"),
+            ("point in a box", "object or background?", f"{cost.point_more:g} s each", f"{cost.cheng_point:g} s each"),
+        ]
     head = ("stage", "what it is", "PointWSSIS (Kim et al. 2023)", "Cheng et al. 2022")
     if has_measured(cost):
-        lines = [(*line, cell) for line, cell in zip(lines, _own_cells(cost), strict=True)]
+        lines = [(*line, cell) for line, cell in zip(lines, _own_cells(cost)[: len(lines)], strict=True)]
         head = (*head, "own seconds, PointWSSIS's where not measured")
     return make_table("cost-models", "Seconds of each labelling stage by the cost models", head, lines, (1, 2, 3))
 
 
-def _own_cells(cost: CostSettings) -> tuple[str, str, str, str]:
-    """The study's own seconds by stage: category, spotting, mask, point."""
+def _own_cells(cost: CostSettings) -> tuple[str, ...]:
+    """The study's own seconds by stage: category, spotting, mask, point, box, point in a box."""
+    in_box = cost.point_more if cost.measured.point_in_box is None else cost.measured.point_in_box
     own = {name: getattr(cost, name, 0.0) if value is None else value for name, value in cost.measured}
     asked = KNOWN if cost.categories_known else f"{cost.absent_class:g} s per absent class"
     return (
@@ -256,4 +265,6 @@ def _own_cells(cost: CostSettings) -> tuple[str, str, str, str]:
         "within the label" if cost.measured.image is None else f"{own['image']:.3g} s per image",
         f"{own['mask']:.3g} s per object",
         f"{own['point_first']:.3g} s for the first of a class in an image, {own['point_more']:.3g} s for each further",
+        f"{own['box']:.3g} s per object",
+        f"{in_box:.3g} s each",
     )

@@ -28,8 +28,9 @@ class PlannedArm(Section):
     name: str
     title: str
     explanation: str
-    pays: tuple[Literal["full", "point"], ...]
-    pseudo: Literal["none", "rough", "refined", "hidden", "confident"] = "none"
+    pays: tuple[Literal["full", "point", "points10"], ...]
+    pseudo: Literal["none", "rough", "refined", "hidden", "confident", "boxed"] = "none"
+    segmentor: Literal["solov2", "mask-rcnn", "implicit-pointrend"] = "solov2"
 
     @property
     def payable(self) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from wssis.config.mixes import ORACLE_MIX
 from wssis.config.stages import CostSettings
 from wssis.engine.label_costs import LabelCounts, LabelKind, cost_views, count_labels, label_days
 from wssis.formats.coco import read_coco
@@ -15,7 +16,11 @@ from wssis.report_page.plan import BASE, TEACHER, Plan, PlannedArm, PlannedRow, 
 
 ORACLE = "oracle"
 BASELINES = ("supervised", "supervised-short")
-SIDES = {"full": ("split", "full.json"), "point": ("points", "weak.json")}
+BOX_ORACLE, BOX_BASELINE = "mask-rcnn-oracle", "mask-rcnn-supervised"
+"""References of the arms that train another segmentor than the others: the same one on masks alone."""
+SIDES = {
+    "full": ("split", "full.json"), "point": ("points", "weak.json"), "points10": ("box_points", "box_points.json"),
+}  # fmt: skip
 DECIMALS = 4
 
 
@@ -27,7 +32,7 @@ class Result:
         row, arm: what the plan says of it.
         scores: content of scores.json.
         manifest: of its training.
-        points: strategy and drift of the points, "none" for an arm that pays for none.
+        points: strategy and drift of the points, or how many there are in a box; "none" for an arm that pays for none.
         labelled: what the arm's labels are on, by label kind.
         days: label days by cost model, `pointwssis` and `cheng`, as the study's settings say.
         views: label days by `CostView.key`: both models, categories known or not, and the study's own seconds.
@@ -90,6 +95,11 @@ class ArmResult:
         return stdev(values) if len(values) > 1 else None
 
     @property
+    def shared(self) -> bool:
+        """Whether it has a mix of its own, all images with masks, and so stands in every group."""
+        return all(result.row.mix == ORACLE_MIX for result in self.seeds.values())
+
+    @property
     def days(self) -> dict[str, float]:
         """Mean label days over seeds, by cost model."""
         return _means([result.days for result in self.seeds.values()])
@@ -106,7 +116,7 @@ def _means(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Group:
-    """All arms of one data set, mix and variant; the oracle, which has a mix of its own, is in every group."""
+    """All arms of one data set, mix and variant; an oracle, which has a mix of its own, is in every group."""
 
     dataset: str
     mix: str
@@ -136,10 +146,16 @@ class Group:
         rows = [self.arms[name] for name in BASELINES if name in self.arms]
         return max(rows, key=lambda row: -1.0 if row.mean("AP") is None else row.mean("AP")) if rows else None
 
+    def references(self, arm: ArmResult) -> tuple[ArmResult | None, ArmResult | None]:
+        """What an arm is held against: baseline and oracle with the same segmentor; None for what was not run."""
+        if arm.arm.segmentor == "solov2":
+            return self.baseline, self.arms.get(ORACLE)
+        return self.arms.get(BOX_BASELINE), self.arms.get(BOX_ORACLE)
+
     @property
     def seeds(self) -> list[str]:
-        """Seeds of this mix, the oracle's own aside."""
-        own = [arm for name, arm in self.arms.items() if name != ORACLE] or list(self.arms.values())
+        """Seeds of this mix, an oracle's own aside."""
+        own = [arm for arm in self.arms.values() if not arm.shared] or list(self.arms.values())
         return list(dict.fromkeys(seed for arm in own for seed in arm.seeds))
 
     @property
@@ -167,7 +183,7 @@ def load_results(plan: Plan, cost: CostSettings) -> list[Result]:
 
 
 def labels_file(row: PlannedRow, kind: LabelKind) -> Path:
-    """Where the labels of a kind are: full.json or weak.json."""
+    """Where the labels of a kind are: full.json, weak.json or box_points.json."""
     part, name = SIDES[kind]
     return row.folder(part) / name
 
@@ -178,35 +194,42 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         arm=arm,
         scores=read_scores(Path(row.scores)),
         manifest=read_manifest(row.network / "manifest.json"),
-        points=_points(row.folder("points")) if "point" in arm.pays else "none",
+        points=_points(row, arm),
         labelled=labelled,
         days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
         views={view.key: view.days(labelled, cost) for view in cost_views(cost)},
     )
 
 
-def _points(run: Path) -> str:
-    manifest = read_manifest(run / "points.manifest.json")
-    if manifest["stage"] == "points_given":
-        return "given"
-    settings = manifest["settings"]
-    drift = f"; drift {settings['drift']:g} px" if settings["drift"] else ""
-    return f"{settings['strategy']}{drift}"
+def _points(row: PlannedRow, arm: PlannedArm) -> str:
+    if "point" in arm.pays:
+        manifest = read_manifest(row.folder("points") / "points.manifest.json")
+        if manifest["stage"] == "points_given":
+            return "given"
+        settings = manifest["settings"]
+        drift = f"; drift {settings['drift']:g} px" if settings["drift"] else ""
+        return f"{settings['strategy']}{drift}"
+    if "points10" in arm.pays:
+        settings = read_manifest(row.folder("box_points") / "box_points.manifest.json")["settings"]
+        share = 0 if settings["noise"] == "none" else 100 * settings["noise_share"]
+        wrong = f"; {share:g} % wrong, {settings['noise']}" if share else ""
+        return f"{settings['points']} in each box{wrong}" if settings["file"] is None else "given in boxes"
+    return "none"
 
 
 def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
-    """Group by data set, mix and variant; a group of the oracle alone is made only if there is no other.
+    """Group by data set, mix and variant; a group of oracles alone is made only if there is no other.
 
     A variant is held against base's networks where it has none of its own.
     """
     order = [TEACHER, *(arm.name for arm in plan.arms)]
     keys = list(dict.fromkeys((r.row.dataset, r.row.full_percent, r.row.mix, r.row.variant) for r in results))
-    oracles = [r for r in results if r.row.arm == ORACLE]
+    oracles = [r for r in results if r.row.mix == ORACLE_MIX]
     groups = []
     for dataset, percent, mix, variant in sorted(keys, key=lambda key: (key[0], key[1], key[3] != "base", key[3])):
         own = [r for r in results if (r.row.dataset, r.row.mix, r.row.variant) == (dataset, mix, variant)]
-        others = any(r.row.arm != ORACLE for r in results if r.row.dataset == dataset)
-        if all(r.row.arm == ORACLE for r in own) and others:
+        others = any(r.row.mix != ORACLE_MIX for r in results if r.row.dataset == dataset)
+        if mix == ORACLE_MIX and others:
             continue
         own += [r for r in oracles if r.row.dataset == dataset and r not in own and _same_variant(r, variant, oracles)]
         present = {r.row.arm for r in own}
@@ -219,8 +242,9 @@ def group_results(plan: Plan, results: Sequence[Result]) -> list[Group]:
 
 def _same_variant(result: Result, variant: str, oracles: Sequence[Result]) -> bool:
     """A variant that has no oracle of its own is held against the base's."""
-    own = any(r.row.variant == variant and r.row.dataset == result.row.dataset for r in oracles)
-    return result.row.variant == (variant if own else "base")
+    row = result.row
+    own = any((r.row.variant, r.row.dataset, r.row.arm) == (variant, row.dataset, row.arm) for r in oracles)
+    return row.variant == (variant if own else "base")
 
 
 def _arm(name: str, results: Sequence[Result], plan: Plan) -> ArmResult:

@@ -51,7 +51,7 @@ def _arm_line(arm: ArmResult, group: Group, comparison: Comparison, several: boo
 def _pays(arm: ArmResult) -> str:
     """Label kinds that an arm buys, with the strategy of its points."""
     strategies = " / ".join(sorted({result.points for result in arm.seeds.values()}))
-    kinds = {"full": "masks", "point": f"points ({strategies})"}
+    kinds = {"full": "masks", "point": f"points ({strategies})", "points10": f"boxes with points ({strategies})"}
     return ", ".join(kinds[kind] for kind in arm.arm.pays) or "not payable"
 
 

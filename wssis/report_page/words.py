@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from wssis.report_page.ap_samples import Interval
-from wssis.report_page.compare import METHOD, Comparison
+from wssis.report_page.compare import LEAST_GAP, METHOD, Comparison
 from wssis.report_page.plan import TEACHER, PlannedArm
-from wssis.report_page.results import ORACLE, ArmResult, Group
+from wssis.report_page.results import BOX_ORACLE, ORACLE, ArmResult, Group
 
 DASH = "–"
 
@@ -99,8 +99,9 @@ def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> li
         if group.baseline is not None
         and (difference := comparisons[group.key].difference(METHOD, group.baseline.arm.name)) is not None
     ]
+    boxed = [f"{group.share}: {told}" for group in groups for told in boxed_answers(group)]
     if not found:
-        return [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
+        return boxed or [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
     if len(found) == 1:
         return headline(found[0][0], comparisons[found[0][0].key])
     *shares, last = dict.fromkeys(f"{group.full_percent:g}" for group, _ in found)
@@ -111,14 +112,16 @@ def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> li
     return [
         f"With masks on {told} % of the images, points on the rest are ahead of the"
         f" masks alone at {at} {len(found)} mixes: by <b>{signed(min(means))} to {signed(max(means))} AP</b>"
-        f" ({clear} beyond what these validation images leave open; {seeds_note(found[0][0].seeds)})."
+        f" ({clear} beyond what these validation images leave open; {seeds_note(found[0][0].seeds)}).",
+        *boxed,
     ]
 
 
 def headline(group: Group, comparison: Comparison) -> list[str]:
     """The answer of one group in a few sentences; each says only what was measured."""
+    boxed = boxed_answers(group)
     if METHOD not in group.arms or group.arms[METHOD].mean("AP") is None:
-        return [f"The arm {METHOD} has no AP here, so there is no answer yet."]
+        return boxed or [f"The arm {METHOD} has no AP here, so there is no answer yet."]
     sentences = [_first(group, comparison)]
     gap = comparison.gaps.get(METHOD)
     if gap is not None and gap.percent is not None:
@@ -130,7 +133,26 @@ def headline(group: Group, comparison: Comparison) -> list[str]:
         sentences.append(
             f"The gap closed is undefined: the oracle is {number(gap.gap)} AP above the masks alone (2 needed)."
         )
-    return [*sentences, *_cost(group)]
+    return [*sentences, *_cost(group), *boxed]
+
+
+def boxed_answers(group: Group) -> list[str]:
+    """A sentence for every arm that buys boxes with points: its AP, and what share of its oracle's at what price."""
+    arms = [arm for arm in group.students if "points10" in arm.arm.pays and arm.mean("AP") is not None]
+    return [_boxed_answer(arm, group.references(arm)[1]) for arm in arms]
+
+
+def _boxed_answer(arm: ArmResult, oracle: ArmResult | None) -> str:
+    ap, start = arm.mean("AP"), f"{arm.arm.title}: <b>{number(arm.mean('AP'))} AP</b>"
+    if oracle is None:
+        return f"{start} for {days(arm.days['pointwssis'])} label days."
+    prices = [number(100 * arm.days[model] / oracle.days[model], 0) for model in ("pointwssis", "cheng")]
+    all_masks = oracle.mean("AP")
+    share = f", {number(100 * ap / all_masks, 0)} % of it," if ap and all_masks and all_masks >= LEAST_GAP else ""
+    return (
+        f"{start} against {number(all_masks)} of the same segmentor with all masks{share} for {prices[0]} % of their"
+        f" label days ({prices[1]} % by the other cost model)."
+    )
 
 
 def _first(group: Group, comparison: Comparison) -> str:
@@ -172,10 +194,12 @@ def _cost(group: Group) -> list[str]:
 
 def not_paid(arm: PlannedArm) -> str:
     """What an arm's label cost leaves out, besides what no arm pays for."""
-    if arm.name == ORACLE:
+    if arm.name in (ORACLE, BOX_ORACLE):
         return "nothing: it has every mask"
     if not arm.payable:
         return "the hidden masks: nobody could buy them at this price, so it stands in no figure of cost"
+    if "points10" in arm.pays:
+        return "the masks of the images with boxes"
     if arm.name == TEACHER or "point" not in arm.pays:
         return "the points: it never sees the other images' objects"
     return "the masks of the point-labelled images"

@@ -38,10 +38,10 @@ def run(
     Args:
         settings: how many images to show, and how many more the gallery may.
         train: train.json, with the masks that no other stage may see.
-        weak: weak.json of the run.
-        hidden_ids: hidden_ids.csv of the run, from weak ids to train ids.
-        proposals: proposals/weak.json of the run; None for an arm whose labels come without points: each is then held
-            against the hidden object of its class that it fits best.
+        weak: weak.json of the run; or box_points.json, for an arm whose masks come from boxes.
+        hidden_ids: hidden_ids.csv of the run, from weak ids to train ids; or box_hidden_ids.csv.
+        proposals: proposals/weak.json of the run; None for an arm without proposals. Labels that stand for no point or
+            box are held against the hidden object of their class that they fit best.
         pseudo: pseudo/{arm}.json, the arm's training set.
         out: quality/{arm}.csv.
         shown: quality/{arm}.shown.json.
@@ -59,9 +59,8 @@ def run(
         made = [one for one in labels["annotations"] if one.get("source") == "pseudo"]
         made = [one for one in made if one["image_id"] in weak_images]
         rough = None if proposals is None else _by_point(read_coco(proposals)["annotations"])
-        fitting = (
-            match_labels(made, hidden_objects(truth, points, ids), weak_images) if rough is None else _by_point(made)
-        )
+        known = all("point_id" in one for one in made)
+        fitting = _by_point(made) if known else match_labels(made, hidden_objects(truth, points, ids), weak_images)
         rows = point_qualities(truth, points, ids, rough, fitting)
         cells = attrgetter(*COLUMNS)
         write_table(out, COLUMNS, (["" if cell is None else cell for cell in cells(row)] for row in rows))

@@ -1,7 +1,7 @@
 """Stage split: which images have masks, which have points, which nobody looked at.
 
-The images are put into one order, by seed and method; the first ones get masks, the last ones stay unlabelled. So the
-split of a smaller mix is nested in that of a larger one.
+The images are put into one order, by seed and method; the first ones get masks, the next ones boxes with points, the
+last ones stay unlabelled. So the split of a smaller mix is nested in that of a larger one.
 """
 
 from collections import Counter
@@ -18,6 +18,9 @@ from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.manifest import StageRun
 from wssis.formats.split import part_of, write_split
+
+LEAST_PERCENT = 1e-6
+"""Shares add up to 100 with this tolerance."""
 
 
 def _listed_first(coco: Mapping[str, Any], path: str, rng: Generator) -> tuple[list[Unit], int]:
@@ -40,7 +43,7 @@ def _order(coco: Mapping[str, Any], settings: SplitSettings) -> tuple[list[Unit]
     """Units in the order in which they get masks, and how many images shall have them."""
     rng = np.random.default_rng([settings.seed, 0])
     ids = sorted(image["id"] for image in coco["images"])
-    wanted = max(1, int(len(ids) * settings.full_percent / 100 + 0.5))
+    wanted = max(1, int(len(ids) * settings.full_percent / 100 + 0.5)) if settings.full_percent else 0
     # The settings model refuses method group without group_key, and files without full_ids.
     match settings.method:
         case "random":
@@ -54,31 +57,36 @@ def _order(coco: Mapping[str, Any], settings: SplitSettings) -> tuple[list[Unit]
 
 
 def split_images(coco: Mapping[str, Any], settings: SplitSettings) -> dict[int, str]:
-    """Image id -> "full", "point" or "unlabelled".
+    """Image id -> "full", "point", "points10" or "unlabelled".
 
-    At least one image is "full". A group that only partly fits goes wholly to the full (or unlabelled) images.
+    At least one image is "full", unless full_percent is 0. A group that only partly fits goes wholly to the full (or
+    points10, or unlabelled) images. Without a share for "point", none is left to it by rounding.
 
     Raises:
         InputError: percentages beyond 100; a missing key or file; or no object at all on the full images.
     """
-    if settings.full_percent + settings.unlabelled_percent > 100:
-        raise InputError(
-            f"split: full_percent {settings.full_percent:g} and unlabelled_percent {settings.unlabelled_percent:g}"
-            " are more than 100 together"
-        )
+    shares = {name: getattr(settings, name) for name in ("full_percent", "points10_percent", "unlabelled_percent")}
+    point_percent = 100 - sum(shares.values())
+    if point_percent < -LEAST_PERCENT:
+        named = ", ".join(f"{name} {value:g}" for name, value in shares.items() if value)
+        raise InputError(f"split: {named} are more than 100 together")
     units, wanted = _order(coco, settings)
     full = set(take(units, wanted))
     rest = [unit for unit in units if unit[0] not in full]
     count = sum(map(len, units))
     unlabelled = set(take(rest[::-1], int(count * settings.unlabelled_percent / 100 + 0.5)))
+    seen = [unit for unit in rest if unit[0] not in unlabelled]
+    to_box = count if point_percent < LEAST_PERCENT else int(count * settings.points10_percent / 100 + 0.5)
+    boxed = set(take(seen, to_box if settings.points10_percent else 0))
     classes = classes_of(coco)
-    if not any(classes[image] for image in full):
+    if full and not any(classes[image] for image in full):
         raise InputError(
             f"split: the {len(full)} images drawn for masks show no object;"
             " raise full_percent, or use method stratified"
         )
-    kinds = {True: "full", False: "point"}
-    return {image: "unlabelled" if image in unlabelled else kinds[image in full] for image in sorted(classes)}
+    kinds = {image: kind for kind, images in
+             (("full", full), ("points10", boxed), ("unlabelled", unlabelled)) for image in images}  # fmt: skip
+    return {image: kinds.get(image, "point") for image in sorted(classes)}
 
 
 def run(settings: SplitSettings, train: Path, out: Path) -> None:

@@ -12,7 +12,7 @@ from torchvision.models.detection.faster_rcnn import TwoMLPHead
 
 from wssis.config.maskrcnn import BoxSupervision, MaskRCNNSettings
 from wssis.models.maskrcnn.boxes import Matched
-from wssis.models.maskrcnn.point_head import PlaceEncoding, PointHeadShape, point_head, split_parameters
+from wssis.models.maskrcnn.point_head import ENCODINGS, PointHeadShape, point_head, split_parameters
 from wssis.models.maskrcnn.points import points_of_places
 from wssis.models.maskrcnn.pooling import features_at, grid_places, pool
 from wssis.models.maskrcnn.supervised import drawn_points, mean_of_supervised, place_losses
@@ -66,9 +66,10 @@ class ImplicitMasks(nn.Module):
         super().__init__()
         heads = {"box": BoxParameters, "coarse-mask": CoarseMaskParameters}
         self.head = heads[settings.parameter_head](settings)
-        self.shape = PointHeadShape(settings.fpn_channels, settings.point_channels, num_classes)
+        encoding, features = ENCODINGS[settings.point_encoding], settings.fpn_channels if settings.point_features else 0
+        self.shape = PointHeadShape(features, settings.point_channels, num_classes, encoding.channels)
         self.predictor = nn.Linear(settings.parameter_channels, self.shape.parameters)
-        self.encoding = PlaceEncoding()
+        self.encoding = encoding()
         self.decay = settings.parameter_decay
         nn.init.normal_(self.predictor.weight, std=INITIAL)
         nn.init.zeros_(self.predictor.bias)
@@ -100,7 +101,7 @@ class _Masks:
     def __init__(
         self, branch: ImplicitMasks, features: Tensor, boxes: Sequence[Tensor], classes: Tensor, parameters: Tensor
     ) -> None:
-        self._features, self._encoding = features, branch.encoding
+        self._features, self._encoding = (features if branch.shape.features else None), branch.encoding
         self._boxes, self._counts = torch.cat(list(boxes)), [len(own) for own in boxes]
         weights, biases = split_parameters(parameters, branch.shape)
         rows = torch.arange(len(classes), device=classes.device)
@@ -112,9 +113,10 @@ class _Masks:
         """Logits (N, K) at places (N, K, 2)."""
         if not places.numel():
             return places.new_zeros(places.shape[:2])
-        points = points_of_places(self._boxes, places)
-        features = features_at(self._features, STRIDE, points, self._counts)
-        inputs = torch.cat([self._encoding(places), features], 1)
+        inputs = self._encoding(places)
+        if self._features is not None:
+            points = points_of_places(self._boxes, places)
+            inputs = torch.cat([inputs, features_at(self._features, STRIDE, points, self._counts)], 1)
         return point_head(inputs, self._weights, self._biases)[:, 0].float()
 
     def rendered(self) -> Tensor:

@@ -16,16 +16,17 @@ HIDDEN_LAYERS = 3
 
 @dataclass(frozen=True)
 class PointHeadShape:
-    """Channels of the layers: `features` image features beside the encoded place, three hidden layers, C classes."""
+    """Channels of the layers: `places` of the encoded place, `features` of the image, hidden layers, C classes."""
 
     features: int
     hidden: int
     classes: int
+    places: int = 2 * FREQUENCIES
 
     @property
     def layers(self) -> list[tuple[int, int]]:
         """(out, in) of each layer."""
-        first = 2 * FREQUENCIES + self.features
+        first = self.places + self.features
         return [(self.hidden, first), *[(self.hidden, self.hidden)] * (HIDDEN_LAYERS - 1), (self.classes, self.hidden)]
 
     @property
@@ -53,6 +54,7 @@ def point_head(inputs: Tensor, weights: list[Tensor], biases: list[Tensor]) -> T
 class PlaceEncoding(nn.Module):
     """Random Fourier features of places in a box (Tancik et al., 2020)."""
 
+    channels = 2 * FREQUENCIES
     matrix: Tensor
 
     def __init__(self) -> None:
@@ -64,3 +66,27 @@ class PlaceEncoding(nn.Module):
         scaled = 2 * math.pi * (2 * places[..., None] - 1) * self.matrix
         angles = scaled.sum(-2)  # No matrix product: autocast would round it to bfloat16, angles of 20 by a tenth.
         return torch.cat([angles.sin(), angles.cos()], -1).transpose(1, 2)
+
+
+class RelativePlaces(nn.Module):
+    """Places in a box as they are, relative to its centre."""
+
+    channels = 2
+
+    def forward(self, places: Tensor) -> Tensor:
+        """Places (N, K, 2) in 0 ... 1 -> (N, 2, K) in -1 ... 1."""
+        return (2 * places - 1).transpose(1, 2)
+
+
+class NoPlaces(nn.Module):
+    """Nothing of the place."""
+
+    channels = 0
+
+    def forward(self, places: Tensor) -> Tensor:
+        """Places (N, K, 2) -> (N, 0, K)."""
+        return places.new_zeros((len(places), 0, places.shape[1]))
+
+
+ENCODINGS = {"fourier": PlaceEncoding, "relative": RelativePlaces, "none": NoPlaces}
+"""How a place is told, by the setting `point_encoding`."""

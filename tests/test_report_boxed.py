@@ -1,0 +1,93 @@
+"""The report on arms that buy boxes with points: held against the same segmentor on masks, priced by their own file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wssis.arms.registry import arms
+from wssis.formats.atomic import write_json
+from wssis.report_page.compare import compare_group
+from wssis.report_page.cost_figures import SpentPoint, mix_figure
+from wssis.report_page.plan import PlannedArm, PlannedRow
+from wssis.report_page.results import ArmResult, Group, Result, _points
+from wssis.report_page.words import answer, boxed_answers, headline, not_paid
+
+AP = {"supervised": 20.0, "oracle": 30.0, "points10": 27.0, "points10-implicit": 28.0, "points10-selftrain": 26.0,
+      "mask-rcnn-supervised": 10.0, "mask-rcnn-oracle": 30.0}  # fmt: skip
+
+
+def _arm(name: str) -> PlannedArm:
+    arm = arms()[name]
+    return PlannedArm(name=name, title=arm.title, explanation=arm.explanation, pays=arm.pays, pseudo=arm.pseudo,
+                      segmentor=arm.segmentor)  # fmt: skip
+
+
+def _group(*names: str, **changes: float) -> tuple[Group, dict[str, np.ndarray]]:
+    """A group of one seed, and what its networks have on validation."""
+    found, samples = {}, {}
+    for name in names:
+        arm, mix = _arm(name), "100pct" if arms()[name].mix == "100pct" else "10pct"
+        row = PlannedRow(dataset="toy", mix=mix, full_percent=10, seed="s0", arm=name, run=mix, scores=f"{name}.json")
+        days = dict.fromkeys(("pointwssis", "cheng"), 100.0 if mix == "100pct" else 40.0)
+        ap = changes.get(name.replace("-", "_"), AP[name])
+        result = Result(row, arm, {"AP": ap}, {}, "none", {}, days, days)
+        found[name], samples[row.scores] = ArmResult(arm, {"s0": result}), np.full(3, ap)
+    return Group("toy", "10pct", 10, "base", found), samples
+
+
+def test_each_arm_is_held_against_its_own_segmentor() -> None:
+    group, samples = _group(*AP)
+    comparison = compare_group(group, samples)
+    pairs = {(one.arm, one.other): one.mean for one in comparison.differences}
+    assert pairs["points10", "mask-rcnn-supervised"] == 17 and pairs["points10-selftrain", "supervised"] == 6
+    assert pairs["points10-implicit", "points10"] == 1
+    assert ("points10", "supervised") not in pairs
+    gaps = {name: gap.percent for name, gap in comparison.gaps.items()}
+    assert gaps == {"points10": 85, "points10-implicit": 90, "points10-selftrain": 60}
+
+
+def test_without_a_baseline_the_oracle_is_the_reference() -> None:
+    group, samples = _group("points10", "mask-rcnn-oracle")
+    comparison = compare_group(group, samples)
+    assert [(one.arm, one.other, one.mean) for one in comparison.differences] == [
+        ("points10", "mask-rcnn-oracle", -3)
+    ]
+    assert headline(group, comparison) == answer([group], {group.key: comparison}) == boxed_answers(group)
+    assert boxed_answers(group) == [
+        "Points in boxes: <b>27.0 AP</b> against 30.0 of the same segmentor with all masks, 90 % of it, for 40 % of"
+        " their label days (40 % by the other cost model)."
+    ]
+
+
+def test_no_share_of_next_to_nothing() -> None:
+    group, _ = _group("points10", "mask-rcnn-oracle", mask_rcnn_oracle=0.1)
+    assert "of it" not in boxed_answers(group)[0] and "against 0.1 of" in boxed_answers(group)[0]
+
+
+def test_what_is_not_paid_for() -> None:
+    assert not_paid(_arm("points10")) == "the masks of the images with boxes"
+    assert not_paid(_arm("mask-rcnn-oracle")) == "nothing: it has every mask"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "10 in each box"),
+        ({"points": 5, "noise": "boundary"}, "5 in each box; 5 % wrong, boundary"),
+        ({"file": "mine.json"}, "given in boxes"),
+    ],
+)
+def test_points_in_words(tmp_path: Path, changes: dict, words: str) -> None:
+    settings = {"points": 10, "noise": "none", "noise_share": 0.05, "file": None} | changes
+    write_json(tmp_path / "box_points.manifest.json", {"settings": settings, "outputs": {}})
+    place = {"dataset": "toy", "mix": "10pct", "full_percent": 10, "seed": "s0", "arm": "points10"}
+    row = PlannedRow(**place, run=str(tmp_path), scores="s")
+    assert _points(row, _arm("points10")) == words
+
+
+@pytest.mark.parametrize("shares", [(0.0,), (0.0, 10.0), (0.0, 0.5, 10.0), (5.0, 20.0)])
+def test_a_mix_without_masks_has_its_place_on_the_axis(shares: tuple[float, ...]) -> None:
+    points = [SpentPoint("points10", "Points in boxes", share, 10 + share, None, []) for share in shares]
+    told = mix_figure(points, "test")
+    assert all(f">{share:g} %<" in told for share in shares)
