@@ -67,4 +67,4 @@ def test_every_wanted_ratio_has_a_row(device: str) -> None:
     conditions = Conditions(torch.device(device), 1, 1, 1.0, 5, "wall")
     rows = [row for rows in BENCHMARKS.values() for row in rows(conditions)]
     assert len({row.what for row in rows}) == len(rows)
-    assert sum(row.wanted is not None for row in rows) == (11 if device == "cuda" else 10)
+    assert sum(row.wanted is not None for row in rows) == (15 if device == "cuda" else 14)

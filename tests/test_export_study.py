@@ -67,9 +67,9 @@ def test_what_is_in_it(archive: Path, sound_study: Path) -> None:
         assert not [name for name in names if name.endswith((".safetensors", ".png", "weak.json"))]
 
 
-def test_it_is_sound_and_says_what_it_could_not_check(archive: Path) -> None:
+def test_it_is_sound_and_says_what_it_could_not_check(archive: Path, sound_study: Path) -> None:
     audit = audit_archive(archive)
-    assert audit.faults == [] and audit.manifests == 80
+    assert audit.faults == [] and audit.manifests == len(list(sound_study.rglob("*manifest.json"))) > 50
     unchecked = "\n".join(audit.unchecked)
     assert "content of" in unchecked and "crops 7" in unchecked and "their digests fit the chains" in unchecked
 

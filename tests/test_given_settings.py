@@ -26,7 +26,11 @@ STUDY: dict[str, Any] = {
 }
 GIVEN_VAL = {"val_annotations": "labels/val.json", "val_images": "val"}
 UNLABELLED = {"unlabelled": "labels/rest.json", "unlabelled_images": "rest"}
-WITHOUT_TRUTH = [name for name, arm in arms().items() if arm.mix == "each" and arm.pseudo != "hidden"]
+WITHOUT_TRUTH = [
+    name
+    for name, arm in arms().items()
+    if arm.mix == "each" and arm.pseudo != "hidden" and "points10" not in arm.pays
+]
 
 
 def _study(run: dict[str, Any] | None = None, cells: dict[str, Any] | None = None, **changes: Any) -> Study:

@@ -183,7 +183,7 @@ def test_all_digests_together_are_quick() -> None:
     start = time.process_time()
     for stage in STAGES:
         provenance.code_digest(stage)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 3  # .6 s on a free core; a busy one takes twice that
 
 
 def test_versions_are_read_without_importing() -> None:

@@ -24,10 +24,11 @@ CPU = {
     "labels": (0, 1, 16000, "03:00:00"),
     "crops_full": (0, 1, 32000, "12:00:00"),
     "crops_weak": (0, 1, 32000, "12:00:00"),
+    "data_warnings": (0, 1, 4000, "01:00:00"),
     "pictures": (0, 1, 16000, "05:00:00"),
     "report": (0, 1, 8000, "01:00:00"),
 }
-JOBS = 25
+JOBS = 26
 """One per rule and coordinates, groups counted once; the split of 100pct is a group of its own."""
 
 
