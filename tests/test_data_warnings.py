@@ -1,6 +1,7 @@
 """What is worth a look in sound data: what is seen, and what is not; and the stage that writes it down."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,20 @@ from PIL import Image, ImageEnhance
 
 from wssis.checking.alike import alike_groups
 from wssis.checking.check import Checked, check_parts
-from wssis.checking.parts import Part
+from wssis.checking.parts import Part, expected_images
 from wssis.checking.study_check import check_study
+from wssis.checking.survey import survey_images
 from wssis.config.files import read_study
+from wssis.config.resolve import resolve
 from wssis.config.stages import DataWarningsSettings, PrepareSettings, SplitSettings
 from wssis.errors import InputError
+from wssis.formats.coco import decode_mask, read_coco
 from wssis.formats.image_check import ORIENTATION, is_flat
 from wssis.formats.image_facts import ImageFacts, read_image_facts, write_image_facts
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import Remark
 from wssis.formats.warnings_file import read_warnings, write_warnings
+from wssis.geometry.points import uniform
 from wssis.stages import check_images, data_warnings, prepare, split
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -31,13 +36,13 @@ def data(tmp_path: Path) -> Data:
     return Data(tmp_path)
 
 
-def _check(data: Data, val: dict | None = None, short_side: int | None = None) -> Checked:
+def _check(data: Data, val: dict | None = None, settings: DataWarningsSettings | None = None) -> Checked:
     data.write()
     parts = [Part("train", data.annotations, data.images)]
     if val is not None:
         data.annotations.with_name("val.json").write_text(json.dumps(val))
         parts.append(Part("val", data.annotations.with_name("val.json"), data.images))
-    checked = check_parts("mine", parts, short_side=short_side)
+    checked = check_parts("mine", parts, settings=settings)
     assert checked.problems == []
     return checked
 
@@ -60,6 +65,43 @@ def test_classes(data: Data) -> None:
     assert len(few) == 1 and "annotations.json: category 3 (cell): has 2 masks on the full images; " in few[0]
     assert [line.split(": ")[1] for line in none] == ["category 4 (nucleus)", "category 5 (crowd)"]
     assert len(_of(checked, "class without validation objects")) == 3
+
+
+@pytest.mark.parametrize(("number", "warned"), [(1, True), (9, True), (10, False)])
+def test_few_validation_images(data: Data, number: int, warned: bool) -> None:
+    names = {100 + place: f"val{place}.png" for place in range(number)}
+    for place, name in names.items():
+        picture(place).save(data.images / name)
+    lines = _of(_check(data, masks(names)), "few validation images")
+    several = "1 image" if number == 1 else f"{number} images"
+    told = f"val.json: has {several}, each of which moves the AP by much; hold out 10 or more"
+    assert [line.rpartition("/")[2] for line in lines] == ([told] if warned else [])
+
+
+def test_more_objects_than_detections(data: Data) -> None:
+    """Of image 1, 3 objects and a crowd region; of image 2, 2 objects."""
+    picture(99).save(data.images / "one.png")
+    picture(98).save(data.images / "two.png")
+    val = masks({1: "one.png", 2: "two.png"})
+    first, second = val["annotations"]
+    val["annotations"] += [{**first, "id": 50}, {**first, "id": 51}, {**first, "id": 52, "iscrowd": 1}]
+    val["annotations"] += [{**second, "id": 53}]
+
+    kind = "more objects than detections"
+
+    def found(most: int, candidates: int) -> list[str]:
+        settings = DataWarningsSettings(max_detections=most, candidates=candidates)
+        return [line.rpartition("val.json: ")[2] for line in _of(_check(data, val, settings), kind)]
+
+    assert found(3, 3) == []
+    assert found(2, 3) == [
+        "image 1: has 3 objects, more than the 2 of evaluate.max_detections, one of 1 such images among the 2 of"
+        " validation; the rest can never be found: raise evaluate.max_detections"
+    ]
+    (line,) = found(3, 1)
+    assert "image 1: has 3 objects, more than the 1 of inference.candidates, one of 2 such images among the 2" in line
+    assert len(found(2, 2)) == 2
+    assert _of(_check(data, val), kind) == [], "without a study nobody knows the limits"
 
 
 def test_the_same_file_in_val(data: Data) -> None:
@@ -138,10 +180,12 @@ def test_kinds_of_pixels(data: Data) -> None:
 
 def test_large_images(data: Data) -> None:
     data.save(picture(7, 100, 90))
-    (line,) = _of(_check(data, short_side=20), "image much larger than in training")
+    (line,) = _of(_check(data, settings=DataWarningsSettings(short_side=20)), "image much larger than in training")
     assert line.startswith("a.png: image 7 of train: is 100 x 90 px, more than 4 times the 20 px of training, one of 1")
-    assert _of(_check(data, short_side=25), "image much larger than in training") == []
-    assert _check(data).notes == ["size of the images beside that of training: no study was given"]
+    assert _of(_check(data, settings=DataWarningsSettings(short_side=25)), "image much larger than in training") == []
+    (note,) = _check(data).notes
+    assert note.startswith("size of the images beside that of training, and their objects beside the limit of detect")
+    assert note.endswith(": no study was given")
 
 
 def test_names_that_differ_in_case(data: Data) -> None:
@@ -153,12 +197,13 @@ def test_names_that_differ_in_case(data: Data) -> None:
     assert line.startswith("A.png: image 9 of train: differs from a.png (image 7) in upper and lower case only; ")
 
 
-def _half_labelled(data: Data, image: Image.Image, point: list[float]) -> Checked:
-    """data as the full part, and one weak image with one point."""
+def _half_labelled(data: Data, image: Image.Image, *clicks: Sequence[float]) -> Checked:
+    """data as the full part, and one weak image with these points."""
     data.write()
     image.save(data.images / "c.png")
     weak = points({9: "c.png"})
-    weak["annotations"][0]["point"] = point
+    (one,) = weak["annotations"]
+    weak["annotations"] = [{**one, "id": 19 + place, "point": list(point)} for place, point in enumerate(clicks)]
     weak["images"][0].update(width=image.width, height=image.height)
     path = data.annotations.with_name("weak.json")
     path.write_text(json.dumps(weak))
@@ -176,12 +221,47 @@ def test_a_point_on_nothing(data: Data) -> None:
     assert _of(_half_labelled(data, image, [18, 15]), "point on nothing") == [], "near an edge there is something"
 
 
-def test_a_point_at_the_border(data: Data) -> None:
-    for point, seen in (([0.4, 15], 1), ([WIDTH - 1, 15], 1), ([15, -0.5], 1), ([1, 15], 0), ([15, HEIGHT - 2], 0)):
-        lines = _of(_half_labelled(data, picture(9), point), "point at the border")
-        assert len(lines) == seen, point
-        expected = "c.png: image 9 of weak, annotation 19: its point lies on the image's outermost pixels; "
-        assert all(line.startswith(expected) for line in lines)
+EDGES = {
+    "left": lambda along, depth: (depth, along),
+    "right": lambda along, depth: (WIDTH - 1 - depth, along),
+    "top": lambda along, depth: (along, depth),
+    "bottom": lambda along, depth: (along, HEIGHT - 1 - depth),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("depth", [-0.49, 0.0, 0.49])
+def test_points_heaped_at_the_border(data: Data, edge: str, depth: float) -> None:
+    """14 on the outermost pixels and none beside them happen by chance less than once in a thousand times."""
+    clicks = [EDGES[edge](5 + place, depth) for place in range(14)]
+    kind, inside = "point at the border", EDGES[edge](15, 2)
+    lines = _of(_half_labelled(data, picture(9), inside, *clicks), kind)
+    assert [line.split(":")[1] for line in lines] == [f" image 9 of weak, annotation {n}" for n in range(20, 34)]
+    assert all("its point lies on the image's outermost pixels, as do more than on those beside" in x for x in lines)
+    assert _of(_half_labelled(data, picture(9), inside, *clicks[:13]), kind) == []
+    beside = [EDGES[edge](5 + place, 1) for place in range(10)]
+    assert _of(_half_labelled(data, picture(9), *clicks, *beside), kind) == []
+
+
+def test_sound_clicks_on_small_objects_at_the_border(shared_data: Path) -> None:
+    """A fifth of the nuclei is cut off by the border of its image; a click on any of their pixels is sound."""
+    rng, folder = np.random.default_rng(0), shared_data / "nuclei"
+    coco = read_coco(folder / "annotations/instances_val.json")
+    sizes = {image["id"]: (image["height"], image["width"]) for image in coco["images"]}
+    seen, clipped = 0, []
+    clicks = []
+    for one in coco["annotations"]:
+        height, width = sizes[one["image_id"]]
+        point = uniform(decode_mask(one, height, width), rng)
+        clicks.append({**one, "point": list(point)})
+        seen += min(*point, width - 1 - point[0], height - 1 - point[1]) < 0.5
+        out = np.array(point) + rng.choice([-4, 4], 2)
+        clipped.append({**one, "point": np.clip(out, 0, (width - 1, height - 1)).tolist()})
+    part = Part("weak", folder / "annotations/instances_val.json", folder / "images/val", "points")
+    sound = survey_images(expected_images([part], {"weak": {**coco, "annotations": clicks}}))
+    assert seen > 50 and not any(facts.border_points for facts in sound.facts)
+    heaped = survey_images(expected_images([part], {"weak": {**coco, "annotations": clipped}}))
+    assert sum(len(facts.border_points) for facts in heaped.facts) > seen
 
 
 def test_copies_in_full_and_weak(data: Data) -> None:
@@ -251,11 +331,10 @@ def test_a_study_and_its_stages_say_the_same(data: Data, tmp_path: Path, monkeyp
     for run, (percent, seed) in runs.items():
         settings = SplitSettings(method="random", full_percent=percent, seed=seed)
         split.run(settings, out / "train.json", out / run / "base")
-    short_side = max(read_study(REPOSITORY / "config.yaml").student.augmentation.short_sides)
+    settings = resolve(read_study(REPOSITORY / "config.yaml"), "data_warnings")
     folders = [out / run / "base" for run in runs]
     data_warnings.run(
-        DataWarningsSettings(short_side=short_side), out / "val.json", out / "images.csv", out / "image_facts.csv",
-        folders, out / "data_warnings.json",
+        settings, out / "val.json", out / "images.csv", out / "image_facts.csv", folders, out / "data_warnings.json"
     )  # fmt: skip
     written = read_warnings(out / "data_warnings.json")
     # The stage names the prepared file, the command the given one.
@@ -263,7 +342,7 @@ def test_a_study_and_its_stages_say_the_same(data: Data, tmp_path: Path, monkeyp
              for one in checked.warnings]  # fmt: skip
     assert sorted(map(str, written)) == sorted(map(str, given))
     kinds = {one.kind for one in written}
-    assert {"class with few masks", "same image in training and validation"} <= kinds
+    assert {"class with few masks", "same image in training and validation", "few validation images"} <= kinds
     counts = read_manifest(out / "data_warnings.json.manifest.json")["counts"]
     assert sum(counts.values()) == len(written) and counts["same image in training and validation"] == 1
 

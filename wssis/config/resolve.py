@@ -211,6 +211,14 @@ def _without_candidates(config: Study, *also: str) -> InferenceSettings:
     return InferenceSettings(**config.inference.model_dump(exclude=unread), threads=config.threads)
 
 
+def _data_warnings(config: Study, at: Coordinates) -> DataWarningsSettings:
+    return DataWarningsSettings(
+        short_side=max(config.student.augmentation.short_sides),
+        max_detections=config.evaluate.max_detections,
+        candidates=config.inference.candidates,
+    )
+
+
 def _proposals(config: Study, at: Coordinates) -> Section:
     values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
     if config.proposals.selection == "consistent":
@@ -296,7 +304,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "prepare": lambda config, at: config.prepare,
     "generate": _generate,
     "check_images": lambda config, at: PrepareSettings(),  # images are checked alike, whatever `prepare` says
-    "data_warnings": lambda config, at: DataWarningsSettings(short_side=max(config.student.augmentation.short_sides)),
+    "data_warnings": _data_warnings,
     "split": _split,
     "points": _points,
     "box_points": _box_points,

@@ -36,6 +36,8 @@ class DataWarningsSettings(Section):
     """The warnings about a data set."""
 
     short_side: int = Field(800, ge=1, description="Largest short side in training, px, beside which images are large.")
+    max_detections: int = Field(100, ge=1, description="Most detections of an image, beside which objects are many.")
+    candidates: int = Field(500, ge=1, description="Most candidates of an image, beside which objects are many.")
 
 
 class GenerateSettings(Section):
