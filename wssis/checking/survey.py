@@ -64,8 +64,8 @@ def _clipped_parts(seen: Sequence[SeenImage]) -> set[str]:
     """Parts with more points on the outermost pixels than sound clicks put there.
 
     A single point tells nothing: objects that the border cuts off are clicked there, too. But sound clicks fall on the
-    outermost pixels hardly more often than on those beside them (random pixels of the nuclei: 53 %), somewhat more where
-    slivers of small objects are left; clipping heaps them up.
+    outermost pixels hardly more often than on those beside them (on random pixels of the nuclei 53 % of both, since
+    slivers of small objects are left there); clipping heaps them up.
     """
     border: Counter[str] = Counter()
     beside: Counter[str] = Counter()
