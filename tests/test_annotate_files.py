@@ -57,6 +57,12 @@ def test_a_second_process_is_refused_and_the_lock_goes_with_the_first(tmp_path: 
     opened(asked).close()
 
 
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/weak\.journal\.jsonl: cannot be written \(.*\); give another --out"):
+        opened(request(tmp_path, out=tmp_path / "file/weak.json"))
+
+
 def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line is written before the disk is full; the journal is as it was, and goes on later."""
     asked = request(tmp_path)

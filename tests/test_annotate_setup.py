@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from annotate_fixtures import CATEGORIES, FULL, act, opened, request, write_images, write_json
 
+from wssis.annotate.given import find_files, new_setup
 from wssis.annotate.outputs import Files, Writer
-from wssis.annotate.setup import find_files, new_setup
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
 
@@ -93,8 +93,13 @@ def test_bad_input_is_one_error(tmp_path: Path) -> None:
         ({"points": write_json(tmp_path / "p.json", {
             "images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "z.png"}], "categories": CATEGORIES,
             "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "point": [60, 1]},
-                            {"id": 1, "image_id": 1, "category_id": 5, "point": [6, 1]}],
-        })}, r"(?s)image 2 is not among.*outside a\.png.*unknown category_id 5"),
+                            {"id": 1, "image_id": 1, "category_id": 5, "point": [6, 1]},
+                            {"id": 2, "image_id": [1], "category_id": 3, "point": [6, 1]},
+                            {"id": 3, "image_id": 1, "category_id": [3], "point": [6, 1]}],
+        })}, r"(?s)image 2 is not among.*outside a\.png.*unknown category_id 5.*its image \[1\].*category_id \[3\]"),
+        ({"categories": write_json(tmp_path / "m.json", {
+            **FULL, "images": [{"file_name": "masked.png"}]})}, r"m\.json: masked\.png has id None, not an integer"),
+        ({"categories": write_json(tmp_path / "l.json", [1])}, r'l\.json: has no list "categories"; a COCO file'),
         ({"points": write_json(tmp_path / "q.json", {
             "images": [], "annotations": [], "categories": [{"id": 3, "name": "ring"}]})}, "make them agree"),
     ):  # fmt: skip

@@ -11,13 +11,14 @@ from typing import Any
 
 from wssis.annotate.box_board import BoxBoard
 from wssis.annotate.changes import CATEGORIES, IMAGES
+from wssis.annotate.given import find_files, new_setup, number_images
 from wssis.annotate.image_content import shown
 from wssis.annotate.journal import Journal
 from wssis.annotate.outputs import Files, Writer
 from wssis.annotate.point_board import PointBoard
 from wssis.annotate.server import PageServer
 from wssis.annotate.session import Session
-from wssis.annotate.setup import LabelImage, Request, Setup, find_files, new_setup, number_images, setup_of
+from wssis.annotate.setup import LabelImage, Request, Setup, setup_of
 from wssis.errors import InputError
 
 VERSION = 1
@@ -178,6 +179,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def content_of(paths: Mapping[int, Path], number: int) -> tuple[str, bytes] | None:
+    """Media type and bytes of an image by its id, as `shown` has them; None where there is no such image."""
     return shown(paths[number]) if number in paths else None
 
 
