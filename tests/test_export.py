@@ -278,7 +278,7 @@ def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixtur
             main(["export", *map(str, arguments)])
         error = capsys.readouterr().err
         assert ended.value.code == 2 and message in error
-    assert "annotation 32: point [1.0] is not [x, y]" in error
+    assert "annotation 32: point [1.0] is not two finite numbers x, y; set it again" in error
     assert not out.exists()
 
 

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as mask_api
-
 from wssis.errors import InputError
-from wssis.formats.coco import compressed, read_coco, write_coco
+from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco_normal import box_and_area
 from wssis.formats.importers.collected import Categories, Collected, Label, LabelledImage, Refusal
 from wssis.formats.importers.image_sizes import ImageSizes
 from wssis.formats.importers.reader import Options, Reader
@@ -204,8 +203,5 @@ def _annotations(
 def _mask_values(label: Label) -> dict[str, Any]:
     """Segmentation, box [x, y, w, h] in px and area in px, both from the mask unless given, and iscrowd."""
     values = label.values
-    if "bbox" not in values or "area" not in values:
-        rle = compressed(values["segmentation"], label.image.height, label.image.width)
-        box = [int(side) for side in mask_api.toBbox(rle)]
-        values = {"bbox": box, "area": int(mask_api.area(rle)), **values}
-    return {key: values[key] for key in ("segmentation", "bbox", "area", "iscrowd")}
+    box, area = box_and_area(values, label.image.height, label.image.width)
+    return {"segmentation": values["segmentation"], "bbox": box, "area": area, "iscrowd": values["iscrowd"]}
