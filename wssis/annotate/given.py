@@ -8,9 +8,8 @@ from wssis.annotate.coco_file import CocoFile, known_ids
 from wssis.annotate.given_labels import read_boxes, read_points
 from wssis.annotate.image_content import image_size
 from wssis.annotate.setup import LabelImage, Request, Setup
-from wssis.errors import InputError
+from wssis.errors import InputError, refuse
 from wssis.formats.importers.collected import Categories
-from wssis.formats.remark import refuse
 from wssis.predicting.pictures import find_pictures
 
 

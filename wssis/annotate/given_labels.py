@@ -6,10 +6,9 @@ from typing import Any
 
 from wssis.annotate.coco_file import CocoFile
 from wssis.annotate.setup import Box, GivenPoint, LabelImage
-from wssis.errors import InputError
+from wssis.errors import InputError, refuse
 from wssis.formats.coco_check import TOLERANCE
 from wssis.formats.importers.reader import pair
-from wssis.formats.remark import refuse
 
 
 def read_points(

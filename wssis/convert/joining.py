@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wssis.errors import refuse
 from wssis.formats.coco import read_coco, write_coco
-from wssis.formats.remark import refuse
 
 UNIQUE = (("images", "file_name", "keep the image in one of them"),
           ("images", "id", "number one file anew (wssis convert takes --first-id)"),

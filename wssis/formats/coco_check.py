@@ -252,7 +252,7 @@ def point_problems(
 
 
 def _annotations(coco: Mapping[str, Any], path: Path, zero_area: str, labels: Labels) -> Iterator[Remark]:
-    sized = sized_images(coco["images"])
+    sized = {_key(image.get("id")): image for image in coco["images"] if is_sized(image)}
     known = {_key(image.get("id")) for image in coco["images"]}
     categories = {_key(category.get("id")) for category in coco["categories"]}
     for block in blocks(coco["annotations"], AT_ONCE):

@@ -3,12 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wssis.errors import InputError
-
 SHOWN = 200
 """Problems that a stage prints in full; the rest is counted."""
-FIRST = 20
-"""Problems that any other command prints in full."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +50,6 @@ def refusal(problems: Sequence[Remark]) -> str:
     rest = len(problems) - len(shown)
     more = [f"... and {rest} more; `wssis check-data --all` lists every one"] if rest else []
     return "\n".join([f"{len(problems)} problem(s) in the data:", *shown, *more])
-
-
-def refuse(problems: Sequence[str]) -> None:
-    """Nothing where there is no problem.
-
-    Raises:
-        InputError: a line for each of the first problems, and how many more there are.
-    """
-    if problems:
-        rest = [f"... and {len(problems) - FIRST} more of the like"] if len(problems) > FIRST else []
-        raise InputError("\n".join([*problems[:FIRST], *rest]))
 
 
 def by_kind(remarks: Iterable[Remark]) -> dict[str, list[Remark]]:
