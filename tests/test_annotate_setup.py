@@ -48,6 +48,13 @@ def test_images_and_ids_of_a_list(tmp_path: Path) -> None:
     assert [(image.id, image.file_name) for image in session.setup.images] == [(31, "c.png"), (30, "a.png")]
 
 
+def test_a_list_that_would_be_overwritten_is_refused(tmp_path: Path) -> None:
+    listed = write_json(tmp_path / "weak.unlabelled.json", {"images": [{"id": 4, "file_name": "a.png"}]})
+    with pytest.raises(InputError, match=r"weak\.unlabelled\.json: was given, and would be overwritten; give another"):
+        opened(request(tmp_path, images_from=listed))
+    assert len(opened(request(tmp_path, images_from=listed, out=tmp_path / "b.json")).setup.images) == 1
+
+
 def test_images_with_masks_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_images(tmp_path / "images", ["a.png", "masked.png"])
     session = opened(request(tmp_path))

@@ -188,6 +188,13 @@ def test_the_centres_of_boxes_of_bdd100k(tmp_path: Path) -> None:
     }
 
 
+def test_a_nameless_image_of_another_file_is_told(tmp_path: Path) -> None:
+    source = written(tmp_path / "p.json", coco_points({"point": [7, 3]}))
+    others = written(tmp_path / "full.json", {"images": [{"id": 7}], "annotations": [], "categories": []})
+    with pytest.raises(InputError, match=r"full\.json: image 7: has no file_name; name its file"):
+        converted("points", "coco-points", source, without=(others,))
+
+
 def test_ignored_classes_are_no_categories(tmp_path: Path) -> None:
     """Whether the file lists them or not."""
     source = written(tmp_path / "p.json", coco_points({"point": [7, 3]}, {"point": [2, 2], "category_id": 3}))

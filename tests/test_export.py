@@ -272,6 +272,7 @@ def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("coco", source, "--out", out, "--min-score", "0.9"): "no mask and no point is within the bounds",
         ("coco", tmp_path / "none.json", "--out", out): "none.json: not found",
         ("coco", tmp_path, "--out", out): "is a folder",
+        ("coco", source, "--out", source): "is the file to export",
         ("coco", wrong, "--out", out): "annotation 12: unknown image_id 77",
     }.items():
         with pytest.raises(SystemExit) as ended:

@@ -54,6 +54,9 @@ def open_session(request: Request, pictures: Mapping[str, Path], files: Files) -
             f"{files.weak}: exists, without the journal of a session ({files.journal.name}); give --points"
             f" {files.weak} to go on from its points, or another --out"
         )
+    given = (request.categories, request.images_from, request.points, request.boxes)
+    if files.unlabelled.resolve() in [path.resolve() for path in given if path is not None]:
+        raise InputError(f"{files.unlabelled}: was given, and would be overwritten; give another --out")
     journal = Journal(files.journal)
     try:
         if journal.dropped:
