@@ -1,5 +1,6 @@
 """Whether the data set and the labels of a run add up: images in = images out, one point for every object."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,6 +42,12 @@ def check_images(check: Checker) -> Iterator[Finding]:
         if odd:
             yield check.wrong(path, f"images of another size than in {subset}.json: {some(odd)}")
     yield from check.counts({"images": len(rows)})
+
+
+def check_warnings(check: Checker) -> Iterator[Finding]:
+    """data-warnings: as many warnings of every kind as the manifest counted."""
+    times = Counter(warning.kind for warning in check.made("data_warnings.json"))
+    yield from check.counts({kind: times[kind] for kind in sorted({*times, *check.record.counts})})
 
 
 def check_split(check: Checker) -> Iterator[Finding]:
