@@ -125,6 +125,7 @@ def _repeat(path: Path, change: tuple[str, str] = ("", "")) -> None:
         (f"{RUN}/split.csv", "1 rows repeat the id of another"),
         (f"{RUN}/quality/wssis.csv", "1 rows repeat the point of another"),
         ("shapes/images.csv", "1 rows repeat a val image"),
+        ("shapes/image_facts.csv", "1 rows repeat an image"),
     ],
 )
 def test_a_row_that_is_repeated(study: Path, path: str, what: str) -> None:
@@ -154,6 +155,12 @@ def test_records_of_predictors_where_the_manifest_names_none(study: Path) -> Non
     path = f"{RUN}/proposals/weak.csv"
     edit(study / RUN / "proposals/weak.json.manifest.json", lambda one: one["inputs"].pop("teacher"))
     assert "predictors that are not among its manifest's inputs: teacher" in faults_of(study)[path]
+
+
+def test_facts_of_an_image_are_missing(study: Path) -> None:
+    path = "shapes/image_facts.csv"
+    lose_last_line(study, path)
+    assert "1 images of images.csv are missing: ('val', " in faults_of(study)[path]
 
 
 def test_a_lost_warning(study: Path) -> None:
