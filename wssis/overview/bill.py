@@ -28,8 +28,8 @@ ON_GPU = (
     "evaluate",
 )  # fmt: skip
 """Rules whose jobs ask for a GPU in profiles/default."""
-ONE_SIZE = ("predict_shown", "report")
-"""Rules whose jobs take as long whatever the data set."""
+ONE_SIZE = ("data_warnings", "predict_shown", "report")
+"""Rules whose jobs take as long whatever the data set, or whose counts do not tell its size."""
 SPARE = 2
 """Retries beyond those that a long training needs: for nodes that fail."""
 
