@@ -112,6 +112,14 @@ def test_csv(tmp_path: Path, coordinates: str | None, point: list[float]) -> Non
     assert done.empty == 1
 
 
+@pytest.mark.parametrize(("click", "x", "y"), [("9,6", 8.499, 5.499), ("0,0", -0.5, -0.5), ("8.99,6", 8.49, 5.499)])
+def test_a_click_on_the_edge_counts_to_its_last_pixel(tmp_path: Path, click: str, x: float, y: float) -> None:
+    """CVAT and others put a click beyond an image of 9 x 6 px onto its edge."""
+    source = written(tmp_path / "clicks.csv", f"image,x,y,category\na.png,{click},bar\n")
+    coco, _ = converted("points", "csv", source, image_dir=picture(tmp_path / "images"))
+    assert points_of(coco) == [("bar", pytest.approx([x, y]))]
+
+
 def test_csv_without_the_empty_images(tmp_path: Path) -> None:
     images = picture(picture(tmp_path / "images"), "b.png")
     source = written(tmp_path / "clicks.csv", "image,x,y,category\nb.png,,,\na.png,1,1,bar\n")
