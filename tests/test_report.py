@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from report_fixtures import SKILL, MadeUp, make_study, toy_set
 
-from wssis.config.stages import ReportSettings
+from wssis.config.report import ReportSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
 from wssis.formats.manifest import read_manifest

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from report_fixtures import MadeUp, make_study, toy_set
 
-from wssis.config.stages import CostSettings, QualitySettings
+from wssis.config.report import CostSettings
+from wssis.config.stages import QualitySettings
 from wssis.formats.scores import read_score_table
 from wssis.report_page.plan import read_plan
 from wssis.report_page.results import group_results, load_results

@@ -11,6 +11,7 @@ from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.maskrcnn import BoxStudentSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
+from wssis.config.report import ReportSettings
 from wssis.config.section import Section
 from wssis.config.stages import (
     CropsSection,
@@ -22,7 +23,6 @@ from wssis.config.stages import (
     PseudoSection,
     QualitySettings,
     RefinerSection,
-    ReportSettings,
     SemiSection,
     SplitSection,
     StudentSection,

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from wssis.config.stages import CostSettings, ReportSettings
+from wssis.config.report import CostSettings, ReportSettings
 from wssis.engine.label_costs import has_measured
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import by_kind
