@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_fixtures import MadeUp, make_study, toy_set
+from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
 from wssis.config.report import CostSettings
 from wssis.config.stages import QualitySettings
@@ -53,7 +53,7 @@ def _semi(run: Path, wssis: dict) -> dict:
                 run / "pseudo/semi.json", run / "quality/semi.csv", run / "quality/semi.shown.json")  # fmt: skip
     scores = str(run / "students/semi/scores.json")
     shutil.copy(run / "quality/wssis.predictions.json", run / "quality/semi.predictions.json")
-    return {**wssis, "arm": "semi", "scores": scores, "quality": str(run / "quality/semi.csv")}
+    return {**wssis, "arm": "semi", "scores": scores, **measured_at(run / "quality/semi.csv")}
 
 
 def test_a_variant_is_held_against_the_arms_of_base(study: MadeUp) -> None:
