@@ -1,10 +1,10 @@
 """What the report is told: which students and teachers the study has, and where their files are."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from wssis.arms.arm import Label, Masks, Segmentor
 from wssis.config.section import Section
 from wssis.errors import InputError
 
@@ -28,9 +28,9 @@ class PlannedArm(Section):
     name: str
     title: str
     explanation: str
-    pays: tuple[Literal["full", "point", "points10"], ...]
-    pseudo: Literal["none", "rough", "refined", "hidden", "confident", "boxed"] = "none"
-    segmentor: Literal["solov2", "mask-rcnn", "implicit-pointrend"] = "solov2"
+    pays: tuple[Label, ...]
+    pseudo: Masks = "none"
+    segmentor: Segmentor = "solov2"
 
     @property
     def payable(self) -> bool:
