@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from wssis.config.report import ReportSettings
-from wssis.config.stages import QualitySettings
+from wssis.config.stages import QualitySettings, ReportSettings
 from wssis.engine.coco_metrics import summarise
 from wssis.formats.atomic import write_json, write_text
 from wssis.formats.coco import decode_mask, encode_mask, mask_box

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
-from wssis.config.report import CostSettings
+from wssis.config.label_cost import CostSettings
 from wssis.config.stages import QualitySettings
 from wssis.formats.scores import read_score_table
 from wssis.report_page.plan import read_plan

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from wssis.config.label_cost import CostSettings
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
 from wssis.config.section import Counts, Range, Section, added_field
 from wssis.config.training import (
@@ -364,3 +365,12 @@ class QualitySettings(Section):
     gallery: int = Field(
         60, ge=0, description="Further weak images for the gallery: points without a mask, fallen back, worst, best."
     )
+
+
+class ReportSettings(Section):
+    """The page."""
+
+    title: str = Field("What do a few masks plus points buy?", description="Heading of the page.")
+    bootstrap: int = Field(1000, ge=0, description="Paired bootstrap resamples of the validation images.")
+    gallery: int = Field(120, ge=0, description="Most images in the gallery, all mixes together; bounds its size.")
+    cost: CostSettings = CostSettings()

@@ -11,7 +11,6 @@ from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.maskrcnn import BoxStudentSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
-from wssis.config.report import ReportSettings
 from wssis.config.section import Section
 from wssis.config.stages import (
     CropsSection,
@@ -23,6 +22,7 @@ from wssis.config.stages import (
     PseudoSection,
     QualitySettings,
     RefinerSection,
+    ReportSettings,
     SemiSection,
     SplitSection,
     StudentSection,

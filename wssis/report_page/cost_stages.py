@@ -1,6 +1,6 @@
 """What each labelling stage costs, in words, by every cost model: what the label days of the report are sums of."""
 
-from wssis.config.report import CostSettings
+from wssis.config.label_cost import CostSettings
 from wssis.engine.label_costs import has_measured
 from wssis.report_page.tables import Table, make_table
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from wssis.config.label_cost import CostSettings
 from wssis.config.mixes import ORACLE_MIX
-from wssis.config.report import CostSettings
 from wssis.engine.label_costs import PUBLISHED, LabelCounts, LabelKind, cost_views, count_labels, label_days
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest

@@ -1,4 +1,4 @@
-"""Settings of the report: its page, and the seconds behind label costs."""
+"""The seconds behind label costs: two published models, and the study's own."""
 
 from pydantic import Field
 
@@ -30,12 +30,3 @@ class CostSettings(Section):
     cheng_mask: float = Field(79.2, description="Cheng et al.: each mask.")
     cheng_point: float = Field(0.9, description="Cheng et al.: each point.")
     measured: MeasuredSeconds = added_field(MeasuredSeconds())
-
-
-class ReportSettings(Section):
-    """The page."""
-
-    title: str = Field("What do a few masks plus points buy?", description="Heading of the page.")
-    bootstrap: int = Field(1000, ge=0, description="Paired bootstrap resamples of the validation images.")
-    gallery: int = Field(120, ge=0, description="Most images in the gallery, all mixes together; bounds its size.")
-    cost: CostSettings = CostSettings()
