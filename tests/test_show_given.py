@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_fixtures import MadeUp, make_study, toy_set
+from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
 from wssis.config.stages import QualitySettings
 from wssis.engine.shown_given import (
@@ -111,7 +111,7 @@ def _given(row: dict[str, Any]) -> dict[str, Any]:
     run = Path(row["run"])
     manifest = json.loads((run / "points.manifest.json").read_text())
     write_json(run / "points.manifest.json", manifest | {"stage": "points_given"})
-    row = row | {"mix": "given", "full_percent": None, "quality": None}
+    row = row | {"mix": "given", "full_percent": None, **measured_at(None)}
     if (run / "quality" / f"{row['arm']}.csv").is_file():
         shown = run / "quality" / f"{row['arm']}.shown.json"
         pairs = {"full": run / "full.json", "pairs": _pairs(run)} if row["arm"] == "wssis" else {}

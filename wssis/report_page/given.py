@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from wssis.config.half_labelled import GIVEN_MIX
-from wssis.config.stages import CostSettings
+from wssis.config.label_cost import CostSettings
 from wssis.engine.label_costs import PUBLISHED, LabelCounts, label_days
 from wssis.formats.manifest import read_manifest
 from wssis.report_page import words
