@@ -164,6 +164,12 @@ def test_overrides_by_mix() -> None:
     assert given(config, "fold", mix="1pct").schedule == at_one.schedule
 
 
+@pytest.mark.parametrize(("iterations", "steps"), [(500, (300, 500)), (50, (30, 50)), (2, (1, 2))])
+def test_snapshots_follow_from_the_length_where_none_are_given(iterations: int, steps: tuple[int, int]) -> None:
+    config = study(teacher={"schedule": {"iterations": iterations, "warmup": 1, "steps": []}})
+    assert given(config, "teacher").snapshots == steps
+
+
 def test_split_of_a_mix() -> None:
     config = study(mixes={"third": {"full": 30, "point": 50, "unlabelled": 20}})
     split = given(config, "split", mix="third")

@@ -185,7 +185,8 @@ def _box_points(config: Study, at: Coordinates) -> Section:
 
 def _teacher(config: Study, at: Coordinates) -> Section:
     values = _with_threads(config, _section(config.teacher, at))
-    return TeacherSettings(**values, seed=_training_seed(config, at))
+    settings = TeacherSettings(**values, seed=_training_seed(config, at))
+    return settings.model_copy(update={"snapshots": settings.snapshot_steps})
 
 
 def _fold(config: Study, at: Coordinates) -> Section:

@@ -141,16 +141,26 @@ class SegmentorSettings(SegmentorSection):
 class TeacherSection(SegmentorSection):
     """SOLOv2 on the fully labelled images."""
 
-    snapshots: tuple[int, int] = Field((600, 900), description="Steps of the two snapshots.")
+    snapshots: tuple[int, int] | None = Field(
+        None,
+        description="Steps of the two snapshots, which refiner.pairs: snapshots asks for; null: after three fifths of"
+        " the training and at its end.",
+    )
     checkpoint: str | None = Field(None, description="An imported checkpoint instead of training.")
+
+    @property
+    def snapshot_steps(self) -> tuple[int, int]:
+        """Steps of the two snapshots, given or not."""
+        last = self.schedule.iterations
+        return self.snapshots or (max(1, 3 * last // 5), last)
 
     @model_validator(mode="after")
     def _snapshots_inside(self) -> Self:
         last = self.schedule.iterations
-        if any(not 0 < step <= last for step in self.snapshots):
-            raise ValueError(f"snapshots {list(self.snapshots)} must lie in 1 ... iterations ({last})")
-        if self.snapshots[0] == self.snapshots[1]:
-            raise ValueError(f"snapshots {list(self.snapshots)} must be two different steps")
+        if any(not 0 < step <= last for step in self.snapshot_steps):
+            raise ValueError(f"snapshots {list(self.snapshot_steps)} must lie in 1 ... iterations ({last})")
+        if self.snapshot_steps[0] == self.snapshot_steps[1]:
+            raise ValueError(f"snapshots {list(self.snapshot_steps)} must be two different steps")
         return self
 
 

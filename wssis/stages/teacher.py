@@ -47,14 +47,14 @@ def run(
     out = Path(out)
     inputs = {"full": Path(full), "images_table": Path(images_table)}
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
-    names = [snapshot_name(number) for number in range(1, len(settings.snapshots) + 1)]
+    names = [snapshot_name(number) for number in range(1, len(settings.snapshot_steps) + 1)]
     with on_main(StageRun("teacher", out / "manifest.json", settings, inputs)) as stage:
         coco = read_coco(full)
         if settings.checkpoint is not None:
             _import(Path(settings.checkpoint), coco, out, names)
             stage.counts.update(imported=digest_of(Path(settings.checkpoint)), training_images="unknown")
         else:
-            snapshots = {step: names[place] for place, step in enumerate(settings.snapshots)}
+            snapshots = {step: names[place] for place, step in enumerate(settings.snapshot_steps)}
             summary = train_segmentor(
                 "teacher", settings, coco, inputs, image_dir, state_root, out, snapshots, workers, tensorboard
             )
