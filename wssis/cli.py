@@ -445,6 +445,7 @@ def train_student(
     image_dir: ImageDir,
     state_root: StateRoot,
     out: OutFolder,
+    box_points: Annotated[Path | None, typer.Option(help="box_points.json, of further images.")] = None,
     workers: Workers = 0,
     tensorboard: TensorBoard = False,
     settings: Settings = "{}",
@@ -454,7 +455,7 @@ def train_student(
 
     run(
         parse_settings(stages.StudentSettings, settings),
-        training_set, images_table, image_dir, state_root, out, workers, tensorboard,
+        training_set, images_table, image_dir, state_root, out, workers, tensorboard, box_points,
     )  # fmt: skip
 
 

@@ -250,6 +250,8 @@ def _student(config: Study, at: Coordinates) -> Section:
     factor = at.the_arm.iterations(full_percent(config, at.mix) or 0.0)
     values = _with_threads(config, _section(config.student, at))
     schedule = ScheduleSettings(**values.pop("schedule")).scaled(factor)
+    if not at.the_arm.trains_on_boxes:
+        values.pop("supervision", None)
     if at.the_arm.augmentation == "strong":
         values["augmentation"] = _strengthened(values["augmentation"], config.semi.model_dump())
     return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
