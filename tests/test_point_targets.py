@@ -180,6 +180,10 @@ def test_both_kinds_are_one_mean_over_pairs() -> None:
     for place, name in enumerate(("dice", "points", "focal")):
         total = sum(part[name] * divisor[place] for part, divisor in zip(parts, divisors, strict=False))
         torch.testing.assert_close(whole[name].double(), total / divisors[2][place])
+    pairs = [sum(part.pairs) for part in both.parts]
+    assert min(pairs) > 0 and mixed_counts(both).tolist()[:2] == [sum(pairs)] * 2
+    torch.testing.assert_close(whole["dice"], parts[0]["dice"] * pairs[0] / sum(pairs))
+    torch.testing.assert_close(whole["points"], parts[1]["points"] * pairs[1] / sum(pairs))
     plain = target_loss(first, masks)
     torch.testing.assert_close(plain, {name: parts[0][name] for name in plain})
     assert parts[0]["points"] == 0 and whole["points"] > 0 and whole["dice"] > 0
