@@ -20,12 +20,13 @@ from PIL import Image
 
 from tests.chromium import Browser, chromium
 from wssis.annotate.changes import Change
+from wssis.annotate.given import find_files
 from wssis.annotate.journal import Journal
 from wssis.annotate.outputs import Files, Writer
 from wssis.annotate.running import content_of, open_session
 from wssis.annotate.server import PageServer
 from wssis.annotate.session import Session
-from wssis.annotate.setup import Request, find_files
+from wssis.annotate.setup import Request
 
 WIDTH, HEIGHT = 1200, 850
 DIFFERENT = 10

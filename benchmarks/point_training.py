@@ -85,6 +85,7 @@ def _steps(count: int, conditions: Conditions) -> tuple[Work, Work]:
     images = model.batch(random_images(batch, TRAINING_SIZE, device)).contiguous(memory_format=torch.channels_last)
 
     def step(targets: BoxTargets) -> None:
+        """Forward, losses and backward, with the same random draws every time."""
         torch.manual_seed(2)
         model.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=conditions.cuda):

@@ -13,13 +13,20 @@ def report_inputs(wildcards):
         names += [f"{row.network}/{name}" for name in ("manifest.json", "metrics.jsonl")]
         names += [f"{row.folder('split')}/{name}" for name in ("full.json", "split.manifest.json")]
         if row.arm in arms() and "points10" in get_arm(row.arm).pays:
-            names += [f"{row.folder('box_points')}/{name}" for name in ("box_points.json", "box_points.manifest.json")]
+            names += about_boxes(row)
         if row.shown is not None:
             names += about_pseudo_masks(row)
     for name in STUDY.run.datasets:
         folder = data_set_folder(STUDY, name)
         names += [f"{folder}/{file}" for file in DATA_FILES]
     return list(dict.fromkeys(names))
+
+
+def about_boxes(row):
+    """The files behind boxes with points and, measured or not, behind the masks predicted in them."""
+    names = [f"{row.folder('box_points')}/{name}" for name in ("box_points.json", "box_points.manifest.json")]
+    made = get_arm(row.arm).pseudo == "boxed"
+    return [*names, f"{row.folder('pseudo')}/pseudo/{row.arm}.json.manifest.json"] if made else names
 
 
 def about_pseudo_masks(row):

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from wssis.annotate.given import find_files
 from wssis.annotate.outputs import Files, Writer
 from wssis.annotate.running import content_of, open_session
 from wssis.annotate.server import PageServer
 from wssis.annotate.session import Session
-from wssis.annotate.setup import Request, find_files
+from wssis.annotate.setup import Request
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CATEGORIES = [{"id": 3, "name": "bar"}, {"id": 7, "name": "ring"}]

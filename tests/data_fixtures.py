@@ -1,12 +1,17 @@
-"""A small sound data set on disk, to be damaged: two images with a mask each."""
+"""A small sound data set on disk, to be damaged: two images with a mask each; and what a check says of it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from wssis.checking.check import Checked, check_parts
+from wssis.checking.parts import Part
+from wssis.config.stages import DataWarningsSettings
 
 WIDTH, HEIGHT = 40, 30
 NAMES = {7: "a.png", 8: "b.jpg"}
@@ -62,3 +67,34 @@ class Data:
 
 
 Change = Callable[[Data], object]
+
+
+def check(data: Data, write: bool = True) -> Checked:
+    """The data set, checked as training images; write: as it is now, not as its file is."""
+    if write:
+        data.write()
+    return check_parts("mine", [Part("train", data.annotations, data.images)])
+
+
+def check_with_val(data: Data, val: Content | None = None, settings: DataWarningsSettings | None = None) -> Checked:
+    """The data set, checked with validation images; nothing may be wrong with it."""
+    data.write()
+    parts = [Part("train", data.annotations, data.images)]
+    if val is not None:
+        data.annotations.with_name("val.json").write_text(json.dumps(val))
+        parts.append(Part("val", data.annotations.with_name("val.json"), data.images))
+    checked = check_parts("mine", parts, settings=settings)
+    assert checked.problems == []
+    return checked
+
+
+def assert_found(checked: Checked, expected: str) -> None:
+    """There is a problem that the pattern fits, and every such one is complete."""
+    found = [one for one in checked.problems if re.search(expected, str(one))]
+    assert found, checked.problems
+    assert all(one.file and one.kind and one.remedy for one in found)
+
+
+def warned(checked: Checked, kind: str) -> list[str]:
+    """The warnings of one kind, as text."""
+    return [str(one) for one in checked.warnings if one.kind == kind]

@@ -99,6 +99,20 @@ def detections_of(coco: Mapping, skill: float, rng: np.random.Generator) -> list
     ]  # fmt: skip
 
 
+def write_coco_classes(path: Path) -> None:
+    """A file of no images with what tells COCO's classes."""
+    names = {1: "person", 18: "dog", 90: "toothbrush"}
+    coco = [{"id": number, "name": names.get(number, f"class {number}")} for number in (*range(1, 80), 90)]
+    write_json(path, {"images": [], "annotations": [], "categories": coco})
+
+
+def measured_at(table: Path | None) -> dict[str, str | None]:
+    """What a row of the plan says of its pseudo masks: the quality file, and shown.json beside it."""
+    if table is None:
+        return {"quality": None, "shown": None}
+    return {"quality": str(table), "shown": str(table.with_suffix(".shown.json"))}
+
+
 def manifest(path: Path, stage: str, settings: Mapping, counts: Mapping) -> None:
     """A manifest with what the report reads of one."""
     write_json(
@@ -226,11 +240,10 @@ def make_study(
                 counts = {"images": len(train["images"]), "objects": len(train["annotations"])}
                 _network(folder, val, arm, float(mix.removesuffix("pct")), seed, counts)
                 made = arm in arms and arms[arm][1] != "none"
-                table = str(run / "quality" / f"{arm}.csv") if made else None
                 rows.append({
                     "dataset": "toy", "mix": mix, "full_percent": float(mix.removesuffix("pct")), "seed": f"s{seed}",
                     "variant": "base", "arm": arm, "run": str(run), "scores": str(folder / "scores.json"),
-                    "quality": table})  # fmt: skip
+                    **measured_at(run / "quality" / f"{arm}.csv" if made else None)})  # fmt: skip
     described = [
         {"name": name, "title": title, "explanation": f"What {name} is.", "pays": pays, "pseudo": pseudo}
         for name, (title, pseudo, pays) in arms.items()

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from audit_fixtures import reseal
+
 from wssis.audit.auditing import audit_study
 from wssis.audit.finding import StudyAudit
 
@@ -27,6 +29,24 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
+
+
+def tamper(study: Path, path: str, change: Callable[[Any], object]) -> None:
+    """Change the content of a JSON file, and let its digest be right: the content alone tells."""
+    edit(study / path, change)
+    reseal(study, path)
+
+
+def lose_last_line(study: Path, path: str) -> None:
+    """Take the last line of a CSV away, and let its digest be right."""
+    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
+    reseal(study, path)
+
+
+def give_input(study: Path, manifest: str, other: str, name: str, to: str = "more") -> None:
+    """Let a manifest name, as its input `to`, the input `name` of another manifest."""
+    given = json.loads((study / other).read_text())["inputs"][name]
+    edit(study / manifest, lambda one: one["inputs"].update({to: given}))
 
 
 def notes_of(audit: StudyAudit) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import wssis.arms
-from wssis.arms.registry import arms, get_arm
+from wssis.arms.registry import arms, get_arm, with_teachers
 from wssis.config.default_study import DEFAULT_STUDY
 from wssis.config.merging import merged
 from wssis.config.plan import plan_json, plan_rows, run_folder, run_mixes
@@ -45,6 +45,13 @@ def test_the_arms_there_are() -> None:
         "wssis-long",
     ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
+
+
+def test_students_in_the_place_of_the_teacher() -> None:
+    assert with_teachers(["rough", "points10-selftrain", "wssis-2"]) == [
+        "rough", "points10-selftrain", "points10", "wssis-2", "wssis",
+    ]  # fmt: skip
+    assert with_teachers(["wssis", "wssis-2"]) == ["wssis", "wssis-2"]
 
 
 def test_what_each_arm_trains_on_and_pays_for() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_fixtures import reseal
-from tampering import RUN, SECOND, edit, faults_of
+from tampering import RUN, SECOND, edit, faults_of, give_input, lose_last_line, tamper
 
 
 def test_the_made_up_detections_of_semi_leave_something_to_check(sound_study: Path) -> None:
@@ -17,22 +17,19 @@ def test_the_made_up_detections_of_semi_leave_something_to_check(sound_study: Pa
 
 def test_a_label_below_its_threshold(study: Path) -> None:
     path = f"{RUN}/pseudo/semi.json"
-    edit(study / path, lambda coco: coco["annotations"][-1].update(score=0.59))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][-1].update(score=0.59))
     assert "1 labels are below the threshold of their class" in faults_of(study)[path]
 
 
 def test_a_label_of_semi_on_a_full_image(study: Path) -> None:
     path = f"{RUN}/pseudo/semi.json"
-    edit(study / path, lambda coco: coco["annotations"][-1].update(image_id=coco["annotations"][0]["image_id"]))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][-1].update(image_id=coco["annotations"][0]["image_id"]))
     assert "has labels on images that are full, or in no split" in faults_of(study)[path]
 
 
 def test_a_label_of_semi_that_has_a_point(study: Path) -> None:
     path = f"{RUN}/pseudo/semi.json"
-    edit(study / path, lambda coco: coco["annotations"][-1].update(point=[3, 4], point_id=1))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][-1].update(point=[3, 4], point_id=1))
     assert "without a point, but holds point, point_id" in faults_of(study)[path]
 
 
@@ -45,8 +42,7 @@ def test_an_image_without_labels_in_the_training_set_of_semi(study: Path) -> Non
         here = {image["id"] for image in coco["images"]}
         coco["images"] += [image for image in left_out if image["id"] not in here][:1]
 
-    edit(study / path, add)
-    reseal(study, path)
+    tamper(study, path, add)
     assert "1 images are not in full.json and those that have labels" in faults_of(study)[path]
 
 
@@ -58,8 +54,7 @@ def test_edited_counts_of_semi(study: Path) -> None:
 
 def test_thresholds_of_a_class_are_missing(study: Path) -> None:
     path = f"{RUN}/arms/semi/thresholds.csv"
-    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
-    reseal(study, path)
+    lose_last_line(study, path)
     faults = faults_of(study)
     assert "1 classes of full.json are missing" in faults[path]
     assert "are below the threshold of their class" in faults[f"{RUN}/pseudo/semi.json"]
@@ -81,8 +76,7 @@ def test_thresholds_by_fold_teachers_of_other_folds(study: Path) -> None:
 def test_labels_of_semi_that_owe_to_points(study: Path) -> None:
     """The student of wssis, which has learned from points, in the teacher's place."""
     path = f"{RUN}/pseudo/semi.json.manifest.json"
-    student = json.loads((study / RUN / "students/wssis/evaluate.manifest.json").read_text())["inputs"]["model"]
-    edit(study / path, lambda one: one["inputs"].update(teacher=student))
+    give_input(study, path, f"{RUN}/students/wssis/evaluate.manifest.json", "model", to="teacher")
     faults = faults_of(study)
     assert "was made from points, which confident_labels does without" in faults[path]
     assert "was made from points" in faults[f"{RUN}/students/semi/manifest.json"]
@@ -90,15 +84,13 @@ def test_labels_of_semi_that_owe_to_points(study: Path) -> None:
 
 def test_labels_of_semi_that_read_hidden_masks(study: Path) -> None:
     path = f"{RUN}/pseudo/semi.json.manifest.json"
-    train = json.loads((study / RUN / "split.manifest.json").read_text())["inputs"]["train"]
-    edit(study / path, lambda one: one["inputs"].update(more=train))
+    give_input(study, path, f"{RUN}/split.manifest.json", "train")
     assert "holds the hidden masks of weak images" in faults_of(study)[path]
 
 
 def test_a_student_trained_on_the_oracle_s_masks(study: Path) -> None:
     path = f"{RUN}/students/wssis/manifest.json"
-    hidden = json.loads((study / RUN / "students/oracle-mask/manifest.json").read_text())["inputs"]["training_set"]
-    edit(study / path, lambda one: one["inputs"].update(training_set=hidden))
+    give_input(study, path, f"{RUN}/students/oracle-mask/manifest.json", "training_set", to="training_set")
     faults = faults_of(study)
     assert "was made from hidden masks" in faults[path] and "here it is pseudo/wssis.json of the run" in faults[path]
     assert "was made from hidden masks" in faults[f"{RUN}/{SECOND}/proposals/weak.json.manifest.json"]
@@ -114,22 +106,19 @@ def test_more_points_with_masks_than_semi_has_labels(study: Path) -> None:
 
 def test_a_lost_row_of_the_second_round_s_ledger(study: Path) -> None:
     path = f"{RUN}/{SECOND}/proposals/weak.csv"
-    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
-    reseal(study, path)
+    lose_last_line(study, path)
     assert "points of the annotations it was given are missing" in faults_of(study)[path]
 
 
 def test_a_second_round_by_the_first_teacher(study: Path) -> None:
     path, first = (f"{RUN}/{folder}proposals/weak.json.manifest.json" for folder in (f"{SECOND}/", ""))
-    teacher = json.loads((study / first).read_text())["inputs"]["teacher"]
-    edit(study / path, lambda one: one["inputs"].update(teacher=teacher))
+    give_input(study, path, first, "teacher", to="teacher")
     assert "here it is students/wssis/model.safetensors of the run" in faults_of(study)[path]
 
 
 def test_masks_of_the_first_round_in_the_second(study: Path) -> None:
     path, first = (f"{RUN}/pseudo/{arm}.json.manifest.json" for arm in ("wssis-2", "wssis"))
-    proposals = json.loads((study / first).read_text())["inputs"]["proposals"]
-    edit(study / path, lambda one: one["inputs"].update(proposals=proposals))
+    give_input(study, path, first, "proposals", to="proposals")
     assert f"here it is {SECOND}/proposals/weak.json of the run" in faults_of(study)[path]
 
 
@@ -151,3 +140,8 @@ def test_a_status_of_corrupted_masks_among_predictions(study: Path) -> None:
     (study / path).write_text((study / path).read_text().replace("kept", "corrupted", 1))
     reseal(study, path)
     assert "a status that its stage does not give: corrupted" in faults_of(study)[path]
+
+
+def test_the_manifest_of_a_student_at_no_student_s_place(study: Path) -> None:
+    (study / RUN / "manifest.json").write_text((study / RUN / "students/wssis/manifest.json").read_text())
+    assert f"is gone; {RUN}/manifest.json lists it" in faults_of(study)[f"{RUN}/model.safetensors"]

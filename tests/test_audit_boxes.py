@@ -1,23 +1,19 @@
 """wssis audit: boxes with points, and what was made from them; the content alone tells."""
 
-import json
 from pathlib import Path
 
-from audit_fixtures import reseal
-from tampering import RUN, edit, faults_of
+from tampering import RUN, edit, faults_of, give_input, tamper
 
 
 def test_a_mask_that_leaked_into_the_boxes(study: Path) -> None:
     path = f"{RUN}/box_points.json"
-    edit(study / path, lambda coco: coco["annotations"][0].update(area=12))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][0].update(area=12))
     assert "in box_points.json it may hold bbox, category_id, id, image_id, point_coords" in faults_of(study)[path]
 
 
 def test_a_point_in_a_box_without_its_label(study: Path) -> None:
     path = f"{RUN}/box_points.json"
-    edit(study / path, lambda coco: coco["annotations"][0]["point_labels"].pop())
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][0]["point_labels"].pop())
     faults = faults_of(study)
     assert "has 10 points and the labels" in faults[path] and "by the settings each has 10" in faults[path]
     assert "counts: points is" in faults[f"{RUN}/box_points.manifest.json"]
@@ -25,8 +21,7 @@ def test_a_point_in_a_box_without_its_label(study: Path) -> None:
 
 def test_a_lost_box(study: Path) -> None:
     path = f"{RUN}/box_points.json"
-    edit(study / path, lambda coco: coco["annotations"].pop())
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"].pop())
     faults = faults_of(study)
     for name in ("box_hidden_ids.csv", "pseudo/points10-selftrain.json"):
         assert "1 labels are not in box_points.json" in faults[f"{RUN}/{name}"]
@@ -48,20 +43,17 @@ def test_a_student_of_boxes_that_never_saw_one(study: Path) -> None:
 
 def test_a_student_of_other_labels_than_the_boxes_of_its_run(study: Path) -> None:
     path = f"{RUN}/students/points10-solov2/manifest.json"
-    other = json.loads((study / RUN / "students/rough/manifest.json").read_text())["inputs"]["training_set"]
-    edit(study / path, lambda one: one["inputs"].update(box_points=other))
+    give_input(study, path, f"{RUN}/students/rough/manifest.json", "training_set", to="box_points")
     assert "here it is box_points.json of the run" in faults_of(study)[path]
 
 
 def test_a_student_that_owes_to_boxes_it_does_not_pay_for(study: Path) -> None:
     path = f"{RUN}/students/rough/manifest.json"
-    boxes = json.loads((study / RUN / "students/points10/manifest.json").read_text())["inputs"]["box_points"]
-    edit(study / path, lambda one: one["inputs"].update(more=boxes))
+    give_input(study, path, f"{RUN}/students/points10/manifest.json", "box_points")
     assert "was made from boxes with points, which student does without here" in faults_of(study)[path]
 
 
 def test_masks_in_boxes_by_another_network(study: Path) -> None:
     path = f"{RUN}/pseudo/points10-selftrain.json.manifest.json"
-    other = json.loads((study / RUN / "proposals/weak.json.manifest.json").read_text())["inputs"]["teacher"]
-    edit(study / path, lambda one: one["inputs"].update(model=other))
+    give_input(study, path, f"{RUN}/proposals/weak.json.manifest.json", "teacher", to="model")
     assert "here it is students/points10/model.safetensors of the run" in faults_of(study)[path]

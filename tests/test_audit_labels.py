@@ -6,36 +6,32 @@ from typing import Any
 
 import pytest
 from audit_fixtures import reseal
-from tampering import RUN, edit, faults_of
+from tampering import RUN, edit, faults_of, give_input, lose_last_line, tamper
 
 from wssis.audit.coco_facts import coco_facts
 
 
 def test_a_lost_pseudo_label(study: Path) -> None:
     path = f"{RUN}/pseudo/wssis.json"
-    edit(study / path, lambda coco: coco["annotations"].pop())
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"].pop())
     assert "1 labels of weak.json are missing" in faults_of(study)[path]
 
 
 def test_a_point_with_two_pseudo_labels(study: Path) -> None:
     path = f"{RUN}/pseudo/wssis.json"
-    edit(study / path, lambda coco: coco["annotations"].append({**coco["annotations"][-1], "id": 9999}))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"].append({**coco["annotations"][-1], "id": 9999}))
     assert "more than one pseudo label" in faults_of(study)[path]
 
 
 def test_a_point_without_mask_and_without_reason(study: Path) -> None:
     path = f"{RUN}/pseudo/rough.json"
-    edit(study / path, lambda coco: coco["annotations"][-1].update(segmentation=None))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][-1].update(segmentation=None))
     assert "2 points have no mask, 1 have a stated reason" in faults_of(study)[path]
 
 
 def test_a_lost_row_of_the_ledger(study: Path) -> None:
     path = f"{RUN}/proposals/weak.csv"
-    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
-    reseal(study, path)
+    lose_last_line(study, path)
     assert "points of the annotations it was given are missing" in faults_of(study)[path]
 
 
@@ -65,15 +61,13 @@ def test_a_fold_teacher_that_has_seen_its_images(study: Path) -> None:
 
 def test_a_mask_that_leaked_into_the_weak_file(study: Path) -> None:
     path = f"{RUN}/weak.json"
-    edit(study / path, lambda coco: coco["annotations"][0].update(area=12))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][0].update(area=12))
     assert "in weak.json it may hold category_id, id, image_id, point alone" in faults_of(study)[path]
 
 
 def test_a_point_outside_of_its_image(study: Path) -> None:
     path = f"{RUN}/weak.json"
-    edit(study / path, lambda coco: coco["annotations"][0].update(point=[64.0, 3.0]))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["annotations"][0].update(point=[64.0, 3.0]))
     assert "its point (64, 3) is outside of its image" in faults_of(study)[path]
 
 
@@ -89,15 +83,13 @@ def test_hidden_ids_that_lead_astray(study: Path) -> None:
 
 def test_a_lost_full_point(study: Path) -> None:
     path = f"{RUN}/full_points.csv"
-    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
-    reseal(study, path)
+    lose_last_line(study, path)
     assert "1 objects of the objects of full.json are missing" in faults_of(study)[path]
 
 
 def test_a_training_that_read_hidden_masks(study: Path) -> None:
     path = f"{RUN}/students/wssis/manifest.json"
-    train = json.loads((study / RUN / "split.manifest.json").read_text())["inputs"]["train"]
-    edit(study / path, lambda one: one["inputs"].update(more=train))
+    give_input(study, path, f"{RUN}/split.manifest.json", "train")
     assert "holds the hidden masks of weak images" in faults_of(study)[path]
 
 
@@ -133,6 +125,7 @@ def _repeat(path: Path, change: tuple[str, str] = ("", "")) -> None:
         (f"{RUN}/split.csv", "1 rows repeat the id of another"),
         (f"{RUN}/quality/wssis.csv", "1 rows repeat the point of another"),
         ("shapes/images.csv", "1 rows repeat a val image"),
+        ("shapes/image_facts.csv", "1 rows repeat an image"),
     ],
 )
 def test_a_row_that_is_repeated(study: Path, path: str, what: str) -> None:
@@ -162,3 +155,19 @@ def test_records_of_predictors_where_the_manifest_names_none(study: Path) -> Non
     path = f"{RUN}/proposals/weak.csv"
     edit(study / RUN / "proposals/weak.json.manifest.json", lambda one: one["inputs"].pop("teacher"))
     assert "predictors that are not among its manifest's inputs: teacher" in faults_of(study)[path]
+
+
+def test_facts_of_an_image_are_missing(study: Path) -> None:
+    path = "shapes/image_facts.csv"
+    lose_last_line(study, path)
+    assert "1 images of images.csv are missing: ('val', " in faults_of(study)[path]
+
+
+def test_a_lost_warning(study: Path) -> None:
+    """Kinds that only the manifest knows are counted, too."""
+    path = "shapes/data_warnings.json"
+    assert json.loads((study / path).read_text())["warnings"], "there is something to lose"
+    tamper(study, path, lambda content: content["warnings"].clear())
+    counts = json.loads((study / f"{path}.manifest.json").read_text())["counts"]
+    faults = faults_of(study)[f"{path}.manifest.json"]
+    assert counts and all(f"counts: {kind} is {number}, the files have 0" in faults for kind, number in counts.items())

@@ -3,20 +3,18 @@
 from pathlib import Path
 
 from audit_fixtures import reseal
-from tampering import RUN, edit, faults_of
+from tampering import RUN, faults_of, lose_last_line, tamper
 
 
 def test_metrics_that_end_early(study: Path) -> None:
     path = f"{RUN}/teacher/metrics.jsonl"
-    (study / path).write_text("".join((study / path).read_text().splitlines(keepends=True)[:-1]))
-    reseal(study, path)
+    lose_last_line(study, path)
     assert "ends at step 20; the settings say 40" in faults_of(study)[path]
 
 
 def test_a_better_score(study: Path) -> None:
     path = f"{RUN}/students/wssis/scores.json"
-    edit(study / path, lambda scores: scores.update(AP=99.0))
-    reseal(study, path)
+    tamper(study, path, lambda scores: scores.update(AP=99.0))
     faults = faults_of(study)
     assert "AP is 99.0, its manifest says" in faults[path] and "that file says 99.0" in faults["report/scores.csv"]
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from box_fixtures import student_settings
+from box_fixtures import NETWORK, student_settings
 from PIL import Image
 from segmentor_fixtures import HEIGHT, WIDTH, training_set
 
+from wssis.config.network import BackboneSettings
 from wssis.config.training import AugmentationSettings, InferenceSettings, OptimizerSettings, ScheduleSettings
 from wssis.engine.box_predictor import load_box_segmentor, masks_in_boxes
 from wssis.formats.box_points import write_box_points
@@ -22,6 +23,8 @@ from wssis.stages import box_student
 
 CPU = torch.device("cpu")
 INFERENCE = InferenceSettings(short_side=48, long_side=64, threads=1)
+SMALL = NETWORK.model_copy(update={"backbone": BackboneSettings(name="timm:test_resnet", weights="none", norm="batch")})
+"""With a backbone of 0.4 M weights: what is to be learnt is the mask branch."""
 
 
 def disc(x: float, y: float, radius: float) -> np.ndarray:
@@ -71,6 +74,7 @@ def test_a_tiny_set_is_learnt(kind: str, labels: str, masks_as: str, tmp_path: P
         optimizer=OptimizerSettings(name="adamw", lr=0.004, batch=2, threads=1, clip=5.0),
         augmentation=AugmentationSettings(short_sides=(48,), long_side=64),
     )  # fmt: skip
+    settings = settings.model_copy(update={"network": SMALL.model_copy(update={"kind": kind})})
     given = (tmp_path / "full.json", None) if labels == "masks" else (None, tmp_path / "discs.json")
     box_student.run(settings, *given, out=tmp_path / "out", **paths)
     segmentor = load_box_segmentor(tmp_path / "out" / "model.safetensors", CPU)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_masks import drawn
 
 from wssis.config.box_points import BoxPointsSettings
 from wssis.errors import InputError
@@ -15,14 +16,14 @@ from wssis.formats.points import read_hidden_ids
 from wssis.formats.split import write_split
 from wssis.stages import box_points
 
-HAND = np.array([[c == "#" for c in row] for row in (
-    ".........",
-    "..####...",
-    "..#..##..",
-    "..####...",
-    ".........",
-    "........#",
-)])  # fmt: skip
+HAND = drawn("""
+    .........
+    ..####...
+    ..#..##..
+    ..####...
+    .........
+    ........#
+""")
 
 
 def _annotation(identity: int, image: int, mask: np.ndarray, **more: object) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,13 +151,19 @@ def test_evaluated_and_shown(trained: Path, folder: Path, paths: dict[str, Any])
 
 
 def test_predict_finds_the_same(trained: Path, folder: Path, paths: dict[str, Any]) -> None:
-    out = folder / "predicted"
-    arguments = [str(trained / "model.safetensors"), str(paths["image_dir"]), "--out", str(out), "--overlays", "1"]
+    """The detections of an evaluation, and its settings, which predict reads beside the model."""
+    settings, student, out = EvaluateSettings(inference=INFERENCE, max_detections=5), folder / "copy", folder / "out"
+    model = Path(shutil.copytree(trained, student)) / "model.safetensors"
+    evaluate.run(settings, model, folder / "val.json", paths["images_table"], paths["image_dir"], student)
     with pytest.raises(SystemExit) as ended:
-        main(["predict", "--short-side", "48", *arguments])
+        main(["predict", str(model), str(paths["image_dir"]), "--out", str(out), "--overlays", "1"])
     assert ended.value.code == 0
-    assert json.loads((out / "images.json").read_text())["categories"][0] == {"id": 3, "name": "early"}
-    assert (out / "detections.json").is_file()
+    images = json.loads((out / "images.json").read_text())
+    assert images["categories"][0] == {"id": 3, "name": "early"}
+    names = {one["id"]: int(Path(one["file_name"]).stem) for one in images["images"]}
+    found = json.loads((out / "detections.json").read_text())
+    expected = json.loads((student / "detections.json").read_text())
+    assert len(expected) == 20 and [one | {"image_id": names[one["image_id"]]} for one in found] == expected
 
 
 def test_masks_in_given_boxes(trained: Path, paths: dict[str, Any]) -> None:

@@ -59,12 +59,13 @@ def test_clicked_points_are_looked_at(tmp_path: Path) -> None:
     paths = _data(tmp_path)
     Image.new("RGB", (40, 30)).save(tmp_path / "t" / "a.png")
     train = json.loads(paths["train"].read_text())
-    clicks = {8: (5, [20, 15]), 9: (5, [0, 3]), 10: (4, [20, 15])}
+    border = {n: (5, [0, n]) for n in range(9, 23)}
+    clicks = {8: (5, [20, 15]), **border, 30: (4, [20, 15])}
     train["annotations"] = [{"id": n, "image_id": image, "point": point} for n, (image, point) in clicks.items()]
     write_coco(paths["train"], train)
     check_images.run(PrepareSettings(), **paths)
     found = {(one.subset, one.image_id): one for one in read_image_facts(tmp_path / "image_facts.csv")}
-    assert found["train", 5].flat_points == (8, 9) and found["train", 5].border_points == (9,)
+    assert found["train", 5].flat_points == (8, *border) and found["train", 5].border_points == tuple(border)
     assert found["train", 4].flat_points == found["train", 4].border_points == ()
 
 

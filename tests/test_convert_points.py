@@ -112,6 +112,14 @@ def test_csv(tmp_path: Path, coordinates: str | None, point: list[float]) -> Non
     assert done.empty == 1
 
 
+@pytest.mark.parametrize(("click", "x", "y"), [("9,6", 8.499, 5.499), ("0,0", -0.5, -0.5), ("8.99,6", 8.49, 5.499)])
+def test_a_click_on_the_edge_counts_to_its_last_pixel(tmp_path: Path, click: str, x: float, y: float) -> None:
+    """CVAT and others put a click beyond an image of 9 x 6 px onto its edge."""
+    source = written(tmp_path / "clicks.csv", f"image,x,y,category\na.png,{click},bar\n")
+    coco, _ = converted("points", "csv", source, image_dir=picture(tmp_path / "images"))
+    assert points_of(coco) == [("bar", pytest.approx([x, y]))]
+
+
 def test_csv_without_the_empty_images(tmp_path: Path) -> None:
     images = picture(picture(tmp_path / "images"), "b.png")
     source = written(tmp_path / "clicks.csv", "image,x,y,category\nb.png,,,\na.png,1,1,bar\n")
@@ -186,6 +194,13 @@ def test_the_centres_of_boxes_of_bdd100k(tmp_path: Path) -> None:
         "images that --without names": 1,
         "labels on images that were refused or passed over": 1,
     }
+
+
+def test_a_nameless_image_of_another_file_is_told(tmp_path: Path) -> None:
+    source = written(tmp_path / "p.json", coco_points({"point": [7, 3]}))
+    others = written(tmp_path / "full.json", {"images": [{"id": 7}], "annotations": [], "categories": []})
+    with pytest.raises(InputError, match=r"full\.json: image 7: has no file_name; name its file"):
+        converted("points", "coco-points", source, without=(others,))
 
 
 def test_ignored_classes_are_no_categories(tmp_path: Path) -> None:

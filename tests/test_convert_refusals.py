@@ -105,7 +105,7 @@ SINGLE_ITEMS: list[tuple[str, str, Callable[[], object], str]] = [
     # Points: not finite, outside, without or with an unknown label, not one click.
     ("points", "cvat", _cvat("nan,3"), r"image 0, shape 1: point \(nan, 2.5\) on a.png is not two finite numbers"),
     ("points", "cvat", _cvat("7"), "image 0, shape 1: point .* is not two finite numbers"),
-    ("points", "cvat", _cvat("9,3"), r"shape 1: point \(8.5, 2.5\), in pixel indices, lies outside a.png of 9 x 6"),
+    ("points", "cvat", _cvat("9.1,3"), r"shape 1: point \(8.6, 2.5\), in pixel indices, lies outside a.png of 9 x 6"),
     ("points", "cvat", _cvat("7,-0.1"), "lies outside a.png of 9 x 6; move it"),
     ("points", "cvat", _cvat("7,3", "car"), "unknown label 'car' on a.png: .*labels.txt has ring, bar; correct"),
     ("points", "cvat", _cvat("7,3;8,3"), "image 0, shape 1: on a.png: has 2 clicks in one shape; make it one shape"),
@@ -119,7 +119,7 @@ SINGLE_ITEMS: list[tuple[str, str, Callable[[], object], str]] = [
         lambda: tasks(region("keypointlabels", "bar", x=None, y=5)),
         "task 17, result Rz9oHDXIwG",
     ),
-    ("points", "label-studio", lambda: tasks(region("keypointlabels", "bar", x=100, y=5)), r"result .*\(8.5, -0.2\)"),
+    ("points", "label-studio", lambda: tasks(region("keypointlabels", "bar", x=110, y=5)), r"result .*\(9.4, -0.2\)"),
     (
         "points",
         "label-studio",

@@ -272,13 +272,14 @@ def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("coco", source, "--out", out, "--min-score", "0.9"): "no mask and no point is within the bounds",
         ("coco", tmp_path / "none.json", "--out", out): "none.json: not found",
         ("coco", tmp_path, "--out", out): "is a folder",
+        ("coco", source, "--out", source): "is the file to export",
         ("coco", wrong, "--out", out): "annotation 12: unknown image_id 77",
     }.items():
         with pytest.raises(SystemExit) as ended:
             main(["export", *map(str, arguments)])
         error = capsys.readouterr().err
         assert ended.value.code == 2 and message in error
-    assert "annotation 32: point [1.0] is not [x, y]" in error
+    assert "annotation 32: point [1.0] is not two finite numbers x, y; set it again" in error
     assert not out.exists()
 
 

@@ -1,17 +1,13 @@
 """A study of half-labelled files for real, through Snakemake: nuclei, a few steps per network. Its AP means nothing."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
-from dag_runs import copy_workflow
+from real_runs import clone_for, smoke_study, snakemake
 
 from wssis.formats.coco import decode_mask, read_coco, write_coco
 from wssis.formats.manifest import digest_of, read_manifest
@@ -47,9 +43,9 @@ def _halve(source: Path, folder: Path) -> None:
             shutil.copy(source / "images" / "train" / image["file_name"], folder / name)
 
 
-def _study(folder: Path) -> dict[str, Any]:
+def _study(data: Path) -> dict[str, Any]:
     """The smoke study's networks, still shorter, on these files."""
-    study = yaml.safe_load((folder / "studies" / "smoke.yaml").read_text())
+    study = smoke_study("smoke", data)
     cells = {"kind": "half-labelled", "val_share": 0.25}
     for key, name in (("full_annotations", "full"), ("weak_annotations", "weak"), ("unlabelled", "rest")):
         cells |= {key: f"data/{name}.json", f"{key.removesuffix('_annotations')}_images": f"data/{name}"}
@@ -66,25 +62,12 @@ def _study(folder: Path) -> dict[str, Any]:
     }
 
 
-def _snakemake(folder: Path, *arguments: str) -> str:
-    environment = os.environ | {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PYTHONPATH": str(folder),
-    }
-    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "study.yaml"]
-    done = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
     """A folder in which the study has been run."""
-    folder = tmp_path_factory.mktemp("given") / "clone"
-    copy_workflow(folder)
+    folder = clone_for(_study(shared_data), tmp_path_factory.mktemp("given") / "clone")
     _halve(shared_data / "smoke-nuclei", folder / "data")
-    (folder / "study.yaml").write_text(yaml.safe_dump(_study(folder)))
-    _snakemake(folder, "--cores", "2")
+    snakemake(folder, "--cores", "2")
     return folder
 
 
@@ -94,7 +77,7 @@ def test_it_reports(finished: Path) -> None:
     rows = read_score_table(finished / "results/nuclei/report/scores.csv")
     assert [row["arm"] for row in rows] == ["teacher", "semi", "wssis"]
     assert {float(row["full_percent"]) for row in rows} == {round(100 * 6 / 22, 1)}
-    assert "Nothing to be done" in _snakemake(finished, "-n")
+    assert "Nothing to be done" in snakemake(finished, "-n")
 
 
 def test_moved_folders_rerun_nothing(finished: Path) -> None:
@@ -102,7 +85,7 @@ def test_moved_folders_rerun_nothing(finished: Path) -> None:
     shutil.copytree(finished / "data" / "weak", finished / "moved")
     (finished / "study.yaml").write_text(text.replace("weak_images: data/weak", "weak_images: moved"))
     try:
-        assert "Nothing to be done" in _snakemake(finished, "-n")
+        assert "Nothing to be done" in snakemake(finished, "-n")
     finally:
         (finished / "study.yaml").write_text(text)
 

@@ -6,16 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from dag_runs import Clone
+from test_given_settings import WITHOUT_TRUTH
 
-from wssis.arms.registry import arms
 from wssis.config.files import read_study
 from wssis.config.jobs import jobs_of
 
-ARMS = [
-    name
-    for name, arm in arms().items()
-    if arm.mix == "each" and arm.pseudo != "hidden" and "points10" not in arm.pays and name != "wssis-2"
-]
+ARMS = [name for name in WITHOUT_TRUTH if name != "wssis-2"]
 SHOWN = ("rough", "semi", "wssis")
 CELLS = {
     "kind": "half-labelled", "full_annotations": "data/full.json", "weak_annotations": "data/weak.json",

@@ -46,3 +46,10 @@ def test_clashes_are_refused_all_at_once(tmp_path: Path, capsys: pytest.CaptureF
     assert not (tmp_path / "both.json").exists()
     assert _join(one, one, "--out", tmp_path / "both.json") == 2
     assert "two files or more, each once" in capsys.readouterr().err
+
+
+def test_clashes_beyond_the_first_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [_file(tmp_path / f"{number}.json", 4, f"{number}.png") for number in range(15)]
+    assert _join(*files, "--out", tmp_path / "all.json") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 21 and lines[-1] == "... and 8 more of the like", "14 ids of images and 14 of annotations"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wssis.config.stages import CostSettings, MeasuredSeconds
+from wssis.config.label_cost import CostSettings, MeasuredSeconds
 from wssis.engine.label_costs import COST_VIEWS, LabelCounts, cost_views, count_labels, label_days, label_seconds
 
 COCO_IMAGES = 118_287

@@ -1,20 +1,21 @@
 """Wrong labels of points: which are nearest to a boundary, and exactly how many there are."""
 
 import numpy as np
+from drawn_masks import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wssis.geometry.label_noise import boundary_distance, nearest_places, random_places, share_of
 
-HAND = np.array([[c == "#" for c in row] for row in (
-    ".........",
-    "..####...",
-    "..####...",
-    "..####...",
-    ".........",
-    ".........",
-)])  # fmt: skip
+HAND = drawn("""
+    .........
+    ..####...
+    ..####...
+    ..####...
+    .........
+    .........
+""")
 SHARES = st.floats(0, 1)
 
 

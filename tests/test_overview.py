@@ -94,6 +94,14 @@ def test_other_jobs_grow_with_their_images(study: Study) -> None:
     assert sides["full"].seconds == pytest.approx(4.0 * 30 / 10) and sides["full"].bytes == pytest.approx(300)
 
 
+def test_jobs_whose_counts_tell_no_size(study: Study) -> None:
+    """Warnings are counted by kind; one unknown rule would leave the whole sum unknown."""
+    path = "results/default/shapes/data_warnings.json"
+    _finish(study, f"{path}.manifest.json", {"masks of few pixels": 3}, 2.5, {"data_warnings.json": 70})
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    assert [(one.seconds, one.bytes) for one in found if one.job.stage == "data_warnings"] == [(2.5, 70)]
+
+
 def test_stores_are_measured_whole(study: Study) -> None:
     _finish(
         study, f"{RUN}/crops/weak.zarr.manifest.json", {"images": 27}, 2.0, {"weak.zarr/c/0": 10, "weak.zarr/c/1": 17}

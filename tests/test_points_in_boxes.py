@@ -1,20 +1,21 @@
 """Points drawn in boxes lie in them, and have the label of the pixel they are in."""
 
 import numpy as np
+from drawn_masks import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wssis.geometry.box_points import labels_at, uniform_in_box
 
-HAND = np.array([[c == "#" for c in row] for row in (
-    ".........",
-    "..####...",
-    "..#..##..",
-    "..####...",
-    ".........",
-    "........#",
-)])  # fmt: skip
+HAND = drawn("""
+    .........
+    ..####...
+    ..#..##..
+    ..####...
+    .........
+    ........#
+""")
 
 
 def test_labels_of_a_hand_made_mask() -> None:

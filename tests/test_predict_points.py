@@ -65,11 +65,12 @@ def test_masks_are_those_of_the_pseudo_set(study: Path) -> None:
 
 
 def test_csv_and_json_say_the_same(study: Path) -> None:
+    """A CSV file's pixel corners are at integers, as tools write them and `wssis convert` reads them."""
     weak, names = read_coco(study / "weak.json"), {one["id"]: one["name"] for one in CATEGORIES}
     lines = ["category,image,note,x,y"]
     for k, one in enumerate(weak["annotations"]):
         category = names[one["category_id"]] if k % 2 else one["category_id"]
-        lines.append(f"{category},{one['image_id']}.png,x,{one['point'][0]},{one['point'][1]}")
+        lines.append(f"{category},{one['image_id']}.png,x,{one['point'][0] + 0.5},{one['point'][1] + 0.5}")
     (study / "points.csv").write_text("\n".join(lines) + "\n")
     for name in ("points.csv", "weak.json"):
         arguments = ["--points", study / name, *_models(study), "--out", study / f"out-{name}"]
@@ -162,8 +163,9 @@ def test_bad_points_are_refused_all_at_once(study: Path, capsys: pytest.CaptureF
         ("11.png,5,5,sofa", "11.png,5,east,bar"): (
             "2 problem(s)", "row 2: unknown category 'sofa'; known: 3, 7, bar, ring", "row 3: x and y must be numbers",
         ),
-        ("11.png,59.5,5,bar", "11.png,nan,5,bar"): (
-            "2 problem(s)", "point 2: [59.5, 5.0] is outside 11.png, which has 60 x 40 px", "point 3: [nan, 5.0] is",
+        ("11.png,60.5,5,bar", "11.png,nan,5,bar"): (
+            "2 problem(s)", "point 2: [60.0, 4.5], in pixel indices, is outside 11.png, which has 60 x 40 px",
+            "point 3: [nan, 4.5], in pixel indices, is",
         ),
     }  # fmt: skip
     for lines, messages in groups.items():

@@ -4,14 +4,13 @@ import csv
 import json
 import re
 import shutil
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from report_fixtures import SKILL, MadeUp, make_study, toy_set
+from report_fixtures import ARMS, MadeUp, make_study, measured_at, toy_set, write_coco_classes
 
 from wssis.config.stages import ReportSettings
 from wssis.errors import InputError
@@ -21,14 +20,13 @@ from wssis.formats.scores import SCORE_COLUMNS, read_score_table
 from wssis.report_page.accounts import Line, _missing
 from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.budget_text import budget_text
-from wssis.report_page.compare import Comparison, compare_all, compare_group
-from wssis.report_page.curves import CURVES, StudyCurves, read_curves
-from wssis.report_page.mixes import mix_picture
+from wssis.report_page.compare import compare_group
+from wssis.report_page.curves import CURVES, read_curves
 from wssis.report_page.plan import read_plan
 from wssis.report_page.published import published_table
-from wssis.report_page.results import ArmResult, group_results, load_results
+from wssis.report_page.results import group_results, load_results
 from wssis.report_page.tables import Cell, csv_text, latex_text, make_table, write_tables
-from wssis.report_page.words import answer, days, headline
+from wssis.report_page.words import days
 from wssis.stages import report
 
 
@@ -109,7 +107,7 @@ def test_score_table_has_one_row_per_network(study: MadeUp, page: str) -> None:
 
 def test_answer_follows_from_the_scores(study: MadeUp, page: str) -> None:
     rows = read_score_table(study.out / "scores.csv")
-    means = {arm: np.mean([float(r["AP"]) for r in rows if r["arm"] == arm]) for arm in SKILL}
+    means = {arm: np.mean([float(r["AP"]) for r in rows if r["arm"] == arm]) for arm in (*ARMS, "teacher")}
     base = max(means["supervised"], means["supervised-short"])
     answer = re.search(r'<section class="answer".*?</section>', page, re.DOTALL)[0]
     assert f"{means['wssis']:.1f} AP" in answer
@@ -141,78 +139,6 @@ def test_one_seed_says_so(study: MadeUp, tmp_path: Path) -> None:
     assert "no resamples" in single
 
 
-def test_two_mixes_share_the_oracle(tmp_path: Path) -> None:
-    sets = toy_set(tmp_path / "images", "train", 20), toy_set(tmp_path / "images", "val", 6)
-    made = make_study(tmp_path, *sets, tmp_path / "images", {"20pct": 4, "50pct": 10}, seeds=(0,))
-    text = made.report(resamples=10)
-    assert 'id="toy-20pct-base"' in text and 'id="toy-50pct-base"' in text
-    plan = read_plan(json.dumps(made.plan))
-    groups = group_results(plan, load_results(plan, ReportSettings().cost))
-    assert [group.mix for group in groups] == ["20pct", "50pct"]
-    assert all("oracle" in group.arms for group in groups)
-    assert "points on the rest are ahead of the masks alone at all 2 mixes" in text
-    assert "mask AP over the share of images with masks" in text and 'id="table-mixes-toy-base"' in text
-    assert "The best mix for a budget" in text and "One mix: no curve" not in text
-    curves = read_curves(made.out / CURVES)
-    assert "between 20pct and 50pct" in budget_text(curves, _middle(curves), "pointwssis")
-
-
-def _mixes(tmp_path: Path, **changes: dict) -> MadeUp:
-    """A study of two mixes, 20pct and 50pct; the rows of a mix are changed as told."""
-    sets = toy_set(tmp_path / "images", "train", 20), toy_set(tmp_path / "images", "val", 6)
-    made = make_study(tmp_path, *sets, tmp_path / "images", {"20pct": 4, "50pct": 10}, seeds=(0,))
-    rows = [row | changes.get(f"mix_{row['mix']}", {}) for row in made.plan["rows"]]
-    return replace(made, plan=made.plan | {"rows": rows})
-
-
-def test_two_mixes_of_one_share_are_both_told(tmp_path: Path) -> None:
-    made = _mixes(tmp_path, mix_50pct={"mix": "clicks", "full_percent": 20.0})
-    text = made.report(resamples=0)
-    ap = {row["mix"]: f"{json.loads(Path(row['scores']).read_text())['AP']:.1f}"
-          for row in made.plan["rows"] if row["arm"] in ("wssis", "oracle")}  # fmt: skip
-    assert f"WSSIS 20 %: {ap['20pct']}, 20 % (clicks): {ap['clicks']}" in text
-    assert "With masks on 20 % of the images" in text and "at all 2 mixes" in text
-    for table in ("mixes-toy-base", "cost-toy-base"):
-        assert "20 % (clicks)" in (made.out / f"tables/{table}.csv").read_text()
-    plan = read_plan(json.dumps(made.plan))
-    groups = group_results(plan, load_results(plan, ReportSettings().cost))
-    _write_coco(tmp_path / "coco.json")
-    table = published_table("toy", groups, tmp_path / "coco.json")
-    lines = {line[0].text: line[1].text for line in table.lines}
-    assert lines.items() >= {"20 %": ap["20pct"], "20 % (clicks)": ap["clicks"], "100 %": ap["100pct"]}.items()
-
-
-def test_no_ap_below_all_masks(tmp_path: Path) -> None:
-    made = _mixes(tmp_path)
-    plan = read_plan(json.dumps(made.plan))
-    groups = group_results(plan, load_results(plan, ReportSettings().cost))
-    bare = [replace(g, arms={n: _without_ap(a) if n != "oracle" else a for n, a in g.arms.items()}) for g in groups]
-    comparisons = {group.key: Comparison((), {}, dict.fromkeys(group.arms)) for group in bare}
-    assert mix_picture(bare, comparisons) is None
-    assert mix_picture(groups, comparisons) is not None
-
-
-def _without_ap(arm: ArmResult) -> ArmResult:
-    return replace(arm, seeds={seed: replace(r, scores={**r.scores, "AP": None}) for seed, r in arm.seeds.items()})
-
-
-def test_headline_names_only_mixes_with_a_difference(tmp_path: Path) -> None:
-    made = _mixes(tmp_path)
-    rows = [row for row in made.plan["rows"] if (row["mix"], row["arm"]) != ("50pct", "wssis")]
-    plan = read_plan(json.dumps(made.plan | {"rows": rows}))
-    groups = group_results(plan, load_results(plan, ReportSettings().cost))
-    networks = [result for group in groups for arm in group.arms.values() for result in arm.seeds.values()]
-    comparisons = compare_all(groups, sample_networks(networks, made.results, resamples=0))
-    told = answer(groups, comparisons)
-    assert told == headline(groups[0], comparisons[groups[0].key]) and "50" not in told[0].partition("give")[0]
-
-
-def _middle(curves: StudyCurves) -> float:
-    """A budget between the two mixes of wssis, above that of the next dearest arm."""
-    days = sorted(point.days["pointwssis"] for point in curves.curves[0].points if point.arm == "wssis")
-    return (days[0] + days[1]) / 2
-
-
 def test_own_seconds_stand_beside_the_two_models(study: MadeUp, page: str, tmp_path: Path) -> None:
     own = {"image": 4.0, "point_first": 2.0, "point_more": 1.0}
     settings = ReportSettings(bootstrap=10, gallery=2, cost={"measured": own})
@@ -236,7 +162,7 @@ def test_a_damaged_file_of_predictions_is_named(study: MadeUp, tmp_path: Path) -
     for path in source.parent.glob("wssis.*"):
         shutil.copy(path, tmp_path / path.name)
     (tmp_path / "wssis.shown.json").write_text('{"rule": ')
-    rows[1] |= {"quality": str(tmp_path / source.name)}
+    rows[1] |= measured_at(tmp_path / source.name)
     with pytest.raises(InputError, match=r"wssis\.shown\.json: not readable as JSON"):
         MadeUp(study.plan | {"rows": rows}, study.results, study.images, tmp_path / "report").report()
 
@@ -304,7 +230,7 @@ def test_an_arm_without_points_has_no_rough_masks(study: MadeUp, tmp_path: Path)
     for image in shown["images"]:
         image["objects"] = [one | {"iou_rough": None, "rough": None, "proposal": None} for one in image["objects"]]
     write_json(tmp_path / "wssis.shown.json", shown)
-    rows[1] |= {"quality": str(tmp_path / source.name)}
+    rows[1] |= measured_at(tmp_path / source.name)
     arms = [arm | {"pseudo": "confident"} if arm["name"] == "wssis" else arm for arm in study.plan["arms"]]
     made = MadeUp(study.plan | {"arms": arms, "rows": rows}, study.results, study.images, tmp_path / "report")
     text = made.report()
@@ -318,7 +244,7 @@ def test_an_arm_without_points_has_no_rough_masks(study: MadeUp, tmp_path: Path)
 
 def test_what_nobody_can_buy_stands_in_no_plan(study: MadeUp, tmp_path: Path) -> None:
     arms = [arm | {"pseudo": "hidden"} if arm["name"] == "rough" else arm for arm in study.plan["arms"]]
-    rows = [row | {"quality": None} if row["arm"] == "rough" else row for row in study.plan["rows"]]
+    rows = [row | measured_at(None) if row["arm"] == "rough" else row for row in study.plan["rows"]]
     text = MadeUp(study.plan | {"arms": arms, "rows": rows}, study.results, study.images, tmp_path).report()
     assert "nobody could buy them" in text
     assert {p.arm for p in read_curves(tmp_path / CURVES).curves[0].points} == {
@@ -391,20 +317,13 @@ def test_published_results_stand_beside_ours_on_coco_alone(study: MadeUp, tmp_pa
     plan = read_plan(json.dumps(study.plan))
     groups = group_results(plan, load_results(plan, ReportSettings().cost))
     assert published_table("toy", groups, study.results / "toy" / "val.json") is None
-    _write_coco(tmp_path / "val.json")
+    write_coco_classes(tmp_path / "val.json")
     table = published_table("toy", groups, tmp_path / "val.json")
     lines = {line[0].text: [cell.text for cell in line[1:]] for line in table.lines}
     assert lines["10 %"][1:] == ["35.8", "30.1", "35.0", "34.6"]
     ours = np.mean(groups[0].arms["wssis"].values("AP"))
     assert lines["20 %"][:2] == [f"{ours:.1f}", "37.1"]
     assert lines["100 %"][1] == "39.7" and "CVPR 2023" in table.caption
-
-
-def _write_coco(path: Path) -> None:
-    """A file of no images with what tells COCO's classes."""
-    names = {1: "person", 18: "dog", 90: "toothbrush"}
-    coco = [{"id": number, "name": names.get(number, f"class {number}")} for number in (*range(1, 80), 90)]
-    write_json(path, {"images": [], "annotations": [], "categories": coco})
 
 
 def test_tables_escape_what_latex_and_csv_take_for_their_own() -> None:

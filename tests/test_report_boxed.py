@@ -1,11 +1,13 @@
 """The report on arms that buy boxes with points: held against the same segmentor on masks, priced by their own file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wssis.arms.registry import arms
+from wssis.engine.label_costs import LabelCounts
 from wssis.formats.atomic import write_json
 from wssis.report_page.compare import compare_group
 from wssis.report_page.cost_figures import SpentPoint, mix_figure
@@ -59,6 +61,22 @@ def test_without_a_baseline_the_oracle_is_the_reference() -> None:
         "Points in boxes: <b>27.0 AP</b> against 30.0 of the same segmentor with all masks, 90 % of it, for 40 % of"
         " their label days (40 % by the other cost model)."
     ]
+
+
+def test_one_mix_with_an_answer_does_not_hide_the_boxes_of_another() -> None:
+    method = PlannedArm(name="wssis", title="WSSIS", explanation="E.", pays=("full", "point"), pseudo="refined")
+    group, samples = _group("supervised", "points10")
+    other, more = _group("points10", points10=12.5)
+    result = replace(group.arms["supervised"].seeds["s0"], arm=method, scores={"AP": 25.0})
+    row = result.row.model_copy(update={"arm": "wssis", "scores": "wssis.json"})
+    labelled = {kind: LabelCounts(images=10, objects=20, pairs=15, empty=0, categories=3) for kind in method.pays}
+    group.arms["wssis"] = ArmResult(method, {"s0": replace(result, row=row, labelled=labelled)})
+    other = replace(other, mix="boxes", full_percent=0)
+    comparisons = {group.key: compare_group(group, samples | {"wssis.json": np.full(3, 25.0)}),
+                   other.key: compare_group(other, more)}  # fmt: skip
+    told = answer([group, other], comparisons)
+    assert told[:-1] == headline(group, comparisons[group.key])
+    assert told[-1] == "0 % (boxes): Points in boxes: <b>12.5 AP</b> for 40.0 label days."
 
 
 def test_no_share_of_next_to_nothing() -> None:

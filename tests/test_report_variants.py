@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_fixtures import MadeUp, make_study, toy_set
+from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
-from wssis.config.stages import CostSettings, QualitySettings
+from wssis.config.label_cost import CostSettings
+from wssis.config.stages import QualitySettings
 from wssis.formats.scores import read_score_table
 from wssis.report_page.plan import read_plan
 from wssis.report_page.results import group_results, load_results
@@ -52,7 +53,7 @@ def _semi(run: Path, wssis: dict) -> dict:
                 run / "pseudo/semi.json", run / "quality/semi.csv", run / "quality/semi.shown.json")  # fmt: skip
     scores = str(run / "students/semi/scores.json")
     shutil.copy(run / "quality/wssis.predictions.json", run / "quality/semi.predictions.json")
-    return {**wssis, "arm": "semi", "scores": scores, "quality": str(run / "quality/semi.csv")}
+    return {**wssis, "arm": "semi", "scores": scores, **measured_at(run / "quality/semi.csv")}
 
 
 def test_a_variant_is_held_against_the_arms_of_base(study: MadeUp) -> None:

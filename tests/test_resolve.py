@@ -39,8 +39,9 @@ def study(**changes: Any) -> Study:
 
 
 def given(config: Study, stage: str, **at: Any) -> Any:
-    """A stage's settings at shapes/10pct/s3, arm wssis."""
-    return resolve(config, stage, **{"dataset": "shapes", "mix": "10pct", "seed": "s3", "arm": "wssis", "fold": 1} | at)
+    """A stage's settings at shapes/10pct/s3, arm wssis; of box_student, which that arm has none of, arm points10."""
+    arm = "points10" if stage == "box_student" else "wssis"
+    return resolve(config, stage, **{"dataset": "shapes", "mix": "10pct", "seed": "s3", "arm": arm, "fold": 1} | at)
 
 
 def everything(config: Study) -> dict[str, str]:
@@ -88,7 +89,8 @@ def changed_by(**changes: Any) -> set[str]:
             {"seeds": {"training": 9}},
             {"teacher", "fold", "refiner", "student", "proposals full", "score_thresholds", "box_student"},
         ),
-        ({"evaluate": {"max_detections": 7}}, DETECTING),
+        ({"evaluate": {"max_detections": 7}}, DETECTING | {"data_warnings"}),
+        ({"inference": {"candidates": 7}}, DETECTING | {"data_warnings"}),
         ({"semi": {"jitter": 0.9}}, set()),
         ({"run": {"seeds": ["s0", "s1"]}}, set()),
         ({"run": {"arms": ["wssis"]}}, set()),

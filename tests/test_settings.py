@@ -90,6 +90,10 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         {"student": {"network": {"backbone": {"weights": "none"}}}},
         ("student.network.backbone.weights: none leaves nothing worth freezing", "at 10pct, arm wssis"),
     ),
+    (
+        {"run": {"arms": ["points10-selftrain"]}, "box_student": {"network": {"backbone": {"weights": "none"}}}},
+        ("box_student.network.backbone.weights: none leaves nothing worth freezing", "at 10pct, arm points10]"),
+    ),
     ({"run": {"mixes": ["0pct"]}}, ("run.mixes: '0pct'", "0 < NUMBER < 100")),
     ({"run": {"mixes": ["120pct"]}}, ("run.mixes: '120pct'", "0 < NUMBER < 100")),
     ({"run": {"mixes": ["-5pct"]}}, ("run.mixes: unknown mix '-5pct'", "0 < NUMBER < 100")),

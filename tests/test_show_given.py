@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_fixtures import MadeUp, make_study, toy_set
+from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
 from wssis.config.stages import QualitySettings
-from wssis.engine.shown_given import ClickFate, choose_by_score, choose_worth_a_look, fates, labels_on_clicks
+from wssis.engine.shown_given import (
+    ClickFate,
+    choose_by_score,
+    choose_worth_a_look,
+    fates,
+    labels_on_clicks,
+    summarise_pairs,
+)
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
 from wssis.formats.coco import encode_mask, read_coco
@@ -75,6 +82,15 @@ def test_worth_a_look() -> None:
     assert chosen[5] == "a mask that misses its click" and chosen[3] == "a click that fell back to another level"
 
 
+def test_objects_without_a_rough_mask_count_as_nothing() -> None:
+    """One has an empty mask, one point was dropped; a crowd region has no point."""
+    objects = [_label(number, slice(1, 4), 1.0) | {"iscrowd": int(number == 4)} for number in (1, 2, 3, 4)]
+    full = _weak() | {"annotations": objects}
+    pairs = [_label(8, slice(1, 4), 0.9) | {"point_id": 1}, _label(9, None, 0.9) | {"point_id": 2}]
+    assert summarise_pairs(full, pairs) == {"pairs": 3, "mean_iou_pairs": 0.333333, "above_half_pairs": 0.333333}
+    assert summarise_pairs(_weak(), []) == {"pairs": 0}
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
     """The made-up study as one of half-labelled files: no oracle, no quality tables, clicks in the place of points."""
@@ -95,7 +111,7 @@ def _given(row: dict[str, Any]) -> dict[str, Any]:
     run = Path(row["run"])
     manifest = json.loads((run / "points.manifest.json").read_text())
     write_json(run / "points.manifest.json", manifest | {"stage": "points_given"})
-    row = row | {"mix": "given", "full_percent": None, "quality": None}
+    row = row | {"mix": "given", "full_percent": None, **measured_at(None)}
     if (run / "quality" / f"{row['arm']}.csv").is_file():
         shown = run / "quality" / f"{row['arm']}.shown.json"
         pairs = {"full": run / "full.json", "pairs": _pairs(run)} if row["arm"] == "wssis" else {}

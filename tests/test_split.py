@@ -189,6 +189,15 @@ def test_no_image_needs_a_mask() -> None:
     assert set(split.values()) == {"points10"}
 
 
+def test_a_list_of_images_gives_no_masks_to_a_mix_without_masks(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("1\n2\n")
+    listed = {"method": "files", "full_ids": str(tmp_path / "ids.txt")}
+    coco = data([[0], [1], [2], [0]])
+    assert full(split_images(coco, SplitSettings(**listed, full_percent=25))) == {1, 2}
+    split = split_images(coco, SplitSettings(**listed, full_percent=0, points10_percent=100))
+    assert set(split.values()) == {"points10"}
+
+
 def test_more_than_all_images() -> None:
     with pytest.raises(InputError, match="full_percent 60, points10_percent 50 are more than 100 together"):
         split_images(data([[0]]), SplitSettings(full_percent=60, points10_percent=50))

@@ -1,6 +1,7 @@
 """config.yaml and every file in studies/, merged as Snakemake merges them."""
 
 import copy
+import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from snakemake.utils import update_config
 
 from wssis.config import defaults
@@ -69,6 +71,12 @@ def test_config_is_the_default_study() -> None:
     assert validate_study(merged_raw()) == validate_study(defaults.DEFAULT_STUDY)
 
 
+def schema_problems(raw: dict[str, Any]) -> list[str]:
+    """What config.schema.json, which editors read, finds wrong."""
+    schema = json.loads((ROOT / "config.schema.json").read_text())
+    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(raw)]
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_study_is_legal_and_runs_only_what_it_lists(path: Path) -> None:
     own = yaml.safe_load(path.read_text())
@@ -80,8 +88,14 @@ def test_study_is_legal_and_runs_only_what_it_lists(path: Path) -> None:
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_study_agrees_with_the_schema(path: Path) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    jsonschema.validate(merged_raw(path), Study.model_json_schema())
+    assert schema_problems(merged_raw(path)) == []
+
+
+def test_the_schema_refuses_what_is_no_study() -> None:
+    raw = merged_raw()
+    raw["run"]["seeds"], raw["teachers"] = [], {}
+    of_run, of_all = sorted(schema_problems(raw))
+    assert of_run.startswith("$.run.seeds: ") and of_all.startswith("$: ") and "'teachers'" in of_all
 
 
 def test_studies_do_not_share_a_folder() -> None:

@@ -220,3 +220,11 @@ def test_unlabelled_images_need_no_empty_lists(tmp_path: Path) -> None:
     out = _take(tmp_path, half_labelled())
     assert json.loads((tmp_path / "unlabelled.json").read_text()).keys() == {"images"}
     assert list(read_split(out / "given.csv").values()).count("unlabelled") == 2
+
+
+def test_a_split_of_other_images(tmp_path: Path) -> None:
+    out, run = _take(tmp_path, half_labelled()), tmp_path / "run"
+    split_given.run(GivenSplitSettings(), out / "train.json", out / "given.csv", run)
+    (run / "split.csv").write_text("image_id,label_kind\n1,full\n")
+    with pytest.raises(InputError, match=r"split\.csv: lists other images than .*train\.json; run split-given again"):
+        points_given.run(PointsSettings(), out / "train.json", run / "split.csv", run / "full.json", run)

@@ -54,6 +54,14 @@ def test_other_pairs_need_no_folds(clone: Clone, pairs: str) -> None:
     assert "train_fold" not in clone.planned()
 
 
+def test_the_report_asks_for_what_it_reads_of_masks_in_given_boxes(clone: Clone) -> None:
+    clone.study["run"]["arms"] = ["points10-selftrain"]
+    clone.study["box_points"] = {"file": "data/train.json"}
+    dry = clone.snakemake("-n")
+    (asked,) = re.findall(r"^Job \d+: The report\nReason: (.*)$", dry.stdout + dry.stderr, re.MULTILINE)
+    assert "pseudo/points10-selftrain.json.manifest.json" in asked and "quality/" not in asked
+
+
 def test_missing_data_do_not_hide_the_dag(clone: Clone) -> None:
     (clone.folder / "data/train.json").unlink()
     (clone.folder / "data/images").rmdir()

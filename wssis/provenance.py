@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = "wssis"
 ROOT = Path(__file__).resolve().parent
@@ -32,7 +33,7 @@ def code_digest(stage: str) -> str:
     """
     digest = hashlib.sha256()
     for module in stage_modules(stage):
-        digest.update(f"{module}\0{_module_digest(module)}\n".encode())
+        digest.update(f"{module}\0{_facts(module).digest}\n".encode())
     for path in named_files(stage):
         digest.update(
             f"{path.relative_to(ROOT).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
@@ -57,13 +58,12 @@ def stage_modules(stage: str) -> tuple[str, ...]:
 @cache
 def named_files(stage: str) -> tuple[Path, ...]:
     """Templates, styles and scripts of the package that the stage's modules name, or that one of these names."""
-    files = _data_files()
-    constants = {text for module in stage_modules(stage) for text in _constants(module)}
-    found = {path for path in files if any(_names(text, path) for text in constants)}
+    constants = {text for module in stage_modules(stage) for text in _facts(module).constants}
+    found = {path for path, names in _data_files().items() if names & constants}
     waiting = list(found)
     while waiting:
         text = waiting.pop().read_text(encoding="utf-8")
-        new = {path for path in files - found if path.name in text}
+        new = {path for path in _data_files().keys() - found if path.name in text}
         found |= new
         waiting += new
     return tuple(sorted(found))
@@ -80,12 +80,6 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def _names(text: str, path: Path) -> bool:
-    """Whether a string constant names a file, by its name or the end of its path, or the folder it lies in."""
-    relative = path.relative_to(ROOT).as_posix()
-    return text == path.name or f"/{relative}".endswith(f"/{text}") or text == path.parent.name
-
-
 @cache
 def _module_files() -> dict[str, Path]:
     """Every module of the package by its dotted name."""
@@ -97,23 +91,37 @@ def _module_files() -> dict[str, Path]:
 
 
 @cache
-def _data_files() -> frozenset[Path]:
-    return frozenset(path for path in ROOT.rglob("*") if path.suffix in NAMED_SUFFIXES)
+def _data_files() -> dict[Path, frozenset[str]]:
+    """Templates, styles and scripts, and how code may name each: its path or an end of it, or the folder it lies in."""
+    files = {}
+    for path in ROOT.rglob("*"):
+        if path.suffix in NAMED_SUFFIXES:
+            parts = path.relative_to(ROOT).parts
+            ends = ("/".join(parts[first:]) for first in range(len(parts)))
+            files[path] = frozenset((*ends, path.parent.name))
+    return files
+
+
+class _Facts(NamedTuple):
+    """What counts of a module; its syntax tree is not kept, for trees of all modules are slow to carry along."""
+
+    digest: str
+    constants: frozenset[str]
+    imported: frozenset[str]
 
 
 @cache
-def _tree(module: str) -> ast.Module:
-    """The module's syntax tree."""
-    return ast.parse(_module_files()[module].read_bytes())
-
-
-@cache
-def _flat(module: str) -> tuple[tuple[ast.AST, ...], str]:
-    """All nodes of a module but bare strings, and a text that is equal for equal trees."""
+def _facts(module: str) -> _Facts:
+    """Digest, equal for equal trees; the string constants, bare strings apart; the names that imports may bring in."""
     nodes: list[ast.AST] = []
     parts: list[str] = []
-    _walk(_tree(module), nodes, parts)
-    return tuple(nodes), "".join(parts)
+    _walk(ast.parse(_module_files()[module].read_bytes()), nodes, parts)
+    values = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return _Facts(
+        hashlib.sha256("".join(parts).encode()).hexdigest(),
+        frozenset(value for value in values if isinstance(value, str) and value),
+        frozenset(name for node in nodes for name in _imported_names(node, module)),
+    )
 
 
 def _walk(value: object, nodes: list[ast.AST], parts: list[str]) -> None:
@@ -145,23 +153,10 @@ def _is_bare_string(node: object) -> bool:
 
 
 @cache
-def _module_digest(module: str) -> str:
-    return hashlib.sha256(_flat(module)[1].encode()).hexdigest()
-
-
-@cache
-def _constants(module: str) -> frozenset[str]:
-    values = (node.value for node in _flat(module)[0] if isinstance(node, ast.Constant))
-    return frozenset(value for value in values if isinstance(value, str) and value)
-
-
-@cache
 def _imports(module: str) -> frozenset[str]:
     """Modules of the package that count and that this one imports, or names in full in a string."""
-    modules = _module_files()
-    named = {name for node in _flat(module)[0] for name in _imported_names(node, module)}
-    named |= _constants(module)
-    return frozenset(name for name in named if name in modules and not _left_out(name))
+    named = _facts(module).imported | _facts(module).constants
+    return frozenset(name for name in named & _module_files().keys() if not _left_out(name))
 
 
 def _left_out(module: str) -> bool:

@@ -30,13 +30,16 @@ class Journal:
         path: the file; it and its folder are created.
 
     Raises:
-        InputError: another process has it open, or a line before the last one cannot be read.
+        InputError: it cannot be written, another process has it open, or a line before the last one cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another --out") from None
         try:
             self._lock()
             self.lines, self._end = self._read()

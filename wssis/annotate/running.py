@@ -11,13 +11,14 @@ from typing import Any
 
 from wssis.annotate.box_board import BoxBoard
 from wssis.annotate.changes import CATEGORIES, IMAGES
+from wssis.annotate.given import find_files, new_setup, number_images
 from wssis.annotate.image_content import shown
 from wssis.annotate.journal import Journal
 from wssis.annotate.outputs import Files, Writer
 from wssis.annotate.point_board import PointBoard
 from wssis.annotate.server import PageServer
 from wssis.annotate.session import Session
-from wssis.annotate.setup import LabelImage, Request, Setup, find_files, new_setup, number_images, setup_of
+from wssis.annotate.setup import LabelImage, Request, Setup, setup_of
 from wssis.errors import InputError
 
 VERSION = 1
@@ -53,6 +54,9 @@ def open_session(request: Request, pictures: Mapping[str, Path], files: Files) -
             f"{files.weak}: exists, without the journal of a session ({files.journal.name}); give --points"
             f" {files.weak} to go on from its points, or another --out"
         )
+    given = (request.categories, request.images_from, request.points, request.boxes)
+    if files.unlabelled.resolve() in [path.resolve() for path in given if path is not None]:
+        raise InputError(f"{files.unlabelled}: was given, and would be overwritten; give another --out")
     journal = Journal(files.journal)
     try:
         if journal.dropped:
@@ -178,6 +182,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def content_of(paths: Mapping[int, Path], number: int) -> tuple[str, bytes] | None:
+    """Media type and bytes of an image by its id, as `shown` has them; None where there is no such image."""
     return shown(paths[number]) if number in paths else None
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 
 import wssis.arms
@@ -36,3 +37,13 @@ def get_arm(name: str) -> Arm:
     if name not in arms():
         raise InputError(f"unknown arm {name!r}; the arms are {', '.join(arms())}")
     return arms()[name]
+
+
+def with_teachers(names: Iterable[str]) -> list[str]:
+    """Arms, each followed by the one whose student takes the teacher's place for it, which is trained for it anyway."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[name] = None
+        if (teacher := get_arm(name).teacher) is not None:
+            found |= dict.fromkeys(with_teachers([teacher]))
+    return list(found)

@@ -15,8 +15,8 @@ CORRUPT = "corrupt"
 
 
 def arm_of_student(record: StageRecord) -> Arm | None:
-    """The arm of a student's manifest; None for another stage, or an arm that this version does not know."""
-    return arms().get(record.place.rest.split("/")[1]) if record.stage in ("student", "box_student") else None
+    """The arm of a student's manifest; None for another stage or place, or an arm that this version does not know."""
+    return arms().get(record.place.student or "") if record.stage in ("student", "box_student") else None
 
 
 def check_predictors(check: Checker, named: Iterable[str]) -> Iterator[Finding]:

@@ -12,7 +12,14 @@ from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
 from wssis.audit.given_checks import check_points_given, check_shown, check_split_given, check_taken
-from wssis.audit.label_checks import check_box_points, check_images, check_points, check_prepared, check_split
+from wssis.audit.label_checks import (
+    check_box_points,
+    check_images,
+    check_points,
+    check_prepared,
+    check_split,
+    check_warnings,
+)
 from wssis.audit.mask_checks import check_crops, check_proposals, check_pseudo, check_quality
 from wssis.audit.study_files import StudyFiles
 from wssis.formats.split import assign_folds
@@ -67,6 +74,7 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "prepare": check_prepared,
     "generate": check_prepared,
     "check_images": check_images,
+    "data_warnings": check_warnings,
     "split": check_split,
     "points": check_points,
     "box_points": check_box_points,

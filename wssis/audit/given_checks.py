@@ -1,18 +1,20 @@
 """Whether the files of a half-labelled data set add up: what was given is there once, with the labels that it has."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from wssis.audit.checker import Checker
-from wssis.audit.coco_facts import NONE
 from wssis.audit.finding import Finding, some
 from wssis.audit.label_checks import check_images_of_kinds, check_prepared
 
 
 def check_taken(check: Checker) -> Iterator[Finding]:
-    """take-given: counts as of prepare, a label kind for every image, masks on full images and clicks on weak ones."""
+    """take-given: counts as of prepare and of every part, a label kind for every image, masks on full images and clicks
+    on weak ones.
+    """
     yield from check_prepared(check)
     train, kinds = check.made("train.json"), check.made("given.csv")
     yield from check.same(check.output("given.csv"), "images", kinds, train.images, "train.json")
@@ -20,6 +22,12 @@ def check_taken(check: Checker) -> Iterator[Finding]:
     odd = train.id[(train.masked & (of_kind != "full")) | (~train.masked & (of_kind != "point"))]
     if len(odd):
         yield check.wrong(check.output("train.json"), f"annotations that do not fit their image's kind: {some(odd)}")
+    images = Counter(kinds.values())
+    held_out = 0 if check.record.settings["val_share"] is None else len(check.made("val.json").images)
+    yield from check.counts({
+        "full_images": images["full"], "weak_images": images["point"], "unlabelled_images": images["unlabelled"],
+        "held_out_images": held_out,
+    })  # fmt: skip
 
 
 def check_split_given(check: Checker) -> Iterator[Finding]:
@@ -48,9 +56,16 @@ def check_points_given(check: Checker) -> Iterator[Finding]:
 
 
 def check_shown(check: Checker) -> Iterator[Finding]:
-    """show-given: every click has one fate, and as many have masks as the training set says."""
+    """show-given: every click has one fate, and as many have masks as the training set says.
+
+    Labels that come without clicks, as semi's do: each lies on a click, or is counted as one without.
+    """
     weak, pseudo = check.of("weak"), check.of("pseudo")
-    yield from check.counts({"points": len(weak.id)})
-    if (pseudo.point_id[pseudo.pseudo] != NONE).any():
-        masked = int(pseudo.masked[pseudo.pseudo].sum())
-        yield from check.counts({"masked": masked, "unmasked": int(pseudo.pseudo.sum()) - masked})
+    on_weak = pseudo.pseudo & np.isin(pseudo.image_id, np.array([*weak.images], np.int64))
+    labels, masked = int(on_weak.sum()), int(pseudo.masked[on_weak].sum())
+    if check.record.input("proposals") is None:
+        on_clicks = sum(check.record.counts[fate] for fate in ("masked", "unmasked"))
+        found = {"without_a_click": labels - on_clicks, "dropped": len(weak.id) - on_clicks}
+    else:
+        found = {"masked": masked, "unmasked": labels - masked, "dropped": len(weak.id) - labels}
+    yield from check.counts({"points": len(weak.id)} | found)

@@ -1,5 +1,6 @@
 """Whether the data set and the labels of a run add up: images in = images out, one point for every object."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,7 +29,7 @@ def check_prepared(check: Checker) -> Iterator[Finding]:
 
 
 def check_images(check: Checker) -> Iterator[Finding]:
-    """check-images: a row of the right size for every image of both subsets."""
+    """check-images: a row of the right size for every image of both subsets, and one of facts."""
     rows, path = check.made("images.csv"), check.output("images.csv")
     for subset in ("train", "val"):
         images = check.of(subset).images
@@ -41,6 +42,17 @@ def check_images(check: Checker) -> Iterator[Finding]:
         if odd:
             yield check.wrong(path, f"images of another size than in {subset}.json: {some(odd)}")
     yield from check.counts({"images": len(rows)})
+    facts, path = check.made("image_facts.csv"), check.output("image_facts.csv")
+    known = [(one.subset, one.image_id) for one in facts]
+    yield from check.same(path, "images", known, [(row[0], int(row[1])) for row in rows], "images.csv")
+    if len(set(known)) != len(known):
+        yield check.wrong(path, f"{len(known) - len(set(known))} rows repeat an image")
+
+
+def check_warnings(check: Checker) -> Iterator[Finding]:
+    """data-warnings: as many warnings of every kind as the manifest counted."""
+    times = Counter(warning.kind for warning in check.made("data_warnings.json"))
+    yield from check.counts({kind: times[kind] for kind in sorted({*times, *check.record.counts})})
 
 
 def check_split(check: Checker) -> Iterator[Finding]:

@@ -50,8 +50,16 @@ class Place:
     @property
     def arm(self) -> str | None:
         """The arm in whose folder it lies: what an arm shares with no other, such as a second round's proposals."""
-        parts = self.rest.split("/")
-        return parts[1] if parts[0] == "arms" and len(parts) > 2 else None
+        return self._folder_in("arms")
+
+    @property
+    def student(self) -> str | None:
+        """The arm whose student's folder it lies in."""
+        return self._folder_in("students")
+
+    def _folder_in(self, parent: str) -> str | None:
+        first, *parts = self.rest.split("/")
+        return parts[0] if first == parent and len(parts) > 1 else None
 
     @property
     def below(self) -> str:

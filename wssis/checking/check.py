@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wssis.checking.known import Known, Labelling, Looked, count_masks, evaluated
 from wssis.checking.parts import (
     VAL,
     Contents,
@@ -14,11 +15,15 @@ from wssis.checking.parts import (
     read_parts,
 )
 from wssis.checking.survey import survey_images
-from wssis.checking.warn import Known, Labelling, Looked, all_warnings, count_masks
+from wssis.checking.warn import all_warnings
+from wssis.config.stages import DataWarningsSettings
 from wssis.formats.remark import Remark
 
 KIND_OF = {"masks": "full", "points": "point", "none": "unlabelled"}
 """What a part's annotations hold -> the label kind of its images."""
+NO_STUDY = (
+    "size of the images beside that of training, and their objects beside the limit of detections: no study was given"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def check_parts(
     *,
     zero_area: str = "refuse",
     workers: int = 0,
-    short_side: int | None = None,
+    settings: DataWarningsSettings | None = None,
     labellings: Labellings | None = None,
 ) -> Checked:
     """Check annotations and images of all parts.
@@ -56,7 +61,7 @@ def check_parts(
         name: of the data set.
         zero_area: as `prepare` takes it.
         workers: processes that look at images; the result does not depend on it.
-        short_side: largest in training, px; None where it is not known.
+        settings: what the study says that warnings are made from; None without a study.
         labellings: left out, the parts say which images have masks.
     """
     contents, problems = read_parts(parts)
@@ -65,8 +70,8 @@ def check_parts(
     survey = survey_images(expected_images(parts, contents), workers)
     problems += survey.problems
     inside = {part.name: _in_words(part, contents) for part in parts}
-    notes = [] if short_side else ["size of the images beside that of training: no study was given"]
-    known = Known(Looked(survey.rows, survey.facts), short_side=short_side)
+    notes = [] if settings else [NO_STUDY]
+    known = Known(Looked(survey.rows, survey.facts), settings=settings)
     if problems:
         notes.append("classes and splits: looked at when there is no problem left")
     else:
@@ -80,7 +85,7 @@ def _sound(parts: Sequence[Part], contents: Contents) -> dict[str, Any]:
     val = next((part for part in parts if part.name == VAL), None)
     return {
         "categories": contents[parts[0].name]["categories"],
-        "val": val and (str(val.annotations), count_masks(contents[VAL]["annotations"])),
+        "val": val and evaluated(str(val.annotations), len(contents[VAL]["images"]), contents[VAL]["annotations"]),
     }
 
 

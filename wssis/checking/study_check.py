@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from wssis.checking.check import Checked, check_parts
+from wssis.checking.known import Labelling, count_masks
 from wssis.checking.parts import Contents, Part, half_labelled_parts
-from wssis.checking.warn import Labelling, count_masks
 from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.lineage import Lineage, Place, Product
 from wssis.config.locations import data_set_folder, image_folder, is_prepared
@@ -29,7 +29,7 @@ def _check(study: Study, name: str, workers: int) -> Checked:
     half_labelled = isinstance(study.datasets[name], HalfLabelledDataset)
     return check_parts(
         name, parts, zero_area=study.prepare.zero_area, workers=workers,
-        short_side=resolve(study, "data_warnings").short_side,
+        settings=resolve(study, "data_warnings"),
         labellings=None if half_labelled else lambda contents: _labellings(study, name, contents),
     )  # fmt: skip
 

@@ -1,216 +1,25 @@
 """What is legal, and worth a look before a study is run: warnings, from what was read of annotations and images."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from wssis.checking.parts import VAL
-from wssis.formats.image_facts import ImageFacts
-from wssis.formats.images_table import ImageRow
-from wssis.formats.remark import Fault, Remark
-
-FEW_MASKS = 5
-"""A class with fewer masks is hardly learned."""
-MUCH_LARGER = 4
-"""Times the short side in training from which an image's own counts as much larger."""
-_ALPHA = ("transparency is dropped", "where they are not opaque, save them on the background you want")
-_CONVERTED = ("they become RGB without a colour profile", "save them as RGB if colours matter")
-LOSSY = {mode: _ALPHA for mode in ("LA", "PA", "RGBA")} | {mode: _CONVERTED for mode in ("CMYK", "YCbCr", "LAB", "HSV")}
-"""Pillow's kind of pixels -> what is lost, and what to do."""
-
-
-@dataclass(frozen=True)
-class Looked:
-    """The images that were looked at: `rows` and `facts` in the same order."""
-
-    rows: Sequence[ImageRow]
-    facts: Sequence[ImageFacts]
-
-
-@dataclass(frozen=True)
-class Labelling:
-    """Which training images have masks in one run, and how many.
-
-    Attributes:
-        name: of the run, such as 10pct/s0/base; empty where there is but one way to label.
-        file: where its masks are.
-        masks: category id -> number of masks, crowd excluded; classes without any may be missing.
-        kinds: (part, image id) -> full, point or unlabelled, of the training images.
-    """
-
-    name: str
-    file: str
-    masks: Mapping[int, int]
-    kinds: Mapping[tuple[str, int], str]
-
-
-@dataclass(frozen=True)
-class Known:
-    """All that warnings are made from; None for what is not known.
-
-    Attributes:
-        val: file of the validation masks, and their number by category id.
-        short_side: largest in training, px.
-    """
-
-    looked: Looked
-    categories: Sequence[Mapping[str, Any]] = ()
-    labellings: Sequence[Labelling] = ()
-    val: tuple[str, Mapping[int, int]] | None = None
-    short_side: int | None = None
+from wssis.checking import image_warnings, label_warnings
+from wssis.checking.known import Known
+from wssis.formats.remark import Remark
 
 
 def all_warnings(known: Known) -> list[Remark]:
     """Every warning, kind by kind."""
-    found = [warning for one in known.labellings for warning in class_warnings(one, known.categories)]
+    looked, settings = known.looked, known.settings
+    found = [one for run in known.labellings for one in label_warnings.class_warnings(run, known.categories)]
     if known.val is not None:
-        found += val_class_warnings(known.val[1], known.categories, known.val[0])
-    found += copies_in_val(known.looked)
-    found += [warning for one in known.labellings for warning in copies_in_weak(known.looked, one)]
-    if known.short_side is not None:
-        found += size_warnings(known.looked.rows, known.short_side)
-    found += [*pixel_warnings(known.looked), *orientation_warnings(known.looked), *name_warnings(known.looked.rows)]
-    return [*found, *point_warnings(known.looked)]
-
-
-
-def count_masks(annotations: Iterable[Mapping[str, Any]]) -> Counter[int]:
-    """Category id -> number of annotations, crowd excluded."""
-    return Counter(one["category_id"] for one in annotations if not one.get("iscrowd"))
-
-
-def class_warnings(labelling: Labelling, categories: Sequence[Mapping[str, Any]]) -> Iterator[Remark]:
-    """Classes with no mask, or with few."""
-    where = f" of {labelling.name}" if labelling.name else ""
-    for category in sorted(categories, key=lambda one: one["id"]):
-        count, item = labelling.masks.get(category["id"], 0), f"category {category['id']} ({category['name']})"
-        if count == 0:
-            remedy = "it cannot be learned: draw some" + (", or split with method stratified" if where else "")
-            fault = Fault("class without masks", f"has no mask on the full images{where}", remedy)
-            yield fault.at(labelling.file, item)
-        elif count < FEW_MASKS:
-            what = f"has {count} mask{'s' if count > 1 else ''} on the full images{where}"
-            remedy = f"its AP will say little: draw {FEW_MASKS} or more" + (", or take a larger mix" if where else "")
-            yield Fault("class with few masks", what, remedy).at(labelling.file, item)
-
-
-def val_class_warnings(
-    masks: Mapping[int, int], categories: Sequence[Mapping[str, Any]], file: str
-) -> Iterator[Remark]:
-    """Classes that cannot be evaluated."""
-    for category in categories:
-        if not masks.get(category["id"]):
-            remedy = "its AP is undefined and left out of the mean; add images that show it"
-            fault = Fault("class without validation objects", "has no object in the validation images", remedy)
-            yield fault.at(file, f"category {category['id']} ({category['name']})")
-
-
-def size_warnings(rows: Sequence[ImageRow], short_side: int) -> Iterator[Remark]:
-    """Images that lose most of their pixels on the way into the network; one warning a part.
-
-    short_side: largest in training, px.
-    """
-    for part, own in _by_part(rows).items():
-        large = [row for row in own if min(row.width, row.height) > MUCH_LARGER * short_side]
-        if large:
-            worst = max(large, key=lambda row: min(row.width, row.height))
-            what = (
-                f"is {worst.width} x {worst.height} px, more than {MUCH_LARGER} times the {short_side} px of training,"
-                f" one of {len(large)} such images among the {len(own)} of {part}"
-            )
-            remedy = "small objects vanish: cut them into tiles, or raise augmentation.short_sides"
-            yield Fault("image much larger than in training", what, remedy).at(worst.file_name, _image(worst))
-
-
-def orientation_warnings(looked: Looked) -> Iterator[Remark]:
-    """EXIF orientations that turn or mirror an image on the screen of its annotator."""
-    for row, facts in zip(looked.rows, looked.facts, strict=True):
-        if facts.orientation != 1:
-            what = f"has EXIF orientation {facts.orientation}: viewers turn or mirror it, training does not"
-            remedy = "see that its labels fit the stored pixels, or turn the pixels themselves"
-            yield Fault("EXIF orientation", what, remedy).at(row.file_name, _image(row))
-
-
-def pixel_warnings(looked: Looked) -> Iterator[Remark]:
-    """Kinds of pixels that lose something on the way to RGB; one warning for each."""
-    for mode, (what, remedy) in LOSSY.items():
-        rows = [row for row, facts in zip(looked.rows, looked.facts, strict=True) if facts.mode == mode]
-        if rows:
-            fault = Fault("pixels", f"has {mode} pixels, like {len(rows)} images in all: {what}", remedy)
-            yield fault.at(rows[0].file_name, _image(rows[0]))
-
-
-def name_warnings(rows: Sequence[ImageRow]) -> Iterator[Remark]:
-    """File names of one part that differ in case only."""
-    for own in _by_part(rows).values():
-        first: dict[str, ImageRow] = {}
-        for row in own:
-            other = first.setdefault(row.file_name.casefold(), row)
-            if other is not row:
-                what = f"differs from {other.file_name} (image {other.image_id}) in upper and lower case only"
-                yield Fault("file names alike", what, "rename one: some disks take them for one file").at(
-                    row.file_name, _image(row)
-                )
-
-
-def copies_in_val(looked: Looked) -> Iterator[Remark]:
-    """Validation images that equal a training image, or look like one."""
-    train = [place for place, row in enumerate(looked.rows) if row.subset != VAL]
-    val = [place for place, row in enumerate(looked.rows) if row.subset == VAL]
-    remedy = "the AP is too good by it: take it out of either"
-    for place, other, equal in _copies(looked, train, val):
-        kind, words = ("same image", "is the same file as") if equal else ("near-duplicates", "looks like")
-        what = f"{words} {looked.rows[other].file_name}, {_image(looked.rows[other])}"
-        row = looked.rows[place]
-        yield Fault(f"{kind} in training and validation", what, remedy).at(row.file_name, _image(row))
-
-
-def copies_in_weak(looked: Looked, labelling: Labelling) -> Iterator[Remark]:
-    """How many weak images equal an image with masks, or look like one."""
-    places: dict[str, list[int]] = {"full": [], "point": []}
-    for place, row in enumerate(looked.rows):
-        places.get(labelling.kinds.get((row.subset, row.image_id), ""), []).append(place)
-    pairs = list(_copies(looked, places["full"], places["point"]))
-    if pairs:
-        first, other = (looked.rows[place] for place in pairs[0][:2])
-        where = f" of {labelling.name}" if labelling.name else ""
-        what = (
-            f"looks like {other.file_name}, image {other.image_id}, which has masks; so do {len(pairs)} of"
-            f" {len(places['point'])} weak images{where} in all, {sum(equal for *_, equal in pairs)} byte by byte"
-        )
-        remedy = "masks are easier there than elsewhere: remove copies, or split by group"
-        yield Fault("near-duplicates in full and weak", what, remedy).at(first.file_name, _image(first))
-
-
-def _copies(looked: Looked, originals: Sequence[int], others: Sequence[int]) -> Iterator[tuple[int, int, bool]]:
-    """Place of a copy, of its first original, and whether the files are equal. All are places in the tables."""
-    equal = {looked.rows[place].sha256: place for place in reversed(originals)}
-    alike = {looked.facts[place].alike: place for place in reversed(originals)}
-    for place in others:
-        row, group = looked.rows[place], looked.facts[place].alike
-        if row.sha256 in equal:
-            yield place, equal[row.sha256], True
-        elif group is not None and group in alike:
-            yield place, alike[group], False
-
-
-def point_warnings(looked: Looked) -> Iterator[Remark]:
-    """Clicked points where no object can be seen, or where exporters put clicks from outside the image."""
-    flat = Fault("point on nothing", "its point lies amid pixels of one colour", "see that it is on its object")
-    clipped = "see that it was not clipped"
-    border = Fault("point at the border", "its point lies on the image's outermost pixels", clipped)
-    for fault, which in ((flat, "flat_points"), (border, "border_points")):
-        for row, facts in zip(looked.rows, looked.facts, strict=True):
-            yield from (fault.at(row.file_name, f"{_image(row)}, annotation {n}") for n in getattr(facts, which))
-
-
-def _by_part(rows: Sequence[ImageRow]) -> dict[str, list[ImageRow]]:
-    parts: dict[str, list[ImageRow]] = {}
-    for row in rows:
-        parts.setdefault(row.subset, []).append(row)
-    return parts
-
-
-def _image(row: ImageRow) -> str:
-    return f"image {row.image_id} of {row.subset}"
+        found += label_warnings.val_class_warnings(known.val, known.categories)
+        found += label_warnings.val_size_warnings(known.val)
+        if settings is not None:
+            found += label_warnings.crowded_warnings(known.val, settings)
+    found += image_warnings.copies_in_val(looked)
+    found += [one for run in known.labellings for one in image_warnings.copies_in_weak(looked, run)]
+    if settings is not None:
+        found += image_warnings.size_warnings(looked.rows, settings.short_side)
+    found += image_warnings.pixel_warnings(looked)
+    found += image_warnings.orientation_warnings(looked)
+    found += image_warnings.name_warnings(looked.rows)
+    found += image_warnings.point_warnings(looked)
+    return found

@@ -155,7 +155,6 @@ class Lineage:
         again = self.study.of_variant(variant).refiner.second_round == "retrain"
         return Product("refiner", second_round(arm) if again else None)
 
-
     def pairs_out_of_fold(self, arm: str, variant: str = BASE) -> tuple[Product, ...]:
         """The proposals on full images by networks that have not seen them, where an arm's refiner is trained on such.
 

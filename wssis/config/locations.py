@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from wssis.arms.registry import get_arm
+from wssis.arms.registry import get_arm, with_teachers
 from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.plan import run_mixes
@@ -102,7 +102,7 @@ def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
         yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)).values())
     if study.box_points.file is not None and any("box_points" in get_arm(arm).rules for arm in arms):
         yield "box_points.file", study.box_points.file
-    for arm in arms:
+    for arm in with_teachers(arms):
         stage = get_arm(arm).student
         settings = resolve(study, stage, mix=mix, seed=seed, arm=arm)
         yield from ((stage, path) for path in weight_files(settings).values())

@@ -211,6 +211,14 @@ def _without_candidates(config: Study, *also: str) -> InferenceSettings:
     return InferenceSettings(**config.inference.model_dump(exclude=unread), threads=config.threads)
 
 
+def _data_warnings(config: Study, at: Coordinates) -> DataWarningsSettings:
+    return DataWarningsSettings(
+        short_side=max(config.student.augmentation.short_sides),
+        max_detections=config.evaluate.max_detections,
+        candidates=config.inference.candidates,
+    )
+
+
 def _proposals(config: Study, at: Coordinates) -> Section:
     values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
     if config.proposals.selection == "consistent":
@@ -246,10 +254,8 @@ def _pseudo(config: Study, at: Coordinates) -> Section:
 
 
 def _student(config: Study, at: Coordinates) -> Section:
-    # Before files are read, nobody knows the share of masks in them: equal epochs are then the least there may be.
-    factor = at.the_arm.iterations(full_percent(config, at.mix) or 0.0)
     values = _with_threads(config, _section(config.student, at))
-    schedule = ScheduleSettings(**values.pop("schedule")).scaled(factor)
+    schedule = _schedule_of_arm(config, at, values.pop("schedule"))
     if not at.the_arm.trains_on_boxes:
         values.pop("supervision", None)
     if at.the_arm.augmentation == "strong":
@@ -262,13 +268,20 @@ def _box_student(config: Study, at: Coordinates) -> Section:
     a variant of the one branch does not train the other again.
     """
     arm, values = at.the_arm, _with_threads(config, _section(config.box_student, at))
-    schedule = ScheduleSettings(**values.pop("schedule")).scaled(arm.iterations(full_percent(config, at.mix)))
-    if arm.student == "box_student":
-        unread = GRID_KEYS if arm.segmentor == "implicit-pointrend" else IMPLICIT_KEYS
-        values["network"] = _without(values["network"] | {"kind": arm.segmentor}, unread)
-        if "points10" not in arm.pays:
-            values["supervision"] = _without(values["supervision"], POINT_KEYS)
+    schedule = _schedule_of_arm(config, at, values.pop("schedule"))
+    unread = GRID_KEYS if arm.segmentor == "implicit-pointrend" else IMPLICIT_KEYS
+    values["network"] = _without(values["network"] | {"kind": arm.segmentor}, unread)
+    if "points10" not in arm.pays:
+        values["supervision"] = _without(values["supervision"], POINT_KEYS)
     return BoxStudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))
+
+
+def _schedule_of_arm(config: Study, at: Coordinates, schedule: Mapping[str, Any]) -> ScheduleSettings:
+    """The length of a training for the arm and mix.
+
+    Before files are read, nobody knows the share of masks in them: equal epochs are then the least there may be.
+    """
+    return ScheduleSettings(**schedule).scaled(at.the_arm.iterations(full_percent(config, at.mix) or 0.0))
 
 
 def _without(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -298,7 +311,7 @@ RESOLVERS: dict[str, Callable[[Study, Coordinates], Section]] = {
     "prepare": lambda config, at: config.prepare,
     "generate": _generate,
     "check_images": lambda config, at: PrepareSettings(),  # images are checked alike, whatever `prepare` says
-    "data_warnings": lambda config, at: DataWarningsSettings(short_side=max(config.student.augmentation.short_sides)),
+    "data_warnings": _data_warnings,
     "split": _split,
     "points": _points,
     "box_points": _box_points,

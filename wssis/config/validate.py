@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wssis.arms.registry import arms
+from wssis.arms.registry import arms, with_teachers
 from wssis.config.given_checks import given_problems
 from wssis.config.half_labelled import GIVEN_MIX, stage_at
 from wssis.config.merging import merged
@@ -169,7 +169,7 @@ def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
     """The arms whose settings of that stage differ; [None] where they do not."""
     if stage not in ("pseudo", *STUDENTS):
         return [None]
-    here = [arm for arm in study.run.arms if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
+    here = [arm for arm in with_teachers(study.run.arms) if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
     if stage in STUDENTS:
         return [arm for arm in here if arms()[arm].student == stage]
     return [arm for arm in here if stage in arms()[arm].rules]

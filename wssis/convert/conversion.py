@@ -1,15 +1,15 @@
 """Labels of another tool as a COCO file: weak.json's form for points, what prepare accepts for masks."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as mask_api
-
 from wssis.errors import InputError
-from wssis.formats.coco import compressed, read_coco, write_coco
+from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco_check import bad_file_name
+from wssis.formats.coco_normal import box_and_area
 from wssis.formats.importers.collected import Categories, Collected, Label, LabelledImage, Refusal
 from wssis.formats.importers.image_sizes import ImageSizes
 from wssis.formats.importers.reader import Options, Reader
@@ -79,10 +79,12 @@ def convert_labels(request: Request, options: Options) -> Conversion:
     """
     reader = _reader(request, options)
     options = replace(options, corners=COORDINATES[request.coordinates])
-    collected = _collected(request, reader)
+    others = [read_coco(path) for path in request.without]
+    collected = _collected(request, reader, others)
     reader.read(request.source, collected, options)
     _check(collected, request)
-    content, conversion = _content(collected, request)
+    first = _first_free(others) if request.first_id is None else request.first_id
+    content, conversion = _content(collected, request, first)
     if not content["annotations"]:
         raise InputError(_listed(f"{request.source}: no label is left to write", collected.refusals))
     write_coco(request.out, content)
@@ -109,7 +111,7 @@ def _reader(request: Request, options: Options) -> Reader:
     return reader
 
 
-def _collected(request: Request, reader: Reader) -> Collected:
+def _collected(request: Request, reader: Reader, others: Sequence[Mapping[str, Any]]) -> Collected:
     folder = request.image_dir
     if folder is None and reader.images and (request.source / reader.images).is_dir():
         folder = request.source / reader.images
@@ -118,9 +120,16 @@ def _collected(request: Request, reader: Reader) -> Collected:
     categories = None
     if request.categories is not None:
         categories = Categories.listed(read_coco(request.categories)["categories"], request.categories)
-    elsewhere = {image["file_name"] for path in request.without for image in read_coco(path)["images"]}
+    elsewhere = {name for path, coco in zip(request.without, others, strict=True) for name in _names(path, coco)}
     sizes = ImageSizes(folder, reader.upright)
     return Collected(sizes, categories, frozenset(request.ignore), frozenset(elsewhere))
+
+
+def _names(path: Path, coco: Mapping[str, Any]) -> Iterator[str]:
+    for image in coco["images"]:
+        if fault := bad_file_name(image.get("file_name")):
+            raise InputError(f"{path}: image {image.get('id')!r}: {fault}")
+        yield image["file_name"]
 
 
 def _check(collected: Collected, request: Request) -> None:
@@ -134,15 +143,14 @@ def _listed(head: str, refusals: list[Refusal]) -> str:
     return "\n".join([f"{head}:" if refusals else f"{head}; name the right file", *map(str, refusals)])
 
 
-def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Conversion]:
-    """The COCO file's content, and the account of it."""
+def _content(collected: Collected, request: Request, first: int) -> tuple[dict[str, Any], Conversion]:
+    """The COCO file's content, numbered from `first`, and the account of it."""
     labelled = {label.image.name for label in collected.labels}
     also = labelled if request.keep_incomplete else set()
     kept = [image for image in collected.images if image.complete or image.name in also]
     empty = [image for image in kept if image.name not in labelled]
     if request.drop_empty:
         kept = [image for image in kept if image.name in labelled]
-    first = _first_free(request.without) if request.first_id is None else request.first_id
     ids = {image.name: _id(image.number, first + place) for place, image in enumerate(kept)}
     labels = [label for label in collected.labels if label.image.name in ids]
     counts = Counter(label.category for label in labels)
@@ -167,10 +175,9 @@ def _content(collected: Collected, request: Request) -> tuple[dict[str, Any], Co
     return content, conversion
 
 
-def _first_free(others: tuple[Path, ...]) -> int:
+def _first_free(others: Sequence[Mapping[str, Any]]) -> int:
     """The least number behind all ids of COCO files; 1 without any."""
-    contents = [read_coco(path) for path in others]
-    ids = [one.get("id") for coco in contents for part in ("images", "annotations") for one in coco[part]]
+    ids = [one.get("id") for coco in others for part in ("images", "annotations") for one in coco[part]]
     return 1 + max((one for one in ids if type(one) is int), default=0)
 
 
@@ -204,8 +211,5 @@ def _annotations(
 def _mask_values(label: Label) -> dict[str, Any]:
     """Segmentation, box [x, y, w, h] in px and area in px, both from the mask unless given, and iscrowd."""
     values = label.values
-    if "bbox" not in values or "area" not in values:
-        rle = compressed(values["segmentation"], label.image.height, label.image.width)
-        box = [int(side) for side in mask_api.toBbox(rle)]
-        values = {"bbox": box, "area": int(mask_api.area(rle)), **values}
-    return {key: values[key] for key in ("segmentation", "bbox", "area", "iscrowd")}
+    box, area = box_and_area(values, label.image.height, label.image.width)
+    return {"segmentation": values["segmentation"], "bbox": box, "area": area, "iscrowd": values["iscrowd"]}

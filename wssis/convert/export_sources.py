@@ -1,6 +1,6 @@
 """What wssis export reads: COCO files with masks, and what wssis predict writes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,10 +30,13 @@ def read_source(source: Path) -> Coco:
     coco = _of_results(source) if _is_list(source) else read_coco(source)
     annotations = [{"segmentation": None, **one} if isinstance(one, dict) else one for one in coco["annotations"]]
     masked = [one for one in annotations if not _is_unmasked_point(one)]
-    problems = [str(problem) for problem in check_coco({**coco, "annotations": masked}, source)]
-    problems += _point_problems([one for one in annotations if _is_unmasked_point(one)], coco, source)
+    pointed = [one for one in annotations if _is_unmasked_point(one)]
+    problems = check_coco({**coco, "annotations": masked}, source)
+    if pointed:
+        problems += check_coco({**coco, "annotations": pointed}, source, labels="points")
     if problems:
-        raise InputError("\n".join(problems))
+        # What is wrong with images and categories is found with masks and with points.
+        raise InputError("\n".join(dict.fromkeys(map(str, problems))))
     return {**coco, "annotations": annotations + _unmasked_beside(source, {**coco, "annotations": annotations})}
 
 
@@ -68,18 +71,6 @@ def _of_results(source: Path) -> Coco:
     if not all(isinstance(one, dict) for one in results):
         raise InputError(f"{source}: must be a list of objects; COCO results are expected")
     return {**kept, "annotations": [{"iscrowd": 0, **one, "id": n} for n, one in enumerate(results, start=1)]}
-
-
-def _point_problems(pointed: list[dict[str, Any]], coco: Coco, source: Path) -> Iterator[str]:
-    """What is wrong with annotations that have a point and no mask."""
-    images = {image.get("id") for image in coco["images"]}
-    categories = {category.get("id") for category in coco["categories"]}
-    for one in pointed:
-        label = f"{source}: annotation {one.get('id')!r}"
-        if one.get("image_id") not in images or one.get("category_id") not in categories:
-            yield f"{label}: unknown image or category; correct its ids"
-        if not (isinstance(one["point"], list) and len(one["point"]) == 2):
-            yield f"{label}: point {one['point']!r} is not [x, y]; correct it"
 
 
 def _unmasked_beside(source: Path, coco: Coco) -> list[dict[str, Any]]:

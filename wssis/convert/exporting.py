@@ -77,6 +77,8 @@ def export_labels(label_format: str, source: Path, out: Path, choice: Choice, op
         raise InputError(f"{out}: --out must end with {SUFFIXES[label_format]} for {label_format}")
     if choice.whole_images and not choice.is_bound:
         raise InputError("export: --whole-images needs --min-score or --max-score, which choose the images")
+    if out.resolve() == source.resolve():
+        raise InputError(f"{out}: is the file to export, which must not lose what the format lacks; give another --out")
     coco = _chosen(read_source(source), choice)
     if not coco["annotations"]:
         raise InputError(f"{source}: no mask and no point is within the bounds of the score; choose others")

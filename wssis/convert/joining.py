@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wssis.errors import InputError
+from wssis.errors import refuse
 from wssis.formats.coco import read_coco, write_coco
 
-SHOWN = 20
-"""Clashes that are printed; the rest is counted."""
 UNIQUE = (("images", "file_name", "keep the image in one of them"),
           ("images", "id", "number one file anew (wssis convert takes --first-id)"),
           ("annotations", "id", "number one file anew (wssis convert takes --first-id)"))  # fmt: skip
@@ -27,9 +25,7 @@ def join_files(files: Sequence[Path], out: Path) -> dict[str, int]:
     problems = [*_category_problems(contents)]
     for part, key, remedy in UNIQUE:
         problems += _clashes(contents, part, key, remedy)
-    if problems:
-        rest = [f"... and {len(problems) - SHOWN} more of the like"] if len(problems) > SHOWN else []
-        raise InputError("\n".join([*problems[:SHOWN], *rest]))
+    refuse(problems)
     joined = {part: [one for coco in contents.values() for one in coco[part]] for part in ("images", "annotations")}
     write_coco(out, {**joined, "categories": next(iter(contents.values()))["categories"]})
     return {part: len(joined[part]) for part in joined}

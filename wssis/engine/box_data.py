@@ -11,7 +11,14 @@ from torch import Tensor
 
 from wssis.config.training import AugmentationSettings
 from wssis.engine.augmentation import change_colours, draw_colours
-from wssis.engine.box_objects import BoxObjects, LabelledObjects, draw_points, labelled_objects, placed_objects
+from wssis.engine.box_objects import (
+    BoxObjects,
+    LabelledObjects,
+    draw_points,
+    given_box,
+    labelled_objects,
+    placed_objects,
+)
 from wssis.engine.image_cache import Cache
 from wssis.engine.placement import draw_placement, place_image
 from wssis.errors import InputError
@@ -91,8 +98,7 @@ class BoxSamples:
         self._folder, self._settings, self._point_share = Path(image_dir), settings, point_share
         self._cache: Cache[int, _Decoded] = Cache(cache_megabytes)
         for annotation in coco["annotations"]:
-            if not annotation.get("segmentation") and not annotation.get("bbox"):
-                raise InputError(f"annotation {annotation['id']}: has neither segmentation nor bbox; leave it out")
+            given_box(annotation)  # Refused before the first step, not when its image's turn comes.
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -95,7 +95,7 @@ def labelled_objects(
     mask_of[with_mask] = torch.arange(len(with_mask))
     flat = np.stack(masks).reshape(len(masks), -1) if masks else np.zeros((0, height * width), bool)
     points, labels = _points(objects)
-    boxes = [_given_box(one) for one in objects]
+    boxes = [given_box(one) for one in objects]
     return LabelledObjects(
         boxes=torch.tensor([box or (0.0,) * 4 for box in boxes], dtype=torch.float32).view(-1, 4),
         tight=torch.tensor([box is None for box in boxes], dtype=torch.bool),
@@ -109,8 +109,12 @@ def labelled_objects(
     )
 
 
-def _given_box(annotation: Mapping[str, Any]) -> tuple[float, ...] | None:
-    """xyxy of an annotation whose box was given, None where it is its mask's."""
+def given_box(annotation: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """xyxy of an annotation whose box was given, None where it is its mask's.
+
+    Raises:
+        InputError: it has neither box nor mask.
+    """
     has_mask, box = bool(annotation.get("segmentation")), annotation.get("bbox")
     if not has_mask and not box:
         raise InputError(f"annotation {annotation.get('id')}: has neither segmentation nor bbox; leave it out")

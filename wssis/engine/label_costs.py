@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wssis.config.stages import CostSettings
+from wssis.config.label_cost import CostSettings
 
 SECONDS_PER_DAY = 86_400
 POINTS_IN_BOX = 10

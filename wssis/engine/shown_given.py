@@ -89,17 +89,19 @@ def summarise_fates(found: Sequence[ClickFate]) -> dict[str, int]:
 
 
 def summarise_pairs(full: Mapping[str, Any], pairs: Iterable[Annotation]) -> dict[str, int | float]:
-    """IoU of rough masks on the full images with their true masks; a point without a mask counts as 0.
+    """IoU of rough masks on the full images with their true masks; an object without a rough mask counts as 0.
 
     Args:
         full: full.json.
-        pairs: annotations of proposals/full.json, each predicted by a network that has not seen its image.
+        pairs: annotations of proposals/full.json, one for an object at most, each predicted by a network that has not
+            seen its image. The published filter drops some points: their objects have none.
     """
-    objects = {annotation["id"]: annotation for annotation in full["annotations"]}
+    rough = {one["point_id"]: one.get("segmentation") for one in pairs}
     sizes = {image["id"]: (image["height"], image["width"]) for image in full["images"]}
     ious = [
-        mask_iou(one.get("segmentation"), objects[one["point_id"]]["segmentation"], *sizes[one["image_id"]])
-        for one in pairs
+        mask_iou(rough.get(one["id"]), one["segmentation"], *sizes[one["image_id"]])
+        for one in full["annotations"]
+        if not one["iscrowd"]
     ]
     if not ious:
         return {"pairs": 0}

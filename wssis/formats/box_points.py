@@ -14,15 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from wssis.errors import InputError
+from wssis.errors import refuse
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_check import box_problem, frame_problems, sized_images
 
 KEYS = ("id", "image_id", "category_id", "bbox", "point_coords", "point_labels")
 TOLERANCE = 1.0
 """How far a box may reach beyond its image, and a point beyond its box, px: annotation tools round."""
-MOST_SHOWN = 20
-"""Problems named in one error."""
 
 
 def read_box_points(path: Path) -> dict[str, Any]:
@@ -32,10 +30,7 @@ def read_box_points(path: Path) -> dict[str, Any]:
         InputError: the file is missing, is no COCO file, or has problems (`box_points_problems`), which are named.
     """
     coco = read_coco(path)
-    problems = list(box_points_problems(coco))
-    if problems:
-        more = [f"... and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
-        raise InputError("\n".join(f"{path}: {line}" for line in [*problems[:MOST_SHOWN], *more]))
+    refuse([f"{path}: {problem}" for problem in box_points_problems(coco)])
     return coco
 
 

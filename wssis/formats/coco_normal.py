@@ -4,16 +4,25 @@ from collections.abc import Mapping
 from itertools import repeat
 from typing import Any
 
+from pycocotools import mask as mask_api
+
 from wssis.formats.annotation_blocks import without_pixels
-from wssis.formats.coco import decode_mask, mask_box
+from wssis.formats.coco import compressed
+
+
+def box_and_area(annotation: Mapping[str, Any], height: int, width: int) -> tuple[list[float], float]:
+    """Box [x, y, w, h] in px and area in px as a sound annotation has them, from its mask where they are missing."""
+    box, area = annotation.get("bbox"), annotation.get("area")
+    if box is None or area is None:
+        rle = compressed(annotation["segmentation"], height, width)
+        box = [int(side) for side in mask_api.toBbox(rle)] if box is None else box
+        area = int(mask_api.area(rle)) if area is None else area
+    return box, area
 
 
 def _normal_annotation(annotation: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that later stages read; box and area as given, from the mask where they are missing."""
-    box, area = annotation.get("bbox"), annotation.get("area")
-    if box is None or area is None:
-        mask = decode_mask(annotation, image["height"], image["width"])
-        box, area = mask_box(mask) if box is None else box, int(mask.sum()) if area is None else area
+    """The keys that later stages read."""
+    box, area = box_and_area(annotation, image["height"], image["width"])
     return {
         "id": annotation["id"],
         "image_id": annotation["image_id"],

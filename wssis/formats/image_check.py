@@ -63,6 +63,7 @@ class SeenImage:
         orientation: as EXIF has it; 1 is upright.
         thumbnail: grey values of THUMBNAIL x THUMBNAIL px, row by row.
         flat_points: annotation ids of points amid pixels of one colour. border_points: on the outermost pixels.
+        beside_border: number of points on the pixels next to the outermost ones.
     """
 
     row: ImageRow
@@ -71,6 +72,7 @@ class SeenImage:
     thumbnail: bytes
     flat_points: tuple[int, ...] = ()
     border_points: tuple[int, ...] = ()
+    beside_border: int = 0
 
 
 def check_image(expected: ExpectedImage) -> SeenImage | Remark:
@@ -187,13 +189,14 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _odd_points(pixels: Image.Image, expected: ExpectedImage) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Ids of points amid pixels of one colour, and of points on the outermost pixels."""
+def _odd_points(pixels: Image.Image, expected: ExpectedImage) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Ids of points amid pixels of one colour, and on the outermost pixels; the number of those one pixel inside."""
     width, height = pixels.size
     inside = [(n, x, y) for n, x, y in expected.points if -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5]
     flat = tuple(number for number, x, y in inside if is_flat(pixels, x, y))
-    border = tuple(number for number, x, y in inside if min(x, y, width - 1 - x, height - 1 - y) < 0.5)
-    return flat, border
+    depth = {number: min(x, y, width - 1 - x, height - 1 - y) for number, x, y in inside}
+    border = tuple(number for number, own in depth.items() if own < 0.5)
+    return flat, border, sum(0.5 <= own < 1.5 for own in depth.values())
 
 
 def is_flat(image: Image.Image, x: float, y: float) -> bool:

@@ -19,7 +19,7 @@ class ImageFacts:
         orientation: as EXIF has it, 1 to 8; 1 is upright.
         alike: number of the group of images that look alike; None for an image that looks like no other.
         flat_points: ids of clicked points in it, amid pixels of one colour.
-        border_points: ids of those on its outermost pixels.
+        border_points: ids of those on its outermost pixels; none where clicks lie there no more often than beside.
     """
 
     subset: str

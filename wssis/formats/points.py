@@ -12,6 +12,14 @@ POINT_COLUMNS = ("annotation_id", "x", "y")
 HIDDEN_COLUMNS = ("weak_annotation_id", "train_annotation_id")
 
 
+def off_the_edge(value: float, side: int) -> float:
+    """A coordinate in pixel indices of an image of `side` px; exactly on the far edge: just within the last pixel.
+
+    Labelling tools put clicks beyond an image onto its edge, which is the image's own in their coordinates.
+    """
+    return side - 0.501 if value == side - 0.5 else value
+
+
 def read_full_points(path: Path) -> dict[int, tuple[float, float]]:
     """Annotation id -> (x, y), px.
 

@@ -7,6 +7,7 @@ Coordinates are continuous, px: pixel (row, column) is the square [column, colum
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -31,20 +32,10 @@ def boundary_distance(window: Mask, corner: tuple[int, int], points: Floats) -> 
     inside = window[rows, columns]
     distance = np.full(len(points), np.inf)
     for label in (True, False):
-        here, (rows, columns) = inside == label, np.nonzero(_beside(window == label) & (window != label))
+        here, (rows, columns) = inside == label, np.nonzero(binary_dilation(window == label) & (window != label))
         if rows.size and here.any():
             distance[here] = _to_squares(places[here], np.stack([columns, rows], axis=1))
     return distance
-
-
-def _beside(mask: Mask) -> Mask:
-    """The mask and the pixels that share an edge with it."""
-    grown = mask.copy()
-    grown[1:] |= mask[:-1]
-    grown[:-1] |= mask[1:]
-    grown[:, 1:] |= mask[:, :-1]
-    grown[:, :-1] |= mask[:, 1:]
-    return grown
 
 
 def _to_squares(points: Floats, pixels: Integers) -> Floats:

@@ -28,8 +28,8 @@ ON_GPU = (
     "evaluate",
 )  # fmt: skip
 """Rules whose jobs ask for a GPU in profiles/default."""
-ONE_SIZE = ("predict_shown", "report")
-"""Rules whose jobs take as long whatever the data set."""
+ONE_SIZE = ("data_warnings", "predict_shown", "report")
+"""Rules whose jobs take as long whatever the data set, or whose counts do not tell its size."""
 SPARE = 2
 """Retries beyond those that a long training needs: for nodes that fail."""
 
@@ -121,7 +121,7 @@ def _labelled(study: Study, mix: str, data: DataSetSize, boxed: bool) -> tuple[i
     """Images with masks and images with points of a mix, or (boxed) with boxes and points."""
     if mix == GIVEN_MIX:
         return data.full_images, data.weak_images
-    full = round(data.train_images * float(full_percent(study, mix) or 0.0) / 100)
+    full = round(data.train_images * full_percent(study, mix) / 100)
     if mix == ORACLE_MIX:
         return full, 0
     shares = mix_of(study, mix)

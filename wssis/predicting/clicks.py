@@ -1,11 +1,12 @@
 """Points that a user clicked: weak.json, or a CSV file with the columns image, x, y, category.
 
-A point is [x, y] in pixel indices: (0, 0) is the centre of the top-left pixel.
+A point is [x, y] in pixel indices: (0, 0) is the centre of the top-left pixel. In a CSV file, as labelling tools write
+it and `wssis convert` reads it, pixel corners are at integers: (0.5, 0.5) is that centre.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 
 from wssis.errors import InputError
 from wssis.formats.json_text import loads
+from wssis.formats.points import off_the_edge
 from wssis.predicting.pictures import Picture
 
 COLUMNS = ("image", "x", "y", "category")
@@ -87,7 +89,7 @@ def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click
     for number, row in enumerate(table[list(COLUMNS)].itertuples(index=False, name=None), start=1):
         image, x, y, category = row
         try:
-            clicks.append(Click(number, image, ids[category.strip()], (float(x), float(y))))
+            clicks.append(Click(number, image, ids[category.strip()], (float(x) - 0.5, float(y) - 0.5)))
         except KeyError:
             problems.append(f"row {number}: unknown category {category!r}; known: {', '.join(ids)}")
         except ValueError:
@@ -124,11 +126,13 @@ def clicks_by_picture(
         size = sides[fitting[0]]
         if len(fitting) > 1:
             problems.append(f"point {click.id}: {click.image} may be {' or '.join(fitting)}")
-        elif size is not None and not _inside(click.point, size):
-            words = f"{size[0]} x {size[1]} px"
-            problems.append(f"point {click.id}: {list(click.point)} is outside {click.image}, which has {words}")
-        else:
+        elif size is None:
             groups[fitting[0]].append(click)
+        elif not _inside(point := _off_the_edges(click.point, size), size):
+            words = f"outside {click.image}, which has {size[0]} x {size[1]} px"
+            problems.append(f"point {click.id}: {list(point)}, in pixel indices, is {words}")
+        else:
+            groups[fitting[0]].append(replace(click, point=point))
     _refuse(path, problems)
     return dict(groups), missing
 
@@ -138,6 +142,10 @@ def _same_end(one: str, other: str) -> bool:
     a, b = PurePosixPath(one).parts, PurePosixPath(other).parts
     shared = min(len(a), len(b))
     return a[-shared:] == b[-shared:]
+
+
+def _off_the_edges(point: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:
+    return off_the_edge(point[0], size[0]), off_the_edge(point[1], size[1])
 
 
 def _inside(point: tuple[float, float], size: tuple[int, int]) -> bool:

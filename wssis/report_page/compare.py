@@ -89,9 +89,9 @@ def compare_group(group: Group, samples: ApSamples) -> Comparison:
     gaps = {}
     for arm in group.students:
         baseline, oracle = group.references(arm)
-        if set(arm.arm.pays) != {"full"} or arm.arm.pseudo != "none":
-            if baseline is not None and oracle is not None:
-                gaps[arm.arm.name] = gap_closed(arm.arm.name, baseline.arm.name, oracle.arm.name, own)
+        masks_alone = set(arm.arm.pays) == {"full"} and arm.arm.pseudo == "none"
+        if not masks_alone and baseline is not None and oracle is not None:
+            gaps[arm.arm.name] = gap_closed(arm.arm.name, baseline.arm.name, oracle.arm.name, own)
     return Comparison(differences, gaps, intervals)
 
 

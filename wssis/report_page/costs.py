@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wssis.config.half_labelled import GIVEN_MIX
-from wssis.config.stages import CostSettings
+from wssis.config.label_cost import CostSettings
 from wssis.engine.label_costs import CostView, cost_views
 from wssis.report_page import words
 from wssis.report_page.ap_samples import percentile_interval

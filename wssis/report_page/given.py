@@ -7,8 +7,8 @@ from statistics import mean
 from typing import Any
 
 from wssis.config.half_labelled import GIVEN_MIX
-from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import LabelCounts, label_days
+from wssis.config.label_cost import CostSettings
+from wssis.engine.label_costs import PUBLISHED, LabelCounts, label_days
 from wssis.formats.manifest import read_manifest
 from wssis.report_page import words
 from wssis.report_page.plan import Plan
@@ -113,7 +113,7 @@ def _days(group: Group, cost: CostSettings) -> str:
     if not paying:
         return ""
     labelled = next(iter(paying[0].seeds.values())).labelled
-    masks = {model: label_days({"full": _sum(labelled.values())}, model, cost) for model in ("pointwssis", "cheng")}
+    masks = {model: label_days({"full": _sum(labelled.values())}, model, cost) for model in PUBLISHED}
     own = paying[0].days
     shares = [
         f"{words.days(own[model])} days of {words.days(days)} ({words.percent(own[model] / days)})"

@@ -8,14 +8,14 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from wssis.config.stages import CostSettings, ReportSettings
-from wssis.engine.label_costs import has_measured
+from wssis.config.stages import ReportSettings
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import by_kind
 from wssis.formats.warnings_file import read_warnings
 from wssis.report_page import gallery, sections, words
 from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Comparison
+from wssis.report_page.cost_stages import cost_stages
 from wssis.report_page.costs import CostSection, cost_section
 from wssis.report_page.curves import Curves
 from wssis.report_page.gallery import GalleryGroup, gallery_groups
@@ -27,13 +27,12 @@ from wssis.report_page.published import published_table
 from wssis.report_page.quality import mask_quality
 from wssis.report_page.results import Group
 from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
-from wssis.report_page.tables import Table, make_table
+from wssis.report_page.tables import Table
 from wssis.report_page.training import curve_pictures
 from wssis.report_page.variants import variant_table
 
 INDEX_TEMPLATE = "page.html.j2"
 GALLERY_TEMPLATE = "gallery.html.j2"
-KNOWN = "dropped: the categories are known"
 
 
 class PackageLoader(BaseLoader):
@@ -99,7 +98,7 @@ def render(story: Story) -> Rendered:
         groups=[_group(group, story, galleries) for group in groups],
         arms=_arms(story),
         costs=[(curves, _cost(curves, story)) for curves in _of_base(story.curves)],
-        cost_stages=story.keep(_cost_stages(settings, any("points10" in arm.pays for arm in plan.arms))),
+        cost_stages=story.keep(cost_stages(settings.cost, any("points10" in arm.pays for arm in plan.arms))),
         gallery=galleries,
         networks=len(plan.rows),
         stages=story.keep(stage_table(manifests)),
@@ -225,46 +224,3 @@ def _cost(curves: Curves, story: Story) -> CostSection | None:
         for planning in section.planning:
             story.keep(planning.table)
     return section
-
-
-def _cost_stages(settings: ReportSettings, boxes: bool) -> Table:
-    """The cost models, stage by stage; the study's own seconds where it has measured any.
-
-    boxes: whether an arm buys boxes with points; only then are these told.
-    """
-    cost = settings.cost
-    known = KNOWN if cost.categories_known else ""
-    lines = [
-        ("category", "naming what is in the image", known or f"{cost.absent_class:g} s per absent class",
-         known or f"{cost.cheng_category:g} s per object, and once per image without objects"),
-        ("spotting", "finding each object", "within the label", f"{cost.cheng_spotting:g} s per object"),
-        ("mask", "drawing it", f"{cost.mask:g} s per object", f"{cost.cheng_mask:g} s per object"),
-        ("point", "clicking on it",
-         f"{cost.point_first:g} s for the first of a class in an image, {cost.point_more:g} s for each further",
-         f"{cost.cheng_point:g} s per object"),
-    ]  # fmt: skip
-    if boxes:
-        lines += [
-            ("box", "drawing it", f"{cost.box:g} s per object", f"{cost.box:g} s per object"),
-            ("point in a box", "object or background?", f"{cost.point_more:g} s each", f"{cost.cheng_point:g} s each"),
-        ]
-    head = ("stage", "what it is", "PointWSSIS (Kim et al. 2023)", "Cheng et al. 2022")
-    if has_measured(cost):
-        lines = [(*line, cell) for line, cell in zip(lines, _own_cells(cost)[: len(lines)], strict=True)]
-        head = (*head, "own seconds, PointWSSIS's where not measured")
-    return make_table("cost-models", "Seconds of each labelling stage by the cost models", head, lines, (1, 2, 3))
-
-
-def _own_cells(cost: CostSettings) -> tuple[str, ...]:
-    """The study's own seconds by stage: category, spotting, mask, point, box, point in a box."""
-    in_box = cost.point_more if cost.measured.point_in_box is None else cost.measured.point_in_box
-    own = {name: getattr(cost, name, 0.0) if value is None else value for name, value in cost.measured}
-    asked = KNOWN if cost.categories_known else f"{cost.absent_class:g} s per absent class"
-    return (
-        asked if cost.measured.image is None else "within the image",
-        "within the label" if cost.measured.image is None else f"{own['image']:.3g} s per image",
-        f"{own['mask']:.3g} s per object",
-        f"{own['point_first']:.3g} s for the first of a class in an image, {own['point_more']:.3g} s for each further",
-        f"{own['box']:.3g} s per object",
-        f"{in_box:.3g} s each",
-    )

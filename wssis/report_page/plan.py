@@ -1,10 +1,10 @@
 """What the report is told: which students and teachers the study has, and where their files are."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from wssis.arms.arm import Label, Masks, Segmentor
 from wssis.config.section import Section
 from wssis.errors import InputError
 
@@ -28,9 +28,9 @@ class PlannedArm(Section):
     name: str
     title: str
     explanation: str
-    pays: tuple[Literal["full", "point", "points10"], ...]
-    pseudo: Literal["none", "rough", "refined", "hidden", "confident", "boxed"] = "none"
-    segmentor: Literal["solov2", "mask-rcnn", "implicit-pointrend"] = "solov2"
+    pays: tuple[Label, ...]
+    pseudo: Masks = "none"
+    segmentor: Segmentor = "solov2"
 
     @property
     def payable(self) -> bool:
@@ -57,7 +57,7 @@ class PlannedRow(Section):
     run: str
     scores: str
     quality: str | None = Field(None, description="quality/{arm}.csv; null where the arm has none.")
-    shown: str | None = Field(None, description="quality/{arm}.shown.json where there is no hidden truth.")
+    shown: str | None = Field(None, description="quality/{arm}.shown.json; null where the arm has none.")
     homes: dict[str, str] = Field({}, description="Part (split, points, pseudo, ...) -> the run that holds it.")
 
     def folder(self, part: str) -> Path:
@@ -67,9 +67,7 @@ class PlannedRow(Section):
     @property
     def shown_file(self) -> Path | None:
         """{arm}.shown.json; None where the arm has no pseudo masks of its own."""
-        if self.shown is not None:
-            return Path(self.shown)
-        return None if self.quality is None else Path(f"{self.quality.removesuffix('.csv')}.shown.json")
+        return None if self.shown is None else Path(self.shown)
 
     @property
     def network(self) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from wssis.config.label_cost import CostSettings
 from wssis.config.mixes import ORACLE_MIX
-from wssis.config.stages import CostSettings
-from wssis.engine.label_costs import LabelCounts, LabelKind, cost_views, count_labels, label_days
+from wssis.engine.label_costs import PUBLISHED, LabelCounts, LabelKind, cost_views, count_labels, label_days
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import METRICS, read_scores
@@ -196,7 +196,7 @@ def _load(row: PlannedRow, arm: PlannedArm, labelled: Mapping[LabelKind, LabelCo
         manifest=read_manifest(row.network / "manifest.json"),
         points=_points(row, arm),
         labelled=labelled,
-        days={model: label_days(labelled, model, cost) for model in ("pointwssis", "cheng")},
+        days={model: label_days(labelled, model, cost) for model in PUBLISHED},
         views={view.key: view.days(labelled, cost) for view in cost_views(cost)},
     )
 

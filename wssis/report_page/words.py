@@ -99,11 +99,12 @@ def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> li
         if group.baseline is not None
         and (difference := comparisons[group.key].difference(METHOD, group.baseline.arm.name)) is not None
     ]
-    boxed = [f"{group.share}: {told}" for group in groups for told in boxed_answers(group)]
+    if len(found) == 1:  # The headline tells of its own group's boxes.
+        only = found[0][0]
+        return [*headline(only, comparisons[only.key]), *_boxed_by_share([one for one in groups if one is not only])]
+    boxed = _boxed_by_share(groups)
     if not found:
         return boxed or [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
-    if len(found) == 1:
-        return headline(found[0][0], comparisons[found[0][0].key])
     *shares, last = dict.fromkeys(f"{group.full_percent:g}" for group, _ in found)
     told = f"{', '.join(shares)} and {last}" if shares else last
     ahead, clear = sum(d.mean > 0 for _, d in found), sum(d.clear and d.mean > 0 for _, d in found)
@@ -140,6 +141,10 @@ def boxed_answers(group: Group) -> list[str]:
     """A sentence for every arm that buys boxes with points: its AP, and what share of its oracle's at what price."""
     arms = [arm for arm in group.students if "points10" in arm.arm.pays and arm.mean("AP") is not None]
     return [_boxed_answer(arm, group.references(arm)[1]) for arm in arms]
+
+
+def _boxed_by_share(groups: Sequence[Group]) -> list[str]:
+    return [f"{group.share}: {told}" for group in groups for told in boxed_answers(group)]
 
 
 def _boxed_answer(arm: ArmResult, oracle: ArmResult | None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wssis.config.box_points import BoxPointsSettings
 from wssis.engine.box_pointing import BoxPoints, simulated_box_points
-from wssis.errors import InputError
+from wssis.errors import InputError, refuse
 from wssis.formats.box_points import KEYS, read_box_points, write_box_points
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import StageRun
@@ -46,13 +46,13 @@ def run(settings: BoxPointsSettings, train: Path, split: Path, out: Path) -> Non
         if not chosen:
             raise InputError(f"{split}: no image is of kind {settings.label_kind}; raise its share in the mix")
         labelled = {image["id"] for image in chosen}
-        objects = [one for one in coco["annotations"] if one["image_id"] in labelled]
-        counts = {"crowd": sum(one["iscrowd"] for one in objects)} if settings.file is None else {}
         if settings.file is None:
+            objects = [one for one in coco["annotations"] if one["image_id"] in labelled]
             kept = [one for one in objects if not one["iscrowd"]]
-            annotations, hidden, counts["wrong_labels"] = _simulated(kept, coco["images"], settings)
+            annotations, hidden, wrong = _simulated(kept, coco["images"], settings)
+            counts = {"crowd": len(objects) - len(kept), "wrong_labels": wrong}
         else:
-            annotations, hidden = given_annotations(Path(settings.file), coco, labelled), {}
+            annotations, hidden, counts = given_annotations(Path(settings.file), coco, labelled), {}, {}
         images = [{key: image[key] for key in IMAGE_KEYS} for image in chosen]
         content = {"images": images, "annotations": annotations, "categories": coco["categories"]}
         write_box_points(out / OUTPUTS[0], content)
@@ -112,9 +112,7 @@ def given_annotations(path: Path, train: Mapping[str, Any], labelled: set[int]) 
     """
     given = read_box_points(path)
     problems = [*_image_problems(given, train, labelled), *_category_problems(given, train)]
-    if problems:
-        more = [f"... and {len(problems) - 20} more"] if len(problems) > 20 else []
-        raise InputError("\n".join(f"{path}: {line}" for line in [*problems[:20], *more]))
+    refuse([f"{path}: {problem}" for problem in problems])
     own = sorted((one for one in given["annotations"] if one["image_id"] in labelled), key=lambda one: one["id"])
     return [{key: one[key] for key in KEYS} for one in own]
 

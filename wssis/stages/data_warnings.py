@@ -6,8 +6,9 @@ It reads no mask of a weak image: full.json of each split, not train.json.
 from collections.abc import Sequence
 from pathlib import Path
 
+from wssis.checking.known import Known, Labelling, Looked, count_masks, evaluated
 from wssis.checking.summary import EXAMPLES, grouped
-from wssis.checking.warn import Known, Labelling, Looked, all_warnings, count_masks
+from wssis.checking.warn import all_warnings
 from wssis.config.stages import DataWarningsSettings
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_facts import read_image_facts
@@ -39,12 +40,13 @@ def run(
         rows = [row for part in ("train", "val") for row in read_images_table(inputs["images_table"], part).values()]
         facts = {(one.subset, one.image_id): one for one in read_image_facts(inputs["image_facts"])}
         looked = Looked(rows, [facts[row.subset, row.image_id] for row in rows])
+        frame = read_frame(inputs["val"])
         known = Known(
             looked,
-            read_frame(inputs["val"])["categories"],
+            frame["categories"],
             [_labelling(folder) for folder in splits],
-            (inputs["val"].as_posix(), count_masks(annotations_of(inputs["val"]))),
-            short_side=settings.short_side,
+            evaluated(inputs["val"].as_posix(), len(frame["images"]), annotations_of(inputs["val"])),
+            settings,
         )
         warnings = all_warnings(known)
         write_warnings(out, warnings)

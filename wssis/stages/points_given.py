@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wssis.config.stages import PointsSettings
 from wssis.engine.pointing import simulated_points
+from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import write_full_points
@@ -27,10 +28,16 @@ def run(settings: PointsSettings, train: Path, split: Path, full: Path, out: Pat
         train: train.json of the data set. split, full: split.csv and full.json of the run.
         out: folder of the run.
         workers: processes that draw the masks of many objects.
+
+    Raises:
+        InputError: split.csv does not belong to train.json; or a mask without a pixel.
     """
     inputs = {"train": train, "split": split, "full": full}
     with StageRun("points_given", out / "points.manifest.json", settings, inputs) as stage_run:
-        full_coco, weak = read_coco(full), part_of(read_coco(train), read_split(split), "point", with_annotations=True)
+        coco, kinds, full_coco = read_coco(train), read_split(split), read_coco(full)
+        if {image["id"] for image in coco["images"]} != set(kinds):
+            raise InputError(f"{split}: lists other images than {train}; run split-given again")
+        weak = part_of(coco, kinds, "point", with_annotations=True)
         images = {image["id"]: image for image in full_coco["images"]}
         objects = [annotation for annotation in full_coco["annotations"] if not annotation["iscrowd"]]
         points = simulated_points(objects, images, settings, workers)

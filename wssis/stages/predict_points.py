@@ -1,6 +1,6 @@
 """Stage predict-points: masks for a user's clicks, by a teacher and a refiner; no stage of a study."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,21 +80,15 @@ def run(
             predict_pictures(pictures, inference, work, log, painter, account)
         sound, broken = split_records(pictures, log)
         skipped = {**skipped, **broken}
-        unmasked: list[Row] = []
-        write_coco(out / "masks.json", {
-            "images": image_records(sound),
-            "annotations": _annotations(sound, clicks, log, unmasked),
-            "categories": list(segmentor.categories),
-        })  # fmt: skip
-        unmasked += _unreached(clicks, missing, skipped)
-        write_table(out / "unmasked.csv", UNMASKED, unmasked)
+        unmasked = _write(out, sound, segmentor.categories, clicks, log, _unreached(clicks, missing, skipped))
+        masks = len(all_clicks) - unmasked
         stage.output(out / "masks.json", out / "unmasked.csv", *write_skipped(out / "skipped.csv", skipped))
         stage.counts |= {"images": len(sound), "skipped": len(skipped), "points": len(all_clicks)}
-        stage.counts |= {"masks": len(all_clicks) - len(unmasked), "unmasked": len(unmasked)}
+        stage.counts |= {"masks": masks, "unmasked": unmasked}
     log.remove()
     say_broken(skipped)
     print(account.speed())
-    print(f"{out}: {stage.counts['masks']} masks for {len(all_clicks)} points; {len(unmasked)} unmasked (unmasked.csv)")
+    print(f"{out}: {masks} masks for {len(all_clicks)} points; {unmasked} unmasked (unmasked.csv)")
     if missing:
         print(f"{len(missing)} of the unmasked points are on images that were not given, {missing[0].image} for one")
     return len(skipped) + len(missing)
@@ -106,6 +100,22 @@ def _refiner(path: Path | None, categories: Sequence[Mapping[str, Any]]) -> Refi
     trained = load_refiner(path)
     check_pair(categories, trained, path)
     return trained
+
+
+def _write(
+    out: Path, pictures: Sequence[Picture], categories: Sequence[Mapping[str, Any]],
+    clicks: Mapping[str, Sequence[Click]], log: ResultLog, unreached: Iterable[Row],
+) -> int:  # fmt: skip
+    """Write masks.json and unmasked.csv, in which `unreached` come last; the number of points without a mask."""
+    unmasked: list[Row] = []
+    write_coco(out / "masks.json", {
+        "images": image_records(pictures),
+        "annotations": _annotations(pictures, clicks, log, unmasked),
+        "categories": list(categories),
+    })  # fmt: skip
+    unmasked += unreached
+    write_table(out / "unmasked.csv", UNMASKED, unmasked)
+    return len(unmasked)
 
 
 def _annotations(

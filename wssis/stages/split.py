@@ -53,7 +53,8 @@ def _order(coco: Mapping[str, Any], settings: SplitSettings) -> tuple[list[Unit]
         case "group":
             return grouped_order(coco, str(settings.group_key), rng), wanted
         case "files":
-            return _listed_first(coco, str(settings.full_ids), rng)
+            units, listed = _listed_first(coco, str(settings.full_ids), rng)
+            return units, listed if settings.full_percent else 0
 
 
 def split_images(coco: Mapping[str, Any], settings: SplitSettings) -> dict[int, str]:

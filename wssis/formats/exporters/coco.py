@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as mask_api
-
-from wssis.formats.coco import compressed, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.coco_normal import box_and_area
 from wssis.formats.exporters.labels import exported_images
 from wssis.formats.table import write_table
 
@@ -40,13 +39,9 @@ def _annotations(coco: Mapping[str, Any], sizes: Mapping[int, tuple[int, int]]) 
     for one in coco["annotations"]:
         if one["segmentation"] is None:
             continue
-        values = {"bbox": one.get("bbox"), "area": one.get("area")}
-        if None in values.values():
-            rle = compressed(one["segmentation"], *sizes[one["image_id"]])
-            measured = {"bbox": [int(side) for side in mask_api.toBbox(rle)], "area": int(mask_api.area(rle))}
-            values = {key: measured[key] if value is None else value for key, value in values.items()}
+        box, area = box_and_area(one, *sizes[one["image_id"]])
         head = _only(one, ("id", "image_id", "category_id", "segmentation"))
-        yield {**head, **values, "iscrowd": one.get("iscrowd", 0)}
+        yield {**head, "bbox": box, "area": area, "iscrowd": one.get("iscrowd", 0)}
 
 
 def _only(item: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

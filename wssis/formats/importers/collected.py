@@ -14,6 +14,7 @@ from typing import Any
 from wssis.errors import InputError
 from wssis.formats.coco_check import annotation_problems, bad_file_name
 from wssis.formats.importers.image_sizes import ImageSizes
+from wssis.formats.points import off_the_edge
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,10 @@ class Collected:
     def add_point(
         self, image: LabelledImage, place: Place, category: object, x: float, y: float, number: object = None
     ) -> None:
-        """Take a point: x, y in pixel indices."""
+        """Take a point: x, y in pixel indices; on the right or lower edge of the image it counts to the last pixel."""
         if self._is_ignored(category):
             return
+        x, y = off_the_edge(x, image.width), off_the_edge(y, image.height)
         if not (math.isfinite(x) and math.isfinite(y)):
             reason = f"point ({x}, {y}) on {image.name} is not two finite numbers; set it again or remove it"
             self.refuse(place, "no finite number", reason, image)

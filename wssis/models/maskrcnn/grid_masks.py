@@ -38,15 +38,14 @@ class GridMasks(nn.Module):
     ) -> dict[str, Tensor]:
         """Loss `masks`: the mean over the proposals of objects with a mask or points."""
         logits = of_class(self(pyramid, matched.boxes), matched.classes).float()
-        as_points = supervision.masks_as == "points"
 
         def at(places: Tensor) -> Tensor:
             return at_places(logits[:, None], places)[:, 0]
 
         each = place_losses(at, matched, targets)
-        if as_points:
+        if supervision.masks_as == "points":
             each = each + drawn_points(at, matched, targets, supervision.uniform_points)
-        elif any(len(masks) for masks in targets.masks):
+        else:
             each = each + grid_losses(logits, matched, targets)
         return {"masks": mean_of_supervised(each, logits, matched, targets)}
 

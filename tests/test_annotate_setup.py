@@ -1,0 +1,117 @@
+"""What a labelling session begins and goes on with: images, ids, classes, given points, and what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from annotate_fixtures import CATEGORIES, FULL, act, opened, request, write_images, write_json
+
+from wssis.annotate.given import find_files, new_setup
+from wssis.annotate.outputs import Files, Writer
+from wssis.errors import InputError
+from wssis.formats.coco import read_coco
+
+
+def test_given_points_keep_their_ids_and_their_images_count_as_finished(tmp_path: Path) -> None:
+    given = {
+        "images": [{"id": 7, "file_name": "b.png", "width": 60, "height": 40}],
+        "annotations": [{"id": 200, "image_id": 7, "category_id": 3, "point": [4.25, 5]}],
+        "categories": CATEGORIES,
+    }
+    asked = request(tmp_path, categories=None, points=write_json(tmp_path / "clicks.json", given))
+    session = opened(asked)
+    assert {image.file_name: image.id for image in session.setup.images} == {"a.png": 8, "b.png": 7, "c.png": 9}
+    weak, _ = session.files()
+    assert weak["images"] == given["images"] and weak["annotations"] == given["annotations"]
+    (change,) = act(session, "add", image=8, category=3, x=0, y=0)
+    assert change["item"] == 201
+
+
+def test_going_on_from_a_file_without_its_journal_must_be_said(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    session = opened(asked)
+    act(session, "add", image=42, category=3, x=4, y=5)
+    act(session, "finish", image=42)
+    Writer(session, Files(asked.out)).write()
+    session.close()
+    Files(asked.out).journal.unlink()
+    with pytest.raises(InputError, match="--points"):
+        opened(asked)
+    weak, _ = opened(replace(asked, points=asked.out)).files()
+    assert weak == read_coco(asked.out)
+
+
+def test_images_and_ids_of_a_list(tmp_path: Path) -> None:
+    images = [{"id": n, "file_name": f"{name}.png", "width": 60, "height": 40} for n, name in ((31, "c"), (30, "a"))]
+    listed = write_json(tmp_path / "unlabelled.json", {"images": images, "annotations": [], "categories": []})
+    session = opened(request(tmp_path, images_from=listed))
+    assert [(image.id, image.file_name) for image in session.setup.images] == [(31, "c.png"), (30, "a.png")]
+
+
+def test_a_list_that_would_be_overwritten_is_refused(tmp_path: Path) -> None:
+    listed = write_json(tmp_path / "weak.unlabelled.json", {"images": [{"id": 4, "file_name": "a.png"}]})
+    with pytest.raises(InputError, match=r"weak\.unlabelled\.json: was given, and would be overwritten; give another"):
+        opened(request(tmp_path, images_from=listed))
+    assert len(opened(request(tmp_path, images_from=listed, out=tmp_path / "b.json")).setup.images) == 1
+
+
+def test_images_with_masks_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_images(tmp_path / "images", ["a.png", "masked.png"])
+    session = opened(request(tmp_path))
+    assert [image.file_name for image in session.setup.images] == ["a.png"]
+    assert "1 images left out" in capsys.readouterr().out
+
+
+def test_new_images_and_classes_join_and_a_lost_image_is_named(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    opened(asked).close()
+    write_images(tmp_path / "images", ["aa.png"])
+    more = {**FULL, "categories": [*CATEGORIES, {"id": 8, "name": "star"}]}
+    write_json(tmp_path / "full.json", more)
+    session = opened(asked)
+    assert [image.file_name for image in session.setup.images] == ["a.png", "b.png", "c.png", "aa.png"]
+    act(session, "add", image=44, category=8, x=1, y=1)
+    session.close()
+    session = opened(replace(asked, categories=None))
+    assert session.board.labels() == 1 and len(session.setup.images) == 4
+    session.close()
+    write_json(tmp_path / "full.json", {**FULL, "categories": [{"id": 3, "name": "ring"}, {"id": 7, "name": "bar"}]})
+    with pytest.raises(InputError, match="3 'bar'"):
+        opened(asked)
+    write_json(tmp_path / "full.json", more)
+    (tmp_path / "images/b.png").unlink()
+    with pytest.raises(InputError, match=r"b\.png is gone"):
+        opened(asked)
+
+
+def _list(path: Path, name: str) -> Path:
+    return write_json(path, {"images": [{"id": 1, "file_name": name}]})
+
+
+def test_bad_input_is_one_error(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    for wrong, why in (
+        ({"categories": None}, "which classes"),
+        ({"classes": ("bar",)}, "give one of them"),
+        ({"images": [tmp_path / "nowhere"]}, "no such file"),
+        ({"categories": write_json(tmp_path / "none.json", {"categories": [], "images": []})}, "lists no categories"),
+        ({"images_from": _list(tmp_path / "bad.json", "../a.png")}, "leaves"),
+        ({"images_from": _list(tmp_path / "gone.json", "z.png")}, "missing"),
+        ({"points": write_json(tmp_path / "p.json", {
+            "images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "z.png"}], "categories": CATEGORIES,
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "point": [60, 1]},
+                            {"id": 1, "image_id": 1, "category_id": 5, "point": [6, 1]},
+                            {"id": 2, "image_id": [1], "category_id": 3, "point": [6, 1]},
+                            {"id": 3, "image_id": 1, "category_id": [3], "point": [6, 1]}],
+        })}, r"(?s)image 2 is not among.*outside a\.png.*unknown category_id 5.*its image \[1\].*category_id \[3\]"),
+        ({"categories": write_json(tmp_path / "m.json", {
+            **FULL, "images": [{"file_name": "masked.png"}]})}, r"m\.json: masked\.png has id None, not an integer"),
+        ({"categories": write_json(tmp_path / "l.json", [1])}, r'l\.json: has no list "categories"; a COCO file'),
+        ({"points": write_json(tmp_path / "q.json", {
+            "images": [], "annotations": [], "categories": [{"id": 3, "name": "ring"}]})}, "make them agree"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=why):
+            new_setup(replace(asked, **wrong), find_files(replace(asked, **wrong)))
+    (tmp_path / "images/a.png").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"a\.png: unreadable"):
+        new_setup(asked, find_files(asked))
