@@ -1,13 +1,6 @@
 """box_student: Mask R-CNN on masks and on boxes with points; and the masks it predicts in given boxes."""
 
 
-def boxes_of(wildcards):
-    """Input: the boxes with points that an arm trains on, where it pays for any."""
-    if "points10" not in get_arm(wildcards.arm).pays:
-        return {}
-    return {"box_points": path_of(Product("box_points"), "box_points.json", wildcards)}
-
-
 rule train_box_student:
     input:
         unpack(boxes_of),

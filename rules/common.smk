@@ -146,6 +146,13 @@ def training_set_of(wildcards):
     return path_of(training_set(wildcards.arm), get_arm(wildcards.arm).training_set, wildcards)
 
 
+def boxes_of(wildcards):
+    """Input: the boxes with points that an arm's student is trained on, where it is."""
+    if not get_arm(wildcards.arm).trains_on_boxes:
+        return {}
+    return {"box_points": path_of(Product("box_points"), "box_points.json", wildcards)}
+
+
 def model_of(arm, wildcards):
     """Input: the weights of an arm's student, or of the teacher (None)."""
     folder = "teacher" if arm is None else f"students/{arm}"

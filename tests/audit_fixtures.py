@@ -129,12 +129,13 @@ def _run(run: Path, seed: int, weights: float) -> list[Path]:
 def _student(run: Path, arm: str, seed: int, weights: float) -> Path:
     """A student of an arm, and the path of its scores."""
     inputs = {"training_set": run / get_arm(arm).training_set, "images_table": DATASET / "images.csv"}
+    inputs |= {"box_points": run / "box_points.json"} if get_arm(arm).trains_on_boxes else {}
     _train("student", settings.StudentSettings(**TRAINING, seed=seed), inputs, run / f"students/{arm}", weights)
     return _evaluate(run / f"students/{arm}")
 
 
 def _boxed(run: Path, seed: int, weights: float) -> list[Path]:
-    """Boxes with points, the network trained on them, and the student of its masks; the paths of the scores."""
+    """Boxes with points, what is trained on them, and the student of its masks; the paths of the scores."""
     train = DATASET / "train.json"
     box_points.run(BoxPointsSettings(label_kind="point", seed=seed), train, run / "split.csv", run)
     inputs = {"full": run / "full.json", "box_points": run / "box_points.json", "images_table": DATASET / "images.csv"}
@@ -150,7 +151,8 @@ def _boxed(run: Path, seed: int, weights: float) -> list[Path]:
         settings.QualitySettings(shown=2), train, run / "box_points.json", run / "box_hidden_ids.csv", None, out, table,
         table.with_suffix(".shown.json"),
     )  # fmt: skip
-    return [_evaluate(model), _student(run, "points10-selftrain", seed, weights)]
+    students = [_student(run, arm, seed, weights) for arm in ("points10-selftrain", "points10-solov2")]
+    return [_evaluate(model), *students]
 
 
 def _filled_boxes(_: Section, boxed: dict[str, Any], *__: object) -> Iterator[tuple[int, MaskInBox]]:
@@ -261,7 +263,14 @@ def _training_counts(stage: str, given: Any, inputs: dict[str, Path]) -> dict[st
         images = [image for image in images if fold[image["id"]] != given.fold]
         annotations = [one for one in annotations if fold[one["image_id"]] != given.fold]
     found = {"images": len(images), "objects": len(annotations)}
-    return found | ({"unmasked": sum(not a["segmentation"] for a in annotations)} if stage == "student" else {})
+    if stage == "student":
+        found["unmasked"] = sum(not one["segmentation"] for one in annotations)
+    if "box_points" in inputs:
+        boxed = read_coco(inputs["box_points"])
+        found |= {"boxes": len(boxed["annotations"]), "points": 10 * len(boxed["annotations"])}
+        found["images"] += len(boxed["images"])
+        found["objects"] += found["boxes"]
+    return found
 
 
 def _propose(run: Path, side: str, seed: int, around: str = "") -> None:

@@ -10,7 +10,7 @@ from wssis.arms.registry import arms, get_arm, with_teachers
 from wssis.config.default_study import DEFAULT_STUDY
 from wssis.config.merging import merged
 from wssis.config.plan import plan_json, plan_rows, run_folder, run_mixes
-from wssis.config.resolve import resolve
+from wssis.config.resolve import resolve, settings_json
 from wssis.config.study import Study
 from wssis.config.validate import validate_study
 from wssis.errors import InputError
@@ -41,7 +41,8 @@ def new_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_arms_there_are() -> None:
     assert list(arms()) == [
         "mask-rcnn-oracle", "mask-rcnn-supervised", "oracle", "oracle-mask", "points10", "points10-implicit",
-        "points10-selftrain", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-2", "wssis-long",
+        "points10-selftrain", "points10-solov2", "rough", "semi", "supervised", "supervised-short", "wssis", "wssis-2",
+        "wssis-long",
     ]  # fmt: skip
     assert all(arm.title and arm.explanation.endswith(".") for arm in arms().values())
 
@@ -67,6 +68,7 @@ def test_what_each_arm_trains_on_and_pays_for() -> None:
         "points10": ("full.json", ("full", "points10"), "each"),
         "points10-implicit": ("full.json", ("full", "points10"), "each"),
         "points10-selftrain": ("pseudo/points10-selftrain.json", ("full", "points10"), "each"),
+        "points10-solov2": ("full.json", ("full", "points10"), "each"),
         "mask-rcnn-supervised": ("full.json", ("full",), "each"),
         "mask-rcnn-oracle": ("full.json", ("full",), "100pct"),
     }
@@ -79,6 +81,7 @@ def test_rules_of_an_arm() -> None:
     assert get_arm("oracle-mask").rules == ("split", "points", "oracle_mask")
     assert get_arm("points10").rules == ("split", "box_points")
     assert get_arm("points10-selftrain").rules == ("split", "box_points", "box_student", "box_pseudo")
+    assert get_arm("points10-solov2").rules == ("split", "box_points")
     assert get_arm("mask-rcnn-oracle").rules == ("split",)
 
 
@@ -86,7 +89,21 @@ def test_what_trains_an_arms_student_and_what_it_can_do_without() -> None:
     boxed = {name for name, arm in arms().items() if arm.student == "box_student"}
     assert boxed == {"points10", "points10-implicit", "mask-rcnn-supervised", "mask-rcnn-oracle"}
     without_full = {name for name, arm in arms().items() if not arm.needs_full}
-    assert without_full == {"points10", "points10-implicit", "points10-selftrain"}
+    assert without_full == {"points10", "points10-implicit", "points10-selftrain", "points10-solov2"}
+    on_boxes = {name for name, arm in arms().items() if arm.trains_on_boxes}
+    assert on_boxes == {"points10", "points10-implicit", "points10-solov2"}, "not by way of pseudo masks"
+
+
+def test_settings_of_points_in_boxes_reach_the_one_solov2_that_learns_from_them() -> None:
+    at = {"mix": "10pct", "seed": "s0"}
+    names = ["wssis", "points10-selftrain", "points10-solov2"]
+    plain = {name: resolve(study(arms=names), "student", arm=name, **at) for name in names}
+    assert plain["points10-solov2"] == plain["wssis"], "equal terms"
+    assert "supervision" not in settings_json(plain["points10-solov2"]), "as before there was the setting"
+    published = {"run": {"arms": names}, "student": {"supervision": {"outside_points": 0}}}
+    config = validate_study(merged(DEFAULT_STUDY, published))
+    changed = {name for name in names if resolve(config, "student", arm=name, **at) != plain[name]}
+    assert changed == {"points10-solov2"}
 
 
 @pytest.mark.parametrize(("percent", "factor"), [(1, 0.25), (10, 0.25), (25, 0.25), (30, 0.3), (50, 0.5)])

@@ -33,6 +33,20 @@ def test_a_network_of_boxes_that_never_saw_one(study: Path) -> None:
     assert "was trained without boxes with points, which points10 pays for" in faults_of(study)[path]
 
 
+def test_a_student_of_boxes_that_never_saw_one(study: Path) -> None:
+    path = f"{RUN}/students/points10-solov2/manifest.json"
+    edit(study / path, lambda one: one["inputs"].pop("box_points"))
+    fault = faults_of(study)[path]
+    assert "was trained without boxes with points, which points10-solov2 pays for" in fault
+    assert "counts: images is" in fault and "counts: objects is" in fault
+
+
+def test_a_student_of_other_labels_than_the_boxes_of_its_run(study: Path) -> None:
+    path = f"{RUN}/students/points10-solov2/manifest.json"
+    give_input(study, path, f"{RUN}/students/rough/manifest.json", "training_set", to="box_points")
+    assert "here it is box_points.json of the run" in faults_of(study)[path]
+
+
 def test_a_student_that_owes_to_boxes_it_does_not_pay_for(study: Path) -> None:
     path = f"{RUN}/students/rough/manifest.json"
     give_input(study, path, f"{RUN}/students/points10/manifest.json", "box_points")

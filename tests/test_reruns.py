@@ -111,6 +111,7 @@ def test_new_arm_module(clone: Clone) -> None:
         ),
         ("wssis-long", {"train_student": 1, "evaluate": 1, "report": 1}),
         ("points10", {"box_points": 1, "train_box_student": 1, "evaluate": 1, "report": 1}),
+        ("points10-solov2", {"box_points": 1, "train_student": 1, "evaluate": 1, "report": 1}),
         ("points10-selftrain", {"box_points": 1, "train_box_student": 1, "box_pseudo": 1, **MEASURED}),
         ("mask-rcnn-oracle", {"train_box_student": 1, "evaluate": 1, "report": 1}),
     ],
@@ -121,12 +122,16 @@ def test_one_more_arm_runs_only_its_own(clone: Clone, arm: str, new: dict[str, i
 
 
 def test_points_in_boxes_reach_their_own_arms_only(clone: Clone) -> None:
-    clone.study["run"]["arms"] += ["points10", "points10-implicit", "mask-rcnn-supervised"]
+    clone.study["run"]["arms"] += ["points10", "points10-implicit", "points10-solov2", "mask-rcnn-supervised"]
     clone.build()
     assert clone.planned() == {}
     clone.study["box_points"] = {"points": 5}
-    assert clone.planned() == {"box_points": 1, "train_box_student": 2, "evaluate": 2, "report": 1}
+    new = {"box_points": 1, "train_box_student": 2, "train_student": 1, "evaluate": 3, "report": 1}
+    assert clone.planned() == new
     clone.study["box_points"] = {}
+    clone.study["student"] = {"supervision": {"outside_points": 0}}
+    assert clone.planned() == {"train_student": 1, "evaluate": 1, "report": 1}
+    clone.study["student"] = {}
     clone.study["box_student"] = {"network": {"parameter_head": "coarse-mask"}}
     assert clone.planned() == {"train_box_student": 1, "evaluate": 1, "report": 1}
 

@@ -64,6 +64,11 @@ class Arm:
         return "student" if self.segmentor == "solov2" else "box_student"
 
     @property
+    def trains_on_boxes(self) -> bool:
+        """Whether its student learns from boxes with points themselves: no pseudo mask comes between."""
+        return "points10" in self.pays and self.pseudo == "none"
+
+    @property
     def needs_full(self) -> bool:
         """Whether it cannot do without images with masks: boxes with points alone train a network."""
         return "points10" not in self.pays

@@ -54,19 +54,15 @@ def check_round(check: Checker) -> Iterator[Finding]:
 
 
 def check_training_set(check: Checker) -> Iterator[Finding]:
-    """A student is trained on the training set of its arm."""
-    arm = arm_of_student(check.record)
-    if arm is not None:
-        yield from _inputs_at(check, {"training_set": arm.training_set})
-
-
-def check_labels_of_boxes(check: Checker) -> Iterator[Finding]:
-    """A box network is trained on full.json and, where its arm pays for them, on the boxes with points of the run."""
+    """A student is trained on the training set of its arm (of a box network: full.json), and on the boxes with points
+    of the run where the arm trains on them.
+    """
     arm = arm_of_student(check.record)
     if arm is None:
         return
-    yield from _inputs_at(check, {"full": "full.json", "box_points": "box_points.json"})
-    if "points10" in arm.pays and check.record.input("box_points") is None:
+    places = {"training_set": arm.training_set, "full": "full.json", "box_points": "box_points.json"}
+    yield from _inputs_at(check, places)
+    if arm.trains_on_boxes and check.record.input("box_points") is None:
         yield check.wrong(check.record.path, f"was trained without boxes with points, which {arm.name} pays for")
 
 

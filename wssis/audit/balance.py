@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from wssis.audit.arm_checks import check_labels_of_boxes, check_training_set
+from wssis.audit.arm_checks import check_training_set
 from wssis.audit.checker import Checker, until_unknown
+from wssis.audit.coco_facts import CocoFacts
 from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
@@ -24,24 +25,37 @@ from wssis.audit.study_files import StudyFiles
 from wssis.formats.split import assign_folds
 
 
-def _trained(check: Checker) -> Iterator[Finding]:
-    """Counts of a teacher's or a student's training set."""
-    given = check.of("full" if check.record.stage == "teacher" else "training_set")
-    found = {"images": len(given.images), "objects": len(given.id)}
-    without = {} if check.record.stage == "teacher" else {"unmasked": int((~given.masked).sum())}
-    yield from check.counts(found | without)
-    if check.record.stage == "student":
-        yield from check_training_set(check)
+def _teacher(check: Checker) -> Iterator[Finding]:
+    """Counts of a teacher's training set."""
+    full = check.of("full")
+    yield from check.counts({"images": len(full.images), "objects": len(full.id)})
+
+
+def _student(check: Checker) -> Iterator[Finding]:
+    """Counts of what a student was trained on: a training set, and boxes with points where its arm trains on them."""
+    given = _parts(check, "training_set", "box_points")
+    boxes = _parts(check, "box_points")
+    yield from check.counts({
+        "images": sum(len(one.images) for one in given), "objects": sum(len(one.id) for one in given),
+        "unmasked": int((~given[0].masked).sum()),
+        **({"boxes": len(boxes[0].id), "points": boxes[0].labels.total()} if boxes else {}),
+    })  # fmt: skip
+    yield from check_training_set(check)
 
 
 def _box_trained(check: Checker) -> Iterator[Finding]:
     """Counts of what a box network was trained on: masks, and boxes with points where its arm pays for them."""
-    given = [check.of(name) for name in ("full", "box_points") if check.record.input(name) is not None]
+    given = _parts(check, "full", "box_points")
     yield from check.counts({
         "images": sum(len(one.images) for one in given), "objects": sum(len(one.id) for one in given),
         "masks": sum(int(one.masked.sum()) for one in given), "points": sum(one.labels.total() for one in given),
     })  # fmt: skip
-    yield from check_labels_of_boxes(check)
+    yield from check_training_set(check)
+
+
+def _parts(check: Checker, *names: str) -> list[CocoFacts]:
+    """Those of the inputs that there are."""
+    return [check.of(name) for name in names if check.record.input(name) is not None]
 
 
 def _fold(check: Checker) -> Iterator[Finding]:
@@ -76,8 +90,8 @@ CHECKS: dict[str, Callable[[Checker], Iterator[Finding]]] = {
     "split_given": check_split_given,
     "points_given": check_points_given,
     "show_given": check_shown,
-    "teacher": _trained,
-    "student": _trained,
+    "teacher": _teacher,
+    "student": _student,
     "box_student": _box_trained,
     "fold": _fold,
     "refiner": _refiner,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,17 +22,16 @@ from wssis.config import stages
 from wssis.config.section import Section
 
 MaskedSet = Annotated[Path, typer.Option("--full", help="full.json of the run: the images with masks.")]
-TrainingSet = Annotated[Path, typer.Option("--training-set", help="full.json or pseudo/{arm}.json of the run.")]
 
 
-def _trains_segmentor(stage: str, model: type[Section], labels_option: Any, told: str) -> Callable[..., None]:
-    """The command of a stage that trains a segmentor; such stages differ in their settings and labels alone.
+def _trains_segmentor(stage: str, model: type[Section], told: str) -> Callable[..., None]:
+    """The command of a stage that trains a segmentor on masks alone; such stages differ in their settings alone.
 
-    labels_option: type of the option that names the COCO file to train on. told: the help.
+    told: the help.
     """
 
     def command(
-        labels: labels_option,
+        labels: MaskedSet,
         images_table: ImagesTable,
         image_dir: ImageDir,
         state_root: StateRoot,
@@ -48,15 +47,30 @@ def _trains_segmentor(stage: str, model: type[Section], labels_option: Any, told
     return command
 
 
-train_teacher = _trains_segmentor(
-    "teacher", stages.TeacherSettings, MaskedSet, "Train the teacher on the images with masks."
-)
+train_teacher = _trains_segmentor("teacher", stages.TeacherSettings, "Train the teacher on the images with masks.")
 train_fold = _trains_segmentor(
-    "fold", stages.FoldSettings, MaskedSet, "Train a cross-fitting teacher without one fold of the images with masks."
+    "fold", stages.FoldSettings, "Train a cross-fitting teacher without one fold of the images with masks."
 )
-train_student = _trains_segmentor(
-    "student", stages.StudentSettings, TrainingSet, "Train an arm's student on its training set."
-)
+
+
+def train_student(
+    training_set: Annotated[Path, typer.Option(help="full.json or pseudo/{arm}.json of the run.")],
+    images_table: ImagesTable,
+    image_dir: ImageDir,
+    state_root: StateRoot,
+    out: OutFolder,
+    box_points: Annotated[Path | None, typer.Option(help="box_points.json, of further images.")] = None,
+    workers: Workers = 0,
+    tensorboard: TensorBoard = False,
+    settings: Settings = "{}",
+) -> None:
+    """Train an arm's student on its training set."""
+    from wssis.stages.student import run
+
+    run(
+        parse_settings(stages.StudentSettings, settings),
+        training_set, images_table, image_dir, state_root, out, workers, tensorboard, box_points,
+    )  # fmt: skip
 
 
 def train_refiner(

@@ -97,7 +97,7 @@ class Lineage:
                 yield split
             case "box_student":
                 yield split
-                if "points10" in get_arm(arm).pays:
+                if get_arm(arm).trains_on_boxes:
                     yield Product("box_points")
             case "box_pseudo":
                 yield from (split, Product("box_points"), network(get_arm(arm).teacher))
@@ -121,6 +121,8 @@ class Lineage:
                 yield from (split, Product("teacher"), Product("score_thresholds", arm))
             case "student":
                 yield training_set(arm)
+                if get_arm(arm).trains_on_boxes:
+                    yield Product("box_points")
             case "evaluate":
                 yield network(arm)
             case "quality":

@@ -257,6 +257,8 @@ def _pseudo(config: Study, at: Coordinates) -> Section:
 def _student(config: Study, at: Coordinates) -> Section:
     values = _with_threads(config, _section(config.student, at))
     schedule = _schedule_of_arm(config, at, values.pop("schedule"))
+    if not at.the_arm.trains_on_boxes:
+        values.pop("supervision", None)
     if at.the_arm.augmentation == "strong":
         values["augmentation"] = _strengthened(values["augmentation"], config.semi.model_dump())
     return StudentSettings(**values, schedule=schedule, seed=_training_seed(config, at))

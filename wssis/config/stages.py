@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wssis.config.label_cost import CostSettings
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
+from wssis.config.point_supervision import PointSupervision
 from wssis.config.section import Counts, Range, Section, added_field
 from wssis.config.training import (
     AugmentationSettings,
@@ -319,6 +320,7 @@ class StudentSection(SegmentorSection):
         description="Share of every batch for images with true labels; null: as they come. Without effect where a "
         "training set has but one kind.",
     )
+    supervision: PointSupervision = added_field(PointSupervision())
 
 
 class StudentSettings(SegmentorSettings, StudentSection):

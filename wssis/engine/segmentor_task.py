@@ -108,6 +108,15 @@ def train_segmentor(
         full_share: see `SegmentorTask`.
     """
     task = SegmentorTask(settings, coco, inputs["images_table"], image_dir, full_share)
+    return train_task(task, stage, settings, coco, inputs, state_root, out, snapshots, workers, tensorboard)
+
+
+def train_task(
+    task: SegmentorTask, stage: str, settings: SegmentorSettings, coco: Mapping[str, Any], inputs: Mapping[str, Path],
+    state_root: Path, out: Path, snapshots: Mapping[int, str] | None = None, workers: int = 0,
+    tensorboard: bool = False,
+) -> TrainSummary:  # fmt: skip
+    """`train_segmentor` with a task of another kind; of `coco`, the categories count."""
     return train(
         task, settings.schedule, settings.optimizer, settings.seed, out,
         state_folder(state_root, stage, settings, inputs, code_digest(stage), out),

@@ -104,13 +104,15 @@ def _pairs(group: Group) -> list[tuple[ArmResult, ArmResult]]:
     """Every student against its baseline, then the method against every student that is no baseline.
 
     Arms with another segmentor than the others, where no baseline has it: against its oracle. Of those that buy boxes
-    with points, each further one is held against the first.
+    with points, each further one is held against the first, SOLOv2 and other segmentors apart.
     """
     arms = {arm.arm.name: arm for arm in group.students}
     held = [(arm, _reference(group, arm)) for arm in arms.values()]
     pairs = [(arm, other) for arm, other in held if other is not None and arm is not other]
-    boxed = [arm for arm in arms.values() if arm.arm.segmentor != "solov2" and "points10" in arm.arm.pays]
-    pairs += [(arm, boxed[0]) for arm in boxed[1:]]
+    boxed = [arm for arm in arms.values() if "points10" in arm.arm.pays]
+    for common in (True, False):
+        own = [arm for arm in boxed if (arm.arm.segmentor == "solov2") == common]
+        pairs += [(arm, own[0]) for arm in own[1:]]
     if METHOD in arms:
         rest = [arm for name, arm in arms.items() if name != METHOD and not _is_baseline(arm)]
         pairs += [(arms[METHOD], arm) for arm in rest]

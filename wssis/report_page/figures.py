@@ -25,6 +25,7 @@ COLOURS = {
     "points10": "#b0413e",
     "points10-implicit": "#a3486b",
     "points10-selftrain": "#d1762b",
+    "points10-solov2": "#8c2f5f",
     "mask-rcnn-supervised": "#9a8f86",
     "mask-rcnn-oracle": "#5a4a52",
 }

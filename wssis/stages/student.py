@@ -5,8 +5,11 @@ from typing import Any, Literal
 
 from wssis.config.locations import weight_files
 from wssis.config.stages import StudentSettings
+from wssis.engine.box_data import one_training_set
 from wssis.engine.distributed import on_main
-from wssis.engine.segmentor_task import train_segmentor
+from wssis.engine.mixed_task import MixedTask
+from wssis.engine.segmentor_task import train_segmentor, train_task
+from wssis.formats.box_points import read_box_points
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import StageRun
 
@@ -20,6 +23,7 @@ def run(
     out: Path,
     workers: int = 0,
     tensorboard: bool = False,
+    box_points: Path | None = None,
 ) -> None:
     """Train a student; writes model.safetensors, metrics.jsonl and manifest.json into `out`.
 
@@ -30,21 +34,33 @@ def run(
         state_root: where the resume state lives.
         workers: processes that make samples; 0: the training process itself.
         tensorboard: write TensorBoard's event files beside metrics.jsonl; they are no outputs.
+        box_points: box_points.json, of further images; None: no such images.
 
     Raises:
         InputError: the training set or an image is not as it should be, or a loss is not finite.
     """
     inputs = {"training_set": Path(training_set), "images_table": Path(images_table)}
+    inputs |= {} if box_points is None else {"box_points": Path(box_points)}
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
+    common = {"workers": workers, "tensorboard": tensorboard}
     with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = read_coco(training_set)
-        summary = train_segmentor(
-            "student", settings, weighted(coco, settings.mask_weight), inputs, image_dir, state_root, out,
-            workers=workers, tensorboard=tensorboard, full_share=settings.full_share,
-        )  # fmt: skip
+        masks = weighted(coco, settings.mask_weight)
+        if box_points is None:
+            summary = train_segmentor(
+                "student", settings, masks, inputs, image_dir, state_root, out, full_share=settings.full_share, **common
+            )
+            whole = coco
+        else:
+            boxes = read_box_points(box_points)
+            whole = one_training_set({inputs["training_set"]: coco, inputs["box_points"]: boxes})
+            task = MixedTask(settings, masks, boxes, images_table, image_dir)
+            summary = train_task(task, "student", settings, coco, inputs, state_root, out, **common)
+            points = sum(len(one["point_labels"]) for one in boxes["annotations"])
+            stage.counts.update(boxes=len(boxes["annotations"]), points=points)
         without = sum(not one.get("segmentation") for one in coco["annotations"])
         stage.counts.update(
-            images=len(coco["images"]), objects=len(coco["annotations"]), unmasked=without, **summary.counts()
+            images=len(whole["images"]), objects=len(whole["annotations"]), unmasked=without, **summary.counts()
         )
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

@@ -5,11 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wssis.config.network import SOLOv2Settings
+from wssis.models.solov2.cells import Cells
 from wssis.models.solov2.instances import Instances
 from wssis.models.solov2.network import DenseOutputs
 from wssis.models.solov2.targets import Targets, build_targets
 
-DICE_WEIGHT = 3.0
+MASK_WEIGHT = 3.0
 DICE_EPSILON = 0.001
 FOCAL_ALPHA = 0.25
 FOCAL_GAMMA = 2.0
@@ -30,10 +31,10 @@ def target_loss(outputs: DenseOutputs, targets: Targets) -> dict[str, Tensor]:
     outputs = outputs.float()
     # Under autocast the product of kernels and mask features would fall back to bfloat16.
     with torch.autocast(outputs.mask_features.device.type, enabled=False):
-        return {"dice": DICE_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
+        return {"dice": MASK_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
 
 
-def loss_counts(targets: Targets) -> Tensor:
+def loss_counts(targets: Cells) -> Tensor:
     """What the two losses are means over: positive pairs and positive cells, float64 (2,), on the CPU.
 
     Counts of several batches add up to those of one large batch.
@@ -47,7 +48,13 @@ def loss_divisors(counts: Tensor) -> Tensor:
 
 
 def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
-    """Mean over positive (cell, object) pairs of weight x (1 - Dice); 0 without any.
+    """Mean of `dice_losses`; 0 without any."""
+    losses = dice_losses(outputs, targets)
+    return losses.sum() / max(1, len(losses))
+
+
+def dice_losses(outputs: DenseOutputs, targets: Targets) -> Tensor:
+    """Weight x (1 - Dice) of each positive (cell, object) pair, float (P,).
 
     The sum is over all pixels but those of crowd regions and those of which the object's mask is not sure.
     """
@@ -63,8 +70,7 @@ def mask_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
     if targets.uncertain is not None:
         sure = 1 - targets.uncertain.flatten(1)[targets.instance].to(predicted.dtype)
         predicted, truth = predicted * sure, truth * sure
-    dice = dice_coefficient(predicted, truth)
-    return (targets.weights[targets.instance] * (1 - dice)).sum() / max(1, len(dice))
+    return targets.weights[targets.instance] * (1 - dice_coefficient(predicted, truth))
 
 
 def dice_coefficient(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -73,13 +79,17 @@ def dice_coefficient(predicted: Tensor, truth: Tensor) -> Tensor:
     return 2 * (predicted * truth).sum(1) / size
 
 
-def category_loss(outputs: DenseOutputs, targets: Targets) -> Tensor:
-    """Sum of the sigmoid focal loss over the cells that are not ignored and all classes / (positive cells + 1)."""
+def category_loss(outputs: DenseOutputs, targets: Cells) -> Tensor:
+    """`category_sum` / (positive cells + 1)."""
+    return category_sum(outputs, targets) / (targets.positives + 1)
+
+
+def category_sum(outputs: DenseOutputs, targets: Cells) -> Tensor:
+    """Sum of the sigmoid focal loss over the cells that are not ignored and all classes."""
     logits = torch.cat([category.flatten(2) for category in outputs.category], 2)
     classes = logits.shape[1]
     truth = F.one_hot(targets.category, classes + 1)[..., :classes].transpose(1, 2).to(logits.dtype)
-    focal = focal_loss(logits, truth) * ~targets.ignored[:, None]
-    return focal.sum() / (targets.positives + 1)
+    return (focal_loss(logits, truth) * ~targets.ignored[:, None]).sum()
 
 
 def focal_loss(logits: Tensor, truth: Tensor) -> Tensor:

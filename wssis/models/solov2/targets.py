@@ -1,17 +1,26 @@
-"""Training targets of SOLOv2 (`method.md`, SOLOv2), for a whole batch and all levels at once.
+"""Training targets of SOLOv2 (`method.md`, SOLOv2) from masks, for a whole batch and all levels at once.
 
-B images, N objects in all, L levels, T cells of all levels together, P positive (cell, object) pairs.
-Cells divide the padded image; a cell's index runs over the levels, finest first, and row by row within a level.
+B images, N objects in all, L levels, T cells of all levels together; see `wssis.models.solov2.cells`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from wssis.config.network import SOLOv2Settings
+from wssis.models.solov2.cells import (
+    Cells,
+    Grids,
+    centre_cells,
+    grid_cell,
+    grids_of,
+    levels_of,
+    on_device,
+    owners,
+    pairs_of,
+)
 from wssis.models.solov2.instances import Instances, mass_centres
 from wssis.models.solov2.network import MASK_STRIDE
 
@@ -21,39 +30,18 @@ FIXED_ONE = 2048
 
 
 @dataclass(frozen=True)
-class Targets:
-    """What each cell should say.
+class Targets(Cells):
+    """What each cell should say, and the masks.
 
-    category: int64 (B, T), class index, or the number of classes for background; ignored: bool (B, T), cells without
-    any loss; image, cell, instance: int64 (P,), image and cell of each positive pair and the row of `masks` it is to
-    produce, sorted by image, then object, then level; masks: uint8 (N, h, w) at stride 4; weights: float32 (N,);
-    valid: float32 (B, h, w), 0 in crowd regions, or None where no image has any; pairs: positive pairs of each image;
-    positives: cells of a class in the batch, both plain numbers, so that no loss has to ask the device; uncertain:
-    uint8 (N, h, w), pixels that an object's mask loss does not count, or None where no object has any.
+    masks: uint8 (N, h, w) at stride 4, the rows that `instance` tells; weights: float32 (N,); valid: float32 (B, h, w),
+    0 in crowd regions, or None where no image has any; uncertain: uint8 (N, h, w), pixels that an object's mask loss
+    does not count, or None where no object has any.
     """
 
-    category: Tensor
-    ignored: Tensor
-    image: Tensor
-    cell: Tensor
-    instance: Tensor
     masks: Tensor
     weights: Tensor
     valid: Tensor | None
-    pairs: list[int]
-    positives: int
     uncertain: Tensor | None = None
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Targets":
-        """The same targets on another device."""
-        return self._moved(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> "Targets":
-        """The same targets in pinned memory, from which copies do not block."""
-        return self._moved(Tensor.pin_memory)
-
-    def _moved(self, move: Callable[[Tensor], Tensor]) -> "Targets":
-        return replace(self, **{name: move(value) for name, value in vars(self).items() if isinstance(value, Tensor)})
 
 
 @dataclass(frozen=True)
@@ -78,31 +66,27 @@ def build_targets(
     On a GPU the host waits for the device twice: for the number of positive pairs, and for those of each image.
     """
     objects = _gather(instances, padded)
-    grids = _on(objects.labels, settings.grids)
-    starts = grids.square().cumsum(0) - grids.square()
-    cells = sum(grid * grid for grid in settings.grids)
+    grids = grids_of(settings.grids, objects.labels.device)
     centres, present = mass_centres(objects.masks)
     small = _quarter([one.masks for one in instances], padded)
-    on_level = _levels_of(objects.boxes, settings.scale_ranges) & (present & objects.has_mask)[:, None]
-    candidates = _centre_cells(centres, objects.boxes, on_level, grids, starts, settings.sigma, padded)
+    on_level = levels_of(objects.boxes, settings.scale_ranges) & (present & objects.has_mask)[:, None]
+    candidates = centre_cells(centres, objects.boxes, on_level, grids, settings.sigma, padded)
     if settings.positives == "mask":
         candidates = _covered_cells(small, centres, on_level, settings.grids, padded, candidates)
-    ignored = _unmasked_cells(objects, grids, starts, cells, len(instances), padded)
-    instance, cell = _pairs(*candidates, ignored, objects.image)
+    ignored = _unmasked_cells(objects, grids, len(instances), padded)
+    instance, cell = pairs_of(*candidates, ignored, objects.image)
     image = objects.image[instance]
-    owner = torch.full((len(instances) * cells,), -1, device=cell.device)
-    owner = owner.scatter_reduce_(0, image * cells + cell, instance, "amax").view(len(instances), cells)
-    counts = owner.new_zeros(len(instances)).index_add_(0, image, torch.ones_like(image))
-    *pairs, positives = torch.cat([counts, (owner >= 0).sum()[None]]).tolist()
+    owner, pairs, positives = owners(instance, cell, image, len(instances), grids.cells)
     crowd = _crowd(instances, padded)
     if crowd is not None:
         ignored |= _cells_inside(crowd, settings.grids) & (owner < 0)
-    valid = None if crowd is None else 1 - quarter_masks(crowd).float()
-    # Cells without an owner (-1) find the last label, that of the background.
-    category = F.pad(objects.labels, (0, 1), value=num_classes)[owner]
-    uncertain = _uncertain(instances, padded)
-    weights = objects.weights
-    return Targets(category, ignored, image, cell, instance, small, weights, valid, pairs, positives, uncertain)
+    return Targets(
+        # Cells without an owner (-1) find the last label, that of the background.
+        category=F.pad(objects.labels, (0, 1), value=num_classes)[owner],
+        ignored=ignored, image=image, cell=cell, instance=instance, pairs=pairs, positives=positives, masks=small,
+        weights=objects.weights, valid=None if crowd is None else 1 - quarter_masks(crowd).float(),
+        uncertain=_uncertain(instances, padded),
+    )  # fmt: skip
 
 
 def quarter_masks(masks: Tensor) -> Tensor:
@@ -131,28 +115,14 @@ def _taps(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     return first, (first + 1).clamp(max=size - 1), weight
 
 
-def grid_cell(coordinate: Tensor, size: int, grids: Tensor) -> Tensor:
-    """Coordinates in px (N,), any sign, and grid sizes (L,) -> cell index on each level, int64 (N, L), not clipped.
-
-    In float32 and in this order of operations, so that ties fall as in the published code.
-    """
-    share = (coordinate / size)[:, None]
-    return torch.div(share, (1.0 / grids.double()).to(share.dtype), rounding_mode="floor").long()
-
-
 def _gather(instances: list[Instances], padded: tuple[int, int]) -> _Objects:
     masks = torch.cat([_pad(one.masks, padded) for one in instances])
-    image = _on(masks, [number for number, one in enumerate(instances) for _ in range(len(one))])
+    image = on_device([number for number, one in enumerate(instances) for _ in range(len(one))], masks.device)
     joined = {
         name: torch.cat([getattr(one, name) for one in instances])
         for name in ("labels", "boxes", "points", "has_mask", "weights")
     }
     return _Objects(masks=masks, image=image, **joined)
-
-
-def _on(like: Tensor, numbers: Sequence[int | Sequence[float]], dtype: torch.dtype = torch.int64) -> Tensor:
-    """Plain numbers as a tensor on the device of `like`, copied without waiting for that device."""
-    return torch.tensor(numbers, dtype=dtype).to(like.device, non_blocking=True)
 
 
 def _pad(masks: Tensor, padded: tuple[int, int]) -> Tensor:
@@ -168,43 +138,6 @@ def _quarter(masks: list[Tensor], padded: tuple[int, int]) -> Tensor:
     if len({one.shape[-2:] for one in masks}) == 1:
         masks = [torch.cat(masks)]
     return torch.cat([_pad(quarter_masks(_pad(one, one.shape[-2:])), (height, width)) for one in masks])
-
-
-def _levels_of(boxes: Tensor, scale_ranges: tuple[tuple[float, float], ...]) -> Tensor:
-    """Boxes xyxy (N, 4) -> bool (N, L): sqrt(w h) lies in the level's range, both ends included."""
-    size = torch.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))[:, None]
-    ranges = _on(size, scale_ranges, size.dtype)
-    return (size >= ranges[:, 0]) & (size <= ranges[:, 1])
-
-
-def _centre_cells(
-    centres: Tensor,
-    boxes: Tensor,
-    on_level: Tensor,
-    grids: Tensor,
-    starts: Tensor,
-    sigma: float,
-    padded: tuple[int, int],
-) -> tuple[Tensor, Tensor]:
-    """Cells within sigma x half box of the centre of mass, at most one away.
-
-    Returns 9 candidates per level, int64 (N, L x 9), and which of them are meant, bool (N, L x 9); the others may lie
-    outside the grid.
-    """
-    spans = []
-    for axis, size in ((1, padded[0]), (0, padded[1])):
-        centre = centres[:, axis]
-        half = 0.5 * (boxes[:, axis + 2] - boxes[:, axis]) * sigma
-        middle = grid_cell(centre, size, grids)
-        first = torch.maximum(grid_cell(centre - half, size, grids).clamp(min=0), middle - 1)
-        last = torch.minimum(torch.minimum(grid_cell(centre + half, size, grids), grids - 1), middle + 1)
-        spans.append((first, last))
-    steps = torch.arange(3, device=grids.device)
-    rows, columns = (first[..., None] + steps for first, _ in spans)
-    row_in, column_in = (index <= last[..., None] for index, (_, last) in zip((rows, columns), spans, strict=True))
-    inside = row_in[..., :, None] & column_in[..., None, :] & on_level[..., None, None]
-    cell = (starts[:, None] + rows * grids[:, None])[..., :, None] + columns[..., None, :]
-    return cell.flatten(1), inside.flatten(1)
 
 
 def _covered_cells(
@@ -240,30 +173,18 @@ def _covered_cells(
     return cell, meant.gather(1, order)
 
 
-def _pairs(cell: Tensor, meant: Tensor, ignored: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Instance and cell of each positive pair, int64 (P,), in the order of the objects' candidates (N, K).
-
-    ignored: bool (B, T), cells without any loss; image: int64 (N,).
-    """
-    silent = ignored[image[:, None], cell.clamp(0, ignored.shape[1] - 1)]
-    instance, place = (meant & ~silent).nonzero(as_tuple=True)
-    return instance, cell[instance, place]
-
-
-def _unmasked_cells(
-    objects: _Objects, grids: Tensor, starts: Tensor, cells: int, images: int, padded: tuple[int, int]
-) -> Tensor:
+def _unmasked_cells(objects: _Objects, grids: Grids, images: int, padded: tuple[int, int]) -> Tensor:
     """bool (B, T): the cell of each unmasked object's point and the 8 around it, on every level."""
-    flags = torch.zeros(images, cells + 1, dtype=torch.bool, device=grids.device)
-    steps = torch.arange(-1, 2, device=grids.device)
-    row = grid_cell(objects.points[:, 1], padded[0], grids)[..., None] + steps
-    column = grid_cell(objects.points[:, 0], padded[1], grids)[..., None] + steps
-    row_in, column_in = ((index >= 0) & (index < grids[:, None]) for index in (row, column))
-    cell = (starts[:, None] + row * grids[:, None])[..., :, None] + column[..., None, :]
+    flags = torch.zeros(images, grids.cells + 1, dtype=torch.bool, device=grids.sides.device)
+    steps = torch.arange(-1, 2, device=grids.sides.device)
+    row = grid_cell(objects.points[:, 1], padded[0], grids.sides)[..., None] + steps
+    column = grid_cell(objects.points[:, 0], padded[1], grids.sides)[..., None] + steps
+    row_in, column_in = ((index >= 0) & (index < grids.sides[:, None]) for index in (row, column))
+    cell = (grids.starts[:, None] + row * grids.sides[:, None])[..., :, None] + column[..., None, :]
     # Neighbours beyond the grid, and all of an object with a mask, are sent to one cell too many, which is dropped.
     meant = row_in[..., :, None] & column_in[..., None, :] & ~objects.has_mask[:, None, None, None]
-    flags[objects.image[:, None], torch.where(meant, cell, cells).flatten(1)] = True
-    return flags[:, :cells]
+    flags[objects.image[:, None], torch.where(meant, cell, grids.cells).flatten(1)] = True
+    return flags[:, : grids.cells]
 
 
 def _uncertain(instances: list[Instances], padded: tuple[int, int]) -> Tensor | None:
