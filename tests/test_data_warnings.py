@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from data_fixtures import Data, check_with_val, masks, picture, warned
+from data_fixtures import Data, check_with_val, masks, picture, points, warned
 
 from wssis.checking.check import Checked
+from wssis.checking.known import Labelling
+from wssis.checking.label_warnings import fold_warnings
 from wssis.checking.study_check import check_study
 from wssis.config.files import read_study
 from wssis.config.resolve import resolve
@@ -46,8 +48,57 @@ def test_few_validation_images(data: Data, number: int, few: bool) -> None:
         picture(place).save(data.images / name)
     lines = warned(check_with_val(data, masks(names)), "few validation images")
     several = "1 image" if number == 1 else f"{number} images"
-    told = f"val.json: has {several}, each of which moves the AP by much; hold out 10 or more"
+    told = f"val.json: has {several} to validate on, each of which moves the AP by much; hold out 10 or more"
     assert [line.rpartition("/")[2] for line in lines] == ([told] if few else [])
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "told"),
+    [(30, 40, []), (29, 1333, ["7.7"]), (1000, 36, ["7.2"]), (1000, 1000, [])],
+)
+def test_objects_small_in_training(data: Data, short: int, long: int, told: list[str]) -> None:
+    """Objects of 8 x 8 px in images of 40 x 30 px."""
+    names = {100: "val.png"}
+    picture(5).save(data.images / "val.png")
+    settings = DataWarningsSettings(short_side=short, long_side=long)
+    lines = warned(check_with_val(data, masks(names), settings), "objects small in training")
+    assert [line.split("a side under ")[1].split(" px")[0] for line in lines] == told
+    assert all(f"with a short side of {short} px; under 8 px they are hardly learned: raise" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("images", "folds", "seen"), [(8, 2, 4), (19, 2, 9), (20, 2, None), (11, 3, 7), (11, 11, None), (8, 0, None)]
+)
+def test_few_images_for_fold_teachers(images: int, folds: int, seen: int | None) -> None:
+    kinds = {("train", number): "full" for number in range(images)} | {("train", 100): "point"}
+    labelling = Labelling("10pct/s0/base", "full.json", {}, kinds)
+    lines = [str(one) for one in fold_warnings(labelling, DataWarningsSettings(folds=folds))]
+    told = f"has {images} images with masks of 10pct/s0/base, so that each of {folds} fold teachers learns from {seen};"
+    assert [told in line and "set refiner.pairs: corrupt" in line for line in lines] == ([True] if seen else [])
+
+
+def test_no_fold_teachers_where_all_images_have_masks() -> None:
+    labelling = Labelling("100pct/s0/base", "full.json", {}, {("train", 1): "full"})
+    assert list(fold_warnings(labelling, DataWarningsSettings(folds=2))) == []
+
+
+def test_images_to_hold_out_are_counted(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-labelled data without validation images: of 10 masked images, 2 are held out and 8 left."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(11):
+        picture(number).save(data.images / f"{number}.png")
+    Path("full.json").write_text(json.dumps(masks({n: f"{n}.png" for n in range(10)})))
+    Path("weak.json").write_text(json.dumps(points({100: "10.png"})))
+    Path("study.yaml").write_text(HALF_LABELLED)
+    (checked,) = check_study(read_study(REPOSITORY / "config.yaml", [Path("study.yaml")]))
+    assert checked.problems == []
+    few, folds, small = (
+        warned(checked, kind)
+        for kind in ("few validation images", "few images for fold teachers", "objects small in training")
+    )
+    assert len(few) == 1 and few[0].startswith("full.json, held out: has 2 images to validate on")
+    assert len(folds) == 1 and "has 8 images with masks, so that each of 2 fold teachers learns from 4" in folds[0]
+    assert small == []
 
 
 def test_more_objects_than_detections(data: Data) -> None:
@@ -93,6 +144,14 @@ def test_warnings_as_a_file(tmp_path: Path) -> None:
         read_warnings(tmp_path / "none.json")
 
 
+HALF_LABELLED = """
+study: mine
+run: {datasets: [cells], mixes: [given], seeds: [s0], arms: [supervised, wssis]}
+datasets:
+  cells:
+    {kind: half-labelled, full_annotations: full.json, weak_annotations: weak.json, full_images: images,
+     weak_images: images, val_share: 0.2}
+"""
 STUDY = """
 study: mine
 run: {datasets: [cells], mixes: [50pct], seeds: [s0, s1], arms: [rough, oracle]}
@@ -129,7 +188,7 @@ def test_a_study_and_its_stages_say_the_same(data: Data, tmp_path: Path, monkeyp
     for run, (percent, seed) in runs.items():
         settings = SplitSettings(method="random", full_percent=percent, seed=seed)
         split.run(settings, out / "train.json", out / run / "base")
-    settings = resolve(read_study(REPOSITORY / "config.yaml"), "data_warnings")
+    settings = resolve(read_study(REPOSITORY / "config.yaml", [Path("study.yaml")]), "data_warnings")
     folders = [out / run / "base" for run in runs]
     data_warnings.run(
         settings, out / "val.json", out / "images.csv", out / "image_facts.csv", folders, out / "data_warnings.json"

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from wssis.checking.known import Known, Labelling, Looked, count_masks, evaluated
+from wssis.checking.known import Evaluated, Known, Labelling, Looked, Use, count_masks, evaluated
 from wssis.checking.parts import (
     VAL,
     Contents,
@@ -17,6 +16,7 @@ from wssis.checking.parts import (
 from wssis.checking.survey import survey_images
 from wssis.checking.warn import all_warnings
 from wssis.config.stages import DataWarningsSettings
+from wssis.formats.coco_normal import normal_form
 from wssis.formats.remark import Remark
 
 KIND_OF = {"masks": "full", "points": "point", "none": "unlabelled"}
@@ -42,8 +42,8 @@ class Checked:
     notes: list[str] = field(default_factory=list)
 
 
-Labellings = Callable[[Contents], tuple[list[Labelling], list[Remark]]]
-"""From sound contents: which images have masks in which run, and the runs for which this cannot be said."""
+Uses = Callable[[Contents], Use]
+"""From sound contents: what a study makes of them."""
 
 
 def check_parts(
@@ -53,7 +53,7 @@ def check_parts(
     zero_area: str = "refuse",
     workers: int = 0,
     settings: DataWarningsSettings | None = None,
-    labellings: Labellings | None = None,
+    use: Uses | None = None,
 ) -> Checked:
     """Check annotations and images of all parts.
 
@@ -62,7 +62,7 @@ def check_parts(
         zero_area: as `prepare` takes it.
         workers: processes that look at images; the result does not depend on it.
         settings: what the study says that warnings are made from; None without a study.
-        labellings: left out, the parts say which images have masks.
+        use: left out, the parts say which images have masks and which are validated on.
     """
     contents, problems = read_parts(parts)
     problems += annotation_problems(parts, contents, zero_area)
@@ -75,18 +75,22 @@ def check_parts(
     if problems:
         notes.append("classes and splits: looked at when there is no problem left")
     else:
-        runs, problems = (labellings or (lambda _: (_as_given(parts, contents), [])))(contents)
-        known = replace(known, **_sound(parts, contents), labellings=runs)
+        made = use(contents) if use else Use(_as_given(parts, contents))
+        problems = list(made.problems)
+        known = replace(
+            known, categories=contents[parts[0].name]["categories"], labellings=made.labellings,
+            val=made.val or _validated(parts, contents, zero_area),
+        )  # fmt: skip
     return Checked(name, inside, problems, all_warnings(known), notes)
 
 
-def _sound(parts: Sequence[Part], contents: Contents) -> dict[str, Any]:
-    """What warnings are made from and sound contents alone can tell."""
+def _validated(parts: Sequence[Part], contents: Contents, zero_area: str) -> Evaluated | None:
+    """The part to validate on, if there is one."""
     val = next((part for part in parts if part.name == VAL), None)
-    return {
-        "categories": contents[parts[0].name]["categories"],
-        "val": val and evaluated(str(val.annotations), len(contents[VAL]["images"]), contents[VAL]["annotations"]),
-    }
+    if val is None:
+        return None
+    coco, _ = normal_form(contents[VAL], zero_area)
+    return evaluated(str(val.annotations), coco["images"], coco["annotations"])
 
 
 def _as_given(parts: Sequence[Part], contents: Contents) -> list[Labelling]:

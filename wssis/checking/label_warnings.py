@@ -1,6 +1,9 @@
-"""Warnings about classes and validation images that are legal and say little."""
+"""Warnings about labels that are legal and say or teach little: of classes, of the masked and the validation images."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from statistics import median
 from typing import Any
 
 from wssis.checking.known import Evaluated, Labelling
@@ -11,6 +14,10 @@ FEW_MASKS = 5
 """A class with fewer masks is hardly learned."""
 FEW_IMAGES = 10
 """With fewer validation images a single one moves the AP by much."""
+FEW_SEEN = 10
+"""A fold teacher that sees fewer images makes other rough masks than the teacher, which sees all."""
+LEAST_SIDE = 8
+"""Objects with a shorter side, px at the trained size, are hardly learned."""
 
 
 def class_warnings(labelling: Labelling, categories: Sequence[Mapping[str, Any]]) -> Iterator[Remark]:
@@ -39,8 +46,9 @@ def val_class_warnings(val: Evaluated, categories: Sequence[Mapping[str, Any]]) 
 
 def val_size_warnings(val: Evaluated) -> Iterator[Remark]:
     """Whether there are too few validation images to tell networks apart."""
-    if val.images < FEW_IMAGES:
-        what = f"has {val.images} image{'' if val.images == 1 else 's'}, each of which moves the AP by much"
+    images = len(val.images)
+    if images < FEW_IMAGES:
+        what = f"has {images} image{'' if images == 1 else 's'} to validate on, each of which moves the AP by much"
         yield Fault("few validation images", what, f"hold out {FEW_IMAGES} or more").at(val.file)
 
 
@@ -48,12 +56,47 @@ def crowded_warnings(val: Evaluated, settings: DataWarningsSettings) -> Iterator
     """Validation images with more objects than can be detected; one warning for each limit."""
     limits = {"evaluate.max_detections": settings.max_detections, "inference.candidates": settings.candidates}
     for name, limit in limits.items():
-        beyond = [image for image, objects in val.objects.items() if objects > limit]
+        beyond = [image for image, objects in val.sides.items() if len(objects) > limit]
         if beyond:
-            worst = max(beyond, key=lambda image: val.objects[image])
+            worst = max(beyond, key=lambda image: len(val.sides[image]))
             what = (
-                f"has {val.objects[worst]} objects, more than the {limit} of {name}, one of {len(beyond)} such images"
-                f" among the {val.images} of validation"
+                f"has {len(val.sides[worst])} objects, more than the {limit} of {name}, one of {len(beyond)} such"
+                f" images among the {len(val.images)} of validation"
             )
             remedy = f"the rest can never be found: raise {name}"
             yield Fault("more objects than detections", what, remedy).at(val.file, f"image {worst}")
+
+
+def small_warnings(val: Evaluated, settings: DataWarningsSettings) -> Iterator[Remark]:
+    """Whether most objects are too small at the size of training."""
+    trained = [
+        side * min(settings.short_side / min(val.images[image]), settings.long_side / max(val.images[image]))
+        for image, sides in val.sides.items() for side in sides
+    ]  # fmt: skip
+    if trained and median(trained) < LEAST_SIDE:
+        what = (
+            f"half of its objects have a side under {median(trained):.1f} px where images are trained with a short side"
+            f" of {settings.short_side} px"
+        )
+        remedy = (
+            f"under {LEAST_SIDE} px they are hardly learned: raise inference.short_side and the short_sides and"
+            " long_side of the augmentations"
+        )
+        yield Fault("objects small in training", what, remedy).at(val.file)
+
+
+def fold_warnings(labelling: Labelling, settings: DataWarningsSettings) -> Iterator[Remark]:
+    """Whether the fold teachers, whose rough masks the refiner learns from, see too few images."""
+    kinds = Counter(labelling.kinds.values())
+    if not (settings.folds and kinds["point"]):
+        return
+    full = kinds["full"]
+    seen = full - ceil(full / settings.folds)
+    if seen < FEW_SEEN:
+        where = f" of {labelling.name}" if labelling.name else ""
+        what = f"has {full} images with masks{where}, so that each of {settings.folds} fold teachers learns from {seen}"
+        remedy = (
+            "their rough masks are worse than the teacher's, and the refiner learns from those: draw more masks, or set"
+            " refiner.pairs: corrupt"
+        )
+        yield Fault("few images for fold teachers", what, remedy).at(labelling.file)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wssis.checking.check import Checked, check_parts
-from wssis.checking.known import Labelling, count_masks
+from wssis.checking.known import Labelling, Use, count_masks, evaluated
 from wssis.checking.parts import Contents, Part, half_labelled_parts
 from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.lineage import Lineage, Place, Product
@@ -13,8 +13,9 @@ from wssis.config.resolve import resolve
 from wssis.config.study import CocoDataset, ShapesDataset, Study
 from wssis.errors import InputError
 from wssis.formats.coco_normal import normal_form
-from wssis.formats.remark import Fault, Remark
+from wssis.formats.remark import Fault
 from wssis.stages.split import split_images
+from wssis.stages.take_given import KINDS, hold_out
 
 
 def check_study(study: Study, workers: int = 0) -> list[Checked]:
@@ -30,7 +31,7 @@ def _check(study: Study, name: str, workers: int) -> Checked:
     return check_parts(
         name, parts, zero_area=study.prepare.zero_area, workers=workers,
         settings=resolve(study, "data_warnings"),
-        labellings=None if half_labelled else lambda contents: _labellings(study, name, contents),
+        use=lambda contents: (_taken if half_labelled else _split)(study, name, contents),
     )  # fmt: skip
 
 
@@ -53,7 +54,26 @@ def parts_of(study: Study, name: str) -> list[Part]:
     return [Part(subset, path, Path(image_folder(study, name, subset))) for subset, path in files.items()]
 
 
-def _labellings(study: Study, name: str, contents: Contents) -> tuple[list[Labelling], list[Remark]]:
+def _taken(study: Study, name: str, contents: Contents) -> Use:
+    """The half-labelled files as the study takes them: without val_annotations, some masked images are held out."""
+    given, settings = study.datasets[name], resolve(study, "take_given", dataset=name)
+    path, (full, _) = Path(given.full_annotations), normal_form(contents["full"], study.prepare.zero_area)
+    val = None
+    if settings.val_share is not None:
+        try:
+            full, held = hold_out(full, settings, settings.val_share, path)
+        except InputError as error:
+            what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
+            return Use(problems=[Fault("held-out images", what, remedy).at(str(path))])
+        val = evaluated(f"{path}, held out", held["images"], held["annotations"])
+    kinds = {
+        (part, image["id"]): KINDS[part]
+        for part, coco in (contents | {"full": full}).items() if part in KINDS for image in coco["images"]
+    }  # fmt: skip
+    return Use([Labelling("", str(path), count_masks(full["annotations"]), kinds)], val=val)
+
+
+def _split(study: Study, name: str, contents: Contents) -> Use:
     """Every split of a data set that the study makes, and those that it cannot make."""
     train, _ = normal_form(contents["train"], study.prepare.zero_area)
     lineage, split = Lineage(study), Product("split")
@@ -74,4 +94,4 @@ def _labellings(study: Study, name: str, contents: Contents) -> tuple[list[Label
         masks = count_masks(one for one in train["annotations"] if kinds[one["image_id"]] == "full")
         of_train = {("train", image): kind for image, kind in kinds.items()}
         labellings[run] = Labelling(run, f"{data_set_folder(study, name)}/{run}/full.json", masks, of_train)
-    return [one for one in labellings.values() if one is not None], problems
+    return Use([one for one in labellings.values() if one is not None], problems)

@@ -14,6 +14,9 @@ def all_warnings(known: Known) -> list[Remark]:
         found += label_warnings.val_size_warnings(known.val)
         if settings is not None:
             found += label_warnings.crowded_warnings(known.val, settings)
+            found += label_warnings.small_warnings(known.val, settings)
+    if settings is not None:
+        found += [one for run in known.labellings for one in label_warnings.fold_warnings(run, settings)]
     found += image_warnings.copies_in_val(looked)
     found += [one for run in known.labellings for one in image_warnings.copies_in_weak(looked, run)]
     if settings is not None:

@@ -213,8 +213,11 @@ def _without_candidates(config: Study, *also: str) -> InferenceSettings:
 
 
 def _data_warnings(config: Study, at: Coordinates) -> DataWarningsSettings:
+    by_folds = config.refiner.pairs == "crossfit" and any("refiner" in get_arm(name).rules for name in config.run.arms)
     return DataWarningsSettings(
         short_side=max(config.student.augmentation.short_sides),
+        long_side=config.student.augmentation.long_side,
+        folds=config.refiner.folds if by_folds else 0,
         max_detections=config.evaluate.max_detections,
         candidates=config.inference.candidates,
     )

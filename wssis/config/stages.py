@@ -38,6 +38,8 @@ class DataWarningsSettings(Section):
     """The warnings about a data set."""
 
     short_side: int = Field(800, ge=1, description="Largest short side in training, px, beside which images are large.")
+    long_side: int = Field(1333, ge=1, description="Largest long side in training, px.")
+    folds: int = Field(0, ge=0, description="Fold teachers that make the pairs of the refiner; 0: none do.")
     max_detections: int = Field(100, ge=1, description="Most detections of an image, beside which objects are many.")
     candidates: int = Field(500, ge=1, description="Most candidates of an image, beside which objects are many.")
 

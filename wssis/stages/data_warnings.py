@@ -45,7 +45,7 @@ def run(
             looked,
             frame["categories"],
             [_labelling(folder) for folder in splits],
-            evaluated(inputs["val"].as_posix(), len(frame["images"]), annotations_of(inputs["val"])),
+            evaluated(inputs["val"].as_posix(), frame["images"], annotations_of(inputs["val"])),
             settings,
         )
         warnings = all_warnings(known)

@@ -65,7 +65,7 @@ def run(
             raise InputError(refusal(problems + image_problems(parts, contents, workers)))
         given = {part.name: _normal(contents[part.name], part.labels, settings.zero_area) for part in parts}
         if settings.val_share is not None:
-            given["full"], given["val"] = _hold_out(given["full"], settings, settings.val_share, paths["full"])
+            given["full"], given["val"] = hold_out(given["full"], settings, settings.val_share, paths["full"])
         training = {part: given[part] for part in KINDS if part in given}
         train = _joined(list(training.values()))
         kinds = {image["id"]: KINDS[part] for part, coco in training.items() for image in coco["images"]}
@@ -106,7 +106,7 @@ def _click(annotation: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _hold_out(full: Coco, settings: TakeGivenSettings, share: float, path: Path) -> tuple[Coco, Coco]:
+def hold_out(full: Coco, settings: TakeGivenSettings, share: float, path: Path) -> tuple[Coco, Coco]:
     """The full images that are trained on, and those that are not: the last ones of the order by which a split is
     drawn, so that the images that show every class once stay, and more of them are held out beside the same ones.
 
