@@ -14,6 +14,7 @@ from wssis.formats.remark import by_kind
 from wssis.formats.warnings_file import read_warnings
 from wssis.report_page import gallery, sections, words
 from wssis.report_page.ap_samples import ApSamples
+from wssis.report_page.cautions import cautions
 from wssis.report_page.compare import Comparison
 from wssis.report_page.cost_stages import cost_stages
 from wssis.report_page.costs import CostSection, cost_section
@@ -200,6 +201,7 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
     return {
         "name": name,
         "answer": words.answer(base, story.comparisons),
+        "cautions": cautions(base, prepared),
         "picture": mix_picture(base, story.comparisons) if several else sections.ap_picture(base[0], first),
         "mixes": story.keep(mix_table(base)) if several else None,
         "variants": story.keep(variant_table(own, story.samples)),

@@ -1,0 +1,86 @@
+"""What a reader must know before the differences between arms: too few images to measure on, or students that had
+hardly begun to learn. Such a study says nothing of labels, however narrow its intervals are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from wssis.formats.metrics_file import losses_of
+from wssis.report_page import words
+from wssis.report_page.plan import TEACHER
+from wssis.report_page.results import ArmResult, Group
+
+FEW_IMAGES = 10
+"""Validation images, as in `wssis check-data`."""
+LEARNED = 0.3
+"""Share of the first loss under which a SOLOv2 has learned. Trainings on shapes, carparts and pedestrians ended at .06
+to .24; nuclei after 120 steps at .40 and .47, with 9 and 2 AP where longer trainings reached 28 and 24."""
+AHEAD = 3.0
+"""AP by which the teacher, trained on the same masks, shows that the supervised students stopped too early."""
+
+
+def cautions(groups: Sequence[Group], val: Mapping[str, Any]) -> list[str]:
+    """Sentences for the reader of one data set's answer, the gravest first.
+
+    Args:
+        groups: those that the answer is about.
+        val: counts of the data set, `val_images` and `val_objects` among them.
+    """
+    few = [_few(val)] if val["val_images"] < FEW_IMAGES else []
+    return few + [told for group in groups for told in (_unlearned(group), _teacher_ahead(group)) if told]
+
+
+def _few(val: Mapping[str, Any]) -> str:
+    objects = f"{words.count(val['val_objects'])} object{'' if val['val_objects'] == 1 else 's'}"
+    return (
+        f"All AP here are measured on <b>{words.images(val['val_images'])} with {objects}</b>: too few to tell arms"
+        " apart, whatever the intervals say."
+    )
+
+
+def _unlearned(group: Group) -> str | None:
+    shares = {arm.arm.title: share for arm in group.students if (share := _loss_share(arm)) is not None}
+    late = {title: share for title, share in shares.items() if share > LEARNED}
+    if not late:
+        return None
+    told = ", ".join(f"{title} at {words.percent(share)}" for title, share in late.items())
+    return (
+        f"<b>Some students had hardly learned when their training stopped</b> ({group.share}: loss of {told} of its"
+        f" first value; trainings that have learned end below {words.percent(LEARNED)}): train longer before you read"
+        " their differences."
+    )
+
+
+def _teacher_ahead(group: Group) -> str | None:
+    teacher, best = group.arms.get(TEACHER), group.baseline
+    if teacher is None or best is None or None in (teacher.mean("AP"), best.mean("AP")):
+        return None
+    if teacher.mean("AP") - best.mean("AP") <= AHEAD:
+        return None
+    return (
+        f"The teacher, which has the same masks as {best.arm.title}, is ahead of it ({group.share}:"
+        f" {words.number(teacher.mean('AP'))} and {words.number(best.mean('AP'))} AP): <b>the students' training is too"
+        " short</b>, and the differences between them are those of trainings that stopped early."
+    )
+
+
+def _loss_share(arm: ArmResult) -> float | None:
+    """Mean loss over the last tenth of the first seed's training, as a share of the first; None of imported weights and
+    of other networks, whose losses start elsewhere."""
+    result = next(iter(arm.seeds.values()))
+    if arm.arm.segmentor != "solov2" or result.iterations is None:
+        return None
+    return loss_share(result.row.network / "metrics.jsonl")
+
+
+def loss_share(path: Path) -> float:
+    """Mean loss over the last tenth of the lines of a metrics.jsonl, as a share of the first line's."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    last = lines[-max(1, len(lines) // 10) :]
+    return mean(_loss(line) for line in last) / _loss(lines[0])
+
+
+def _loss(line: str) -> float:
+    return sum(losses_of(json.loads(line)).values())
