@@ -47,6 +47,12 @@ def test_a_student_of_other_labels_than_the_boxes_of_its_run(study: Path) -> Non
     assert "here it is box_points.json of the run" in faults_of(study)[path]
 
 
+def test_weights_in_the_place_of_boxes(study: Path) -> None:
+    path = f"{RUN}/students/points10/manifest.json"
+    give_input(study, path, f"{RUN}/students/points10/evaluate.manifest.json", "model", to="box_points")
+    assert "cannot be checked" in faults_of(study)[path]
+
+
 def test_a_student_that_owes_to_boxes_it_does_not_pay_for(study: Path) -> None:
     path = f"{RUN}/students/rough/manifest.json"
     give_input(study, path, f"{RUN}/students/points10/manifest.json", "box_points")

@@ -91,12 +91,13 @@ def without(ids: Iterable[Any], others: Iterable[Any]) -> list[Any]:
 
 
 def until_unknown(record: StageRecord, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings of a check up to the first file without facts; a manifest that lacks a setting is a finding, too."""
+    """The findings of a check up to the first file without facts; a manifest that lacks a setting, or names an input of
+    another kind, is a finding, too."""
     try:
         yield from findings
     except Unknown:
         return
-    except (LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         what = f"its settings, or an artifact of it, cannot be checked ({error!r})"
         yield Finding(record.path, what, f"run {record.stage} again, or audit with the version that ran")
 
