@@ -69,13 +69,13 @@ def detection_sheet(path: Path, image_dir: Path | None) -> Image.Image:
 
 
 def store_sheet(path: Path, image_dir: Path | None) -> Image.Image:
-    """Some crops of a store, each with its point, its rough mask, and its hidden mask where there is one."""
+    """Some crops of a store, each with its point, its rough mask, and its true mask where there is one."""
     store = CropStore(path, cache_megabytes=0)
     if not len(store):
         raise InputError(f"{path}: has no crops; there is nothing to draw")
     names = [category["name"] for category in store.layout.categories]
     cells = [_crop(store, place, names) for place in _places(len(store), CROPS)]
-    lines = ["red: the point; orange: the rough mask"] + (["green: the hidden mask"] if store.layout.has_target else [])
+    lines = ["red: the point; orange: the rough mask"] + (["green: the true mask"] if store.layout.has_target else [])
     return _grid(cells, [("; ".join(lines), INK)], across=6)
 
 
