@@ -61,7 +61,9 @@ def test_bill_without_earlier_runs(study: Study) -> None:
     text = bill(estimates(study, jobs_of(study), []), 2880)
     assert _rows(text)["train_student"] == ["5", "0", "?", "?", "?"]
     assert _rows(text)["all"][:2] == ["32", "0"]
-    assert "no earlier run with these settings tells" in text and "is unknown; --retries 5" in text
+    assert f"\n  snakemake --cores all {RUN}/folds/0/manifest.json\n" in text and "is unknown; --retries 5" in text
+    named = bill(estimates(study, jobs_of(study), []), 2880, [Path("a.yaml"), Path("b.yaml")])
+    assert f"{RUN}/folds/0/manifest.json --configfile a.yaml b.yaml\n" in named
 
 
 def test_training_time_follows_from_images_per_second(study: Study) -> None:
@@ -74,6 +76,51 @@ def test_training_time_follows_from_images_per_second(study: Study) -> None:
     assert {one.bytes for one in by_arm.values()} == {1000}
     row = _rows(bill(found, 2880))["train_student"]
     assert row[:2] == ["5", "1"] and row[4] == f"{(3 * 350 + 350 / 4) / 3600:.2f}"
+
+
+def _finish_fold(study: Study, **optimizer: Any) -> None:
+    """500 steps of 16 images in 250 s by fold teacher 0, with other keys of the optimizer."""
+    path = Path(f"{RUN}/folds/0/manifest.json")
+    counts = {"images": 15, "steps": 500, "training_seconds": 250.0}
+    _finish(study, str(path), counts, 251.0, {"model.safetensors": 1000})
+    content = json.loads(path.read_text())
+    content["settings"]["optimizer"] |= optimizer
+    path.write_text(json.dumps(content))
+
+
+def test_trainings_of_the_same_network_tell_of_each_other(study: Study) -> None:
+    """Of the fold teachers exactly, of teacher and students roughly; the refiner is another network."""
+    _finish_fold(study)
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    of = {(one.job.stage, one.job.arm or one.job.fold): one for one in found}
+    assert (of["fold", 1].seconds, of["fold", 1].rough, of["fold", 1].bytes) == (pytest.approx(250), False, 1000)
+    assert (of["teacher", None].seconds, of["teacher", None].rough) == (pytest.approx(250), True)
+    assert of["teacher", None].bytes == 3000  # With its two snapshots.
+    assert (of["student", "wssis"].seconds, of["student", "wssis"].rough) == (pytest.approx(350), True)
+    assert of["refiner", None].seconds is None
+    text = bill(found, 2880)
+    assert _rows(text)["train_teacher"][2:4] == ["~4", "min"] and _rows(text)["train_fold"][2:4] == ["4", "min"]
+    assert _rows(text)["train_teacher"][4] == "~0.07" and "\n~: an estimate" in text
+    assert f"snakemake --cores all {RUN}/refiner/manifest.json" in text
+    _finish_student(study)
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    assert not any(one.rough for one in found if one.job.stage == "student")
+
+
+def test_another_batch_tells_roughly(study: Study) -> None:
+    _finish_fold(study, batch=8)  # 16 images/s
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    (fold,) = [one for one in found if one.job.stage == "fold" and one.job.fold == 1]
+    assert (fold.seconds, fold.rough) == (pytest.approx(500), True)
+
+
+def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
+    _finish_student(study)
+    for line, heads in (('{"step": 1, "memory_mb": 9}', False), ('{"step": 1, "gpu_memory_mb": 9}', True)):
+        Path(f"{STUDENT}/metrics.jsonl").write_text(line + "\n")
+        head = bill(estimates(study, jobs_of(study), read_records([Path("results")])), 2880).splitlines()[0]
+        assert ("GPU hours  other hours" in head) == heads
+        assert heads or head.split() == ["rule", "jobs", "done", "per", "job", "hours", "disk"]
 
 
 def test_other_network_tells_nothing(study: Study) -> None:

@@ -33,7 +33,7 @@ def plan(
 
     study = read_study(config, configfile or ())
     records = read_records(like or [Path("results")])
-    print(bill(estimates(study, jobs_of(study), records), job_minutes))
+    print(bill(estimates(study, jobs_of(study), records), job_minutes, configfile or ()))
 
 
 def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.yaml")) -> None:

@@ -13,6 +13,8 @@ from wssis.formats.remark import Fault
 
 DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
 """Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
+PACE = ("batch", "micro_batch", "precision", "compile", "threads")
+"""Keys of a training's optimizer that change its images per second, too."""
 SIZES = (
     ("images",),
     ("train_images", "val_images"),
@@ -37,6 +39,7 @@ class Record:
         images_per_second: of a training, over all its steps; None for anything else, or where nothing was trained.
         images: how many images (for `quality`: points) it handled; None where the counts do not tell.
         outputs: bytes of its outputs; None where they are gone.
+        gpu: whether it was a training on a GPU, as its metrics say.
     """
 
     stage: str
@@ -45,10 +48,16 @@ class Record:
     images_per_second: float | None
     images: int | None
     outputs: int | None
+    gpu: bool = False
 
     def fits(self, settings: Mapping[str, Any]) -> bool:
         """Whether the run says how long a job with these settings takes."""
         return all(self.settings.get(key) == settings.get(key) for key in DECIDES)
+
+    def keeps_pace(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a training that fits also had the same batch, precision and threads."""
+        own, other = self.settings.get("optimizer", {}), settings.get("optimizer", {})
+        return all(own.get(key) == other.get(key) for key in PACE)
 
 
 def read_records(folders: Iterable[Path]) -> list[Record]:
@@ -70,7 +79,16 @@ def _record(path: Path) -> Record:
         images_per_second=_speed(settings, counts),
         images=_images(counts),
         outputs=_bytes(path.parent / name for name in manifest["outputs"]),
+        gpu=_on_gpu(path.parent / "metrics.jsonl") if "training_seconds" in counts else False,
     )
+
+
+def _on_gpu(metrics: Path) -> bool:
+    """Whether the lines of a training tell how much memory of a GPU it took: without a GPU, none does."""
+    if not metrics.is_file():
+        return False
+    with metrics.open(encoding="utf-8") as stream:
+        return '"gpu_memory_mb"' in stream.readline()
 
 
 def _speed(settings: Mapping[str, Any], counts: Mapping[str, Any]) -> float | None:
