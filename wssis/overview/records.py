@@ -38,7 +38,7 @@ class Record:
         seconds: how long it took, from start to manifest.
         images_per_second: of a training, over all its steps; None for anything else, or where nothing was trained.
         images: how many images (for `quality`: points) it handled; None where the counts do not tell.
-        outputs: bytes of its outputs; None where they are gone.
+        outputs: bytes of its outputs; None where they are gone, or were not measured.
         gpu: whether it was a training on a GPU, as its metrics say.
     """
 
@@ -60,16 +60,18 @@ class Record:
         return all(own.get(key) == other.get(key) for key in PACE)
 
 
-def read_records(folders: Iterable[Path]) -> list[Record]:
+def read_records(folders: Iterable[Path], sized: bool = True) -> list[Record]:
     """The records of all manifests below the folders.
+
+    sized: measure the outputs, too; a store has many files.
 
     Raises:
         InputError: a manifest is damaged.
     """
-    return [_record(path) for folder in folders for path in sorted(folder.rglob("*manifest.json"))]
+    return [_record(path, sized) for folder in folders for path in sorted(folder.rglob("*manifest.json"))]
 
 
-def _record(path: Path) -> Record:
+def _record(path: Path, sized: bool) -> Record:
     manifest = read_manifest(path)
     settings, counts = manifest["settings"], manifest["counts"]
     return Record(
@@ -78,7 +80,7 @@ def _record(path: Path) -> Record:
         seconds=manifest["duration"],
         images_per_second=_speed(settings, counts),
         images=_images(counts),
-        outputs=_bytes(path.parent / name for name in manifest["outputs"]),
+        outputs=_bytes(path.parent / name for name in manifest["outputs"]) if sized else None,
         gpu=_on_gpu(path.parent / "metrics.jsonl") if "training_seconds" in counts else False,
     )
 
