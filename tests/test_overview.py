@@ -326,7 +326,7 @@ def test_other_jobs(study: Study) -> None:
     first, last, ready = other_jobs(jobs, time.time() + 180)
     assert first == "other jobs: 2 of 23 finished, 3 running or ready to run, 18 waiting"
     assert last == "  last finished: split of shapes/10pct/s0, 2 min ago"
-    assert ready.startswith("  running or ready to run: check_images of shapes, ") and "points of shapes/10pct/s0" in ready
+    assert ready.startswith("  running or ready to run: check_images of shapes, ") and "points of shapes" in ready
 
 
 def test_time_left_of_the_study(study: Study) -> None:
