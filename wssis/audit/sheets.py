@@ -14,14 +14,14 @@ from wssis.formats.coco import decode_mask
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
 from wssis.formats.json_text import loads
-from wssis.geometry.painting import Colour, lay_mask, lay_outline
+from wssis.geometry.painting import DARK, WHITE, Colour, lay_mask, lay_outline
 
 IMAGES, ACROSS = 12, 4
 CROPS = 12
 SIDE, CROP_SIDE = 260, 150
 """Longer side of an image, and side of a crop, on the sheet, px."""
-NAMED_SIDE = 1000
-"""Longer side, px, of the images that were asked for by name, at most; they are drawn at their own size up to that."""
+NAMED_SIDES = 520, 1000
+"""Least and largest longer side, px, of images that were asked for by name; between, they are drawn at their own size."""
 GAP, LINE = 6, 15
 GROUND, INK = (255, 255, 255), (40, 40, 40)
 NO_IMAGE = 225
@@ -149,14 +149,19 @@ def _told(shown: int, of: int, what: str) -> str:
 
 def _side(image: Mapping[str, Any], names: Sequence[str]) -> int:
     """Longer side of an image on the sheet, px: one that was asked for by name has its own size, within limits."""
-    return min(max(SIDE, image["width"], image["height"]), NAMED_SIDE) if names else SIDE
+    least, most = NAMED_SIDES
+    return min(max(least, image["width"], image["height"]), most) if names else SIDE
 
 
 def _lay_cross(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour) -> None:
-    """A point as a cross of lines of one pixel, which hides little of a small object; corners are at integers."""
+    """A point as a cross of lines of one pixel, which hides little of a small object; corners are at integers.
+
+    The ends of its arms are white and dark: they show on any ground where it is.
+    """
     column, row = int(x), int(y)
-    draw.line((column - ARM_PX, row, column + ARM_PX, row), fill=colour)
-    draw.line((column, row - ARM_PX, column, row + ARM_PX), fill=colour)
+    for reach, fill in ((ARM_PX + 2, DARK), (ARM_PX + 1, WHITE), (ARM_PX, colour)):
+        draw.line((column - reach, row, column + reach, row), fill=fill)
+        draw.line((column, row - reach, column, row + reach), fill=fill)
 
 
 def _legend(frame: Mapping[str, Any]) -> list[tuple[str, Colour]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 from wssis.arms.registry import get_arm
@@ -198,7 +199,7 @@ def _what_to_do(found: Sequence[Estimate], configfiles: Sequence[Path]) -> Itera
     trainings = [one for one in unknown if one.job.rule in TRAININGS]
     first = next((one for one in trainings if one.job.stage == "fold"), (trainings or unknown)[0]).job
     given = f" --configfile {' '.join(map(str, configfiles))}" if configfiles else ""
-    yield f"{UNKNOWN}: nothing like it was run yet: {names}."
+    yield fill(f"{UNKNOWN}: nothing like it was run yet: {names}.", 110, subsequent_indent="  ")
     yield "To get figures, run one job, which the study then need not run again, and wssis plan once more:"
     yield f"  snakemake --cores all {first.manifest}{given}"
     yield "Or all stages with short trainings, as a study of another name: docs/study.md, The bill."
