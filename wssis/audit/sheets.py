@@ -21,7 +21,7 @@ CROPS = 12
 SIDE, CROP_SIDE = 260, 150
 """Longer side of an image, and side of a crop, on the sheet, px."""
 NAMED_SIDES = 520, 1000
-"""Least and largest longer side, px, of images that were asked for by name; between, they are drawn at their own size."""
+"""Least and largest longer side, px, of images that were asked for by name; between, they have their own size."""
 GAP, LINE = 6, 15
 GROUND, INK = (255, 255, 255), (40, 40, 40)
 NO_IMAGE = 225
