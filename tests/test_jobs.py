@@ -75,6 +75,21 @@ def test_manifests_are_where_snakemake_leaves_them(clone: Clone) -> None:
     assert {job.manifest for job in jobs_of(_study(clone))} == found
 
 
+@pytest.mark.parametrize("names", [*((arm,) for arm in arms()), tuple(arms())])
+def test_jobs_know_what_comes_before_them(clone: Clone, names: tuple[str, ...]) -> None:
+    """Only jobs of the study, in no circle; the first of a data set alone has nothing before it."""
+    clone.study |= VARIANTS | {"refiner": {"second_round": "retrain"}}
+    clone.study["run"] = VARIANTS["run"] | {"arms": list(names)}
+    left = {job.manifest: job for job in jobs_of(_study(clone))}
+    assert {one for job in left.values() for one in job.before} <= set(left)
+    assert [job.rule for job in left.values() if not job.before] == ["prepare"]
+    while left:
+        ready = [name for name, job in left.items() if not set(job.before) & set(left)]
+        assert ready, left
+        for name in ready:
+            del left[name]
+
+
 def test_settings_are_the_jobs_own(clone: Clone) -> None:
     clone.study["teacher"] = {"by_mix": {"10pct": {"schedule": {"iterations": 77}, "snapshots": [7, 77]}}}
     study = _study(clone)

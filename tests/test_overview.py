@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,19 @@ from dag_runs import REPOSITORY
 
 from wssis.cli import main
 from wssis.config.files import read_study
-from wssis.config.jobs import Job, jobs_of
+from wssis.config.jobs import TRAININGS, Job, jobs_of
+from wssis.config.mixes import Mix
 from wssis.config.study import Study
+from wssis.engine.state import state_folder
 from wssis.errors import InputError
+from wssis.formats.manifest import read_manifest
 from wssis.overview.bill import bill, data_set_size, estimates, handled, jobs_needed, longest
-from wssis.overview.progress import saved_states, status, trainings
+from wssis.overview.other_jobs import other_jobs, time_left
+from wssis.overview.progress import status, trainings
 from wssis.overview.records import DataSetSize, count_annotations, read_records
+from wssis.overview.saved import own_states, saved, saved_states, training_inputs
+from wssis.overview.table import duration
+from wssis.provenance import code_digest
 
 RUN = "results/default/shapes/10pct/s0/base"
 STUDENT = f"{RUN}/students/supervised"
@@ -61,7 +69,9 @@ def test_bill_without_earlier_runs(study: Study) -> None:
     text = bill(estimates(study, jobs_of(study), []), 2880)
     assert _rows(text)["train_student"] == ["5", "0", "?", "?", "?"]
     assert _rows(text)["all"][:2] == ["32", "0"]
-    assert "no earlier run with these settings tells" in text and "is unknown; --retries 5" in text
+    assert f"\n  snakemake --cores all {RUN}/folds/0/manifest.json\n" in text and "is unknown; --retries 5" in text
+    named = bill(estimates(study, jobs_of(study), []), 2880, [Path("a.yaml"), Path("b.yaml")])
+    assert f"{RUN}/folds/0/manifest.json --configfile a.yaml b.yaml\n" in named
 
 
 def test_training_time_follows_from_images_per_second(study: Study) -> None:
@@ -74,6 +84,51 @@ def test_training_time_follows_from_images_per_second(study: Study) -> None:
     assert {one.bytes for one in by_arm.values()} == {1000}
     row = _rows(bill(found, 2880))["train_student"]
     assert row[:2] == ["5", "1"] and row[4] == f"{(3 * 350 + 350 / 4) / 3600:.2f}"
+
+
+def _finish_fold(study: Study, **optimizer: Any) -> None:
+    """500 steps of 16 images in 250 s by fold teacher 0, with other keys of the optimizer."""
+    path = Path(f"{RUN}/folds/0/manifest.json")
+    counts = {"images": 15, "steps": 500, "training_seconds": 250.0}
+    _finish(study, str(path), counts, 251.0, {"model.safetensors": 1000})
+    content = json.loads(path.read_text())
+    content["settings"]["optimizer"] |= optimizer
+    path.write_text(json.dumps(content))
+
+
+def test_trainings_of_the_same_network_tell_of_each_other(study: Study) -> None:
+    """Of the fold teachers exactly, of teacher and students roughly; the refiner is another network."""
+    _finish_fold(study)
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    of = {(one.job.stage, one.job.arm or one.job.fold): one for one in found}
+    assert (of["fold", 1].seconds, of["fold", 1].rough, of["fold", 1].bytes) == (pytest.approx(250), False, 1000)
+    assert (of["teacher", None].seconds, of["teacher", None].rough) == (pytest.approx(250), True)
+    assert of["teacher", None].bytes == 3000  # With its two snapshots.
+    assert (of["student", "wssis"].seconds, of["student", "wssis"].rough) == (pytest.approx(350), True)
+    assert of["refiner", None].seconds is None
+    text = bill(found, 2880)
+    assert _rows(text)["train_teacher"][2:4] == ["~4", "min"] and _rows(text)["train_fold"][2:4] == ["4", "min"]
+    assert _rows(text)["train_teacher"][4] == "~0.07" and "\n~: an estimate" in text
+    assert f"snakemake --cores all {RUN}/refiner/manifest.json" in text
+    _finish_student(study)
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    assert not any(one.rough for one in found if one.job.stage == "student")
+
+
+def test_another_batch_tells_roughly(study: Study) -> None:
+    _finish_fold(study, batch=8)  # 16 images/s
+    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    (fold,) = [one for one in found if one.job.stage == "fold" and one.job.fold == 1]
+    assert (fold.seconds, fold.rough) == (pytest.approx(500), True)
+
+
+def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
+    _finish_student(study)
+    for line, heads in (('{"step": 1, "memory_mb": 9}', False), ('{"step": 1, "gpu_memory_mb": 9}', True)):
+        Path(f"{STUDENT}/metrics.jsonl").write_text(line + "\n")
+        head = bill(estimates(study, jobs_of(study), read_records([Path("results")])), 2880).splitlines()[0]
+        assert ("GPU hours  other hours" in head) == heads
+        assert heads or head.split() == ["rule", "jobs", "done", "per", "job", "hours", "disk"]
 
 
 def test_other_network_tells_nothing(study: Study) -> None:
@@ -194,18 +249,98 @@ def test_imported_teacher(study: Study) -> None:
 
 def test_status_table(study: Study) -> None:
     _train(f"{RUN}/folds/0", [100, 120], age=3600)
-    Path("results/.state/fold/abc").mkdir(parents=True)
-    Path("results/.state/fold/abc/state.pt").write_bytes(b"x" * 2_000_000)
-    now = time.time()
-    text = status(trainings(study, jobs_of(study), now), list(saved_states(Path("results/.state"), now)))
+    text = status(trainings(study, jobs_of(study), time.time()), ["more"])
     row = next(line for line in text.splitlines() if "folds/0" in line)
     assert (
         row.split()
         == "shapes/10pct/s0/base/folds/0 silent dice 0.500 focal 0.250 120/500 31.5 3 min 60 min ago".split()
     )
-    assert "1 silent" in text and "8 waiting" in text
+    assert "trainings: 8 waiting, 1 silent" in text and text.endswith("\nmore")
     assert "The command that runs the study resumes it" in text
-    assert "saved to resume from: fold 1, 2.0 MB, newest 0 s ago" in text
+
+
+def _save(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "state.pt").write_bytes(b"x" * 2_000_000)
+
+
+def test_saved_states_are_of_the_present_settings_or_others(study: Study) -> None:
+    """The very folder that the training's stage would look into is the study's own; any other is not."""
+    root, jobs = Path("results/.state"), jobs_of(study)
+    inputs = {"full": Path(RUN, "full.json"), "images_table": Path("results/default/shapes/images.csv")}
+    for path in inputs.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    fold = _job(study, f"{RUN}/folds/1/manifest.json")
+    code = code_digest("fold")
+    _save(state_folder(root, "fold", fold.settings(study), inputs, code, Path(fold.folder)))
+    old = fold.settings(study).model_copy(update={"seed": 9})
+    _save(state_folder(root, "fold", old, inputs, code, Path(fold.folder)))
+    for name in ("abc", "abd"):
+        _save(root / "student" / name)
+    lines = list(saved(saved_states(root), own_states(study, jobs, root), time.time()))
+    assert lines == [
+        "saved to resume from: fold teacher, shapes/10pct/s0/base/folds/1, 2.0 MB, 0 s ago",
+        "saved by other studies, or with other settings, data or code: 1 fold teacher, 2 students, 6.0 MB",
+        "  They may be removed where no such study is to go on: results/.state/",
+    ]
+    assert list(saved([], {}, 0.0)) == [] and saved_states(Path("none")) == []
+
+
+def test_inputs_of_trainings_are_those_in_their_manifests(sound_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """States are found by them: a name that a stage changes must not go unnoticed here."""
+    monkeypatch.chdir(sound_study.parents[1])
+    arms = ("supervised", "rough", "wssis", "wssis-2", "semi", "oracle-mask")
+    study = read_study(REPOSITORY / "config.yaml")
+    run = study.run.model_copy(update={"arms": arms, "mixes": ("50pct",), "seeds": ("s0",)})
+    study = study.model_copy(update={"study": "mini", "run": run})
+    compared = Counter()
+    for job in jobs_of(study):
+        if job.rule in TRAININGS and Path(job.manifest).is_file():
+            recorded = read_manifest(Path(job.manifest))["inputs"]
+            expected = {name: Path(one["path"]) for name, one in recorded.items()}
+            assert training_inputs(study, job) == expected, job.manifest
+            compared[job.stage] += 1
+    assert compared == {"teacher": 1, "fold": 2, "refiner": 1, "student": len(arms)}
+
+
+def test_inputs_of_box_students(study: Study) -> None:
+    run = study.run.model_copy(update={"arms": ("points10",), "mixes": ("boxed",)})
+    study = study.model_copy(update={"run": run, "mixes": {"boxed": Mix(full=20, points10=80)}})
+    (job,) = [job for job in jobs_of(study) if job.rule == "train_box_student"]
+    folder = "results/default/shapes/boxed/s0/base"
+    named = {name: path.as_posix() for name, path in training_inputs(study, job).items()}
+    assert named == {
+        "full": f"{folder}/full.json", "box_points": f"{folder}/box_points.json",
+        "images_table": "results/default/shapes/images.csv",
+    }  # fmt: skip
+
+
+def test_other_jobs(study: Study) -> None:
+    jobs = jobs_of(study)
+    assert next(other_jobs(jobs, 0.0)) == "other jobs: 0 of 23 finished, 1 running or ready to run, 22 waiting"
+    counts = {"train_images": 300, "val_images": 150, "train_objects": 9}
+    _finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
+    _finish(study, f"{RUN}/split.manifest.json", {"images": 300}, 1.0, {"split.csv": 1})
+    os.utime(f"{RUN}/split.manifest.json", (time.time() + 60,) * 2)
+    first, last, ready = other_jobs(jobs, time.time() + 180)
+    assert first == "other jobs: 2 of 23 finished, 3 running or ready to run, 18 waiting"
+    assert last == "  last finished: split of shapes/10pct/s0, 2 min ago"
+    assert ready.startswith("  running or ready to run: check_images of shapes, ") and "points of shapes" in ready
+
+
+def test_time_left_of_the_study(study: Study) -> None:
+    _finish_student(study)
+    _train(f"{RUN}/students/rough", [350])  # 175 s for half of it
+    now, jobs = time.time(), jobs_of(study)
+    found = estimates(study, jobs, read_records([Path("results")], sized=False))
+    of_students = [one for one in found if one.job.stage == "student"]
+    told = time_left(of_students, trainings(study, jobs, now))
+    seconds = 350 + 350 + 350 / 4 + 175  # oracle, wssis, supervised-short, half of rough
+    assert told == f"time left: about {duration(seconds)}, if jobs run one after another"
+    assert "jobs of unknown length" in time_left(found, [])
+    assert time_left([], []) == "time left: none, all is finished"
+    assert "unknown" in time_left(estimates(study, jobs, []), []).splitlines()[0]
 
 
 def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
@@ -219,7 +354,7 @@ def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
             main(command)
         assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert "Longest training" in text and "1 finished, 1 waiting" in text
+    assert "Longest training" in text and "1 finished, 1 waiting" in text and "\nother jobs: 0 of " in text
 
 
 def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,6 +216,52 @@ def test_masks_and_points_are_drawn_where_they_are(tmp_path: Path) -> None:
     assert not (pixels[201, 181] == 225).all() and (pixels[201, 195] == 225).all()
 
 
+def test_a_point_hides_little_of_a_small_object(tmp_path: Path) -> None:
+    """A cross of lines of one pixel: 25 pixels, where a dot was a disc of nearly 100."""
+    image = {"id": 1, "file_name": "a.png", "width": 260, "height": 260}
+    one = {"id": 1, "image_id": 1, "category_id": 1, "point": [100.0, 50.0]}
+    write_coco(tmp_path / "a.json", {"images": [image], "annotations": [one], "categories": [{"id": 1, "name": "a"}]})
+    write_picture(tmp_path / "a.json", tmp_path / "a.png")
+    drawn = (np.asarray(Image.open(tmp_path / "a.png"))[6:266, 6:266] != 225).any(-1)
+    assert drawn.sum() == 25 and drawn[50, 94:107].all() and drawn[44:57, 100].all()
+
+
+def test_images_by_name(sound_study: Path, tmp_path: Path) -> None:
+    path = sound_study / "shapes/train.json"
+    images = read_coco(path)["images"]
+    told = write_picture(path, tmp_path / "all.png")
+    assert told == (f"all {len(images)} images" if len(images) <= 12 else f"12 of {len(images)} images, evenly from the"
+                    " first to the last")  # fmt: skip
+    names = [images[-1]["file_name"], Path(images[0]["file_name"]).stem]
+    assert write_picture(path, tmp_path / "two.png", names=names) == f"2 of {len(images)} images, as named"
+    assert (tmp_path / "two.png").read_bytes() != (tmp_path / "all.png").read_bytes()
+    with pytest.raises(InputError, match=r"train\.json: has no image none\.png; give --image its file_name, such as"):
+        write_picture(path, tmp_path / "none.png", names=["none.png"])
+    for other in ("crops/full.zarr", "split.csv"):
+        with pytest.raises(InputError, match="leave --image out"):
+            write_picture(sound_study / RUN / other, tmp_path / "none.png", names=["a.png"])
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_an_image_by_name_has_its_own_size(tmp_path: Path) -> None:
+    sides = (40, 700, 4000)
+    images = [{"id": n, "file_name": f"in/{n}.png", "width": side, "height": side} for n, side in enumerate(sides)]
+    content = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "a"}]}
+    write_coco(tmp_path / "a.json", content)
+    widths = []
+    for name in ("0.png", "1", "in/2.png"):
+        write_picture(tmp_path / "a.json", tmp_path / "a.png", names=[name])
+        with Image.open(tmp_path / "a.png") as picture:
+            widths.append(picture.width - 12)
+    assert widths == [520, 700, 1000]
+
+
+def test_settings_that_a_stage_does_not_read_are_not_shown_as_values(sound_study: Path) -> None:
+    text = show(sound_study / RUN / "proposals/weak.csv")
+    assert "candidates 500" not in text and "(not read by proposals: inference.candidates, " in text
+    assert "inference.short_side" in text and "not read" not in show(sound_study / RUN / "teacher/scores.json")
+
+
 def test_given_images(sound_study: Path, tmp_path: Path) -> None:
     study = copied(sound_study, tmp_path)
     (study / "shapes/images").rename(tmp_path / "elsewhere")
@@ -245,3 +291,7 @@ def test_the_command(sound_study: Path, tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         main(["show", path, "--picture", str(tmp_path / "split.png")])
     assert (tmp_path / "split.png").stat().st_size > 1000
+    assert capsys.readouterr().out == f"{tmp_path / 'split.png'}: split: the label kind of every image\n"
+    with pytest.raises(SystemExit) as ended:
+        main(["show", path, "--image", "a.png"])
+    assert ended.value.code == 2 and "go with --picture" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wssis.errors import InputError
 from wssis.overview.commands import ConfigFiles, DefaultConfig
 
 
@@ -30,15 +31,21 @@ def show(
     artifact: Annotated[Path, typer.Argument(help="A JSON, CSV, metrics.jsonl, checkpoint, Zarr store or manifest.")],
     picture: Annotated[Path | None, typer.Option(help="PNG to write: the artifact as a picture.")] = None,
     image_dir: Annotated[Path | None, typer.Option(help="Images of a COCO file, unless the study drew them.")] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="File name of an image to draw, larger; again for more. Else some.")
+    ] = None,
 ) -> None:
     """What an artifact is: settings, inputs, counts, and its content as a table or a picture."""
     from wssis.audit.show import show as described
     from wssis.audit.show_pictures import write_picture
 
     if picture is None:
+        if image or image_dir:
+            raise InputError("--image and --image-dir go with --picture FILE.png: without it there is only text")
         print(described(artifact))
     else:
-        write_picture(artifact, picture, image_dir)
+        told = write_picture(artifact, picture, image_dir, image or ())
+        print(f"{picture}: {told}")
 
 
 def trace(

@@ -14,40 +14,48 @@ from wssis.formats.coco import decode_mask
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
 from wssis.formats.json_text import loads
-from wssis.geometry.painting import Colour, lay_dot, lay_mask, lay_outline
+from wssis.geometry.painting import DARK, WHITE, Colour, lay_mask, lay_outline
 
 IMAGES, ACROSS = 12, 4
 CROPS = 12
 SIDE, CROP_SIDE = 260, 150
 """Longer side of an image, and side of a crop, on the sheet, px."""
+NAMED_SIDES = 520, 1000
+"""Least and largest longer side, px, of images that were asked for by name; between, they have their own size."""
 GAP, LINE = 6, 15
 GROUND, INK = (255, 255, 255), (40, 40, 40)
 NO_IMAGE = 225
 """Grey of an image that is not there."""
-DOT_PX = 3
+ARM_PX = 4
+"""Length of a cross's arms, px."""
 LEAST_SCORE = 0.3
 """Detections below this score are not drawn."""
 PALETTE = tuple(tuple(int(255 * part) for part in colour[:3]) for colour in colormaps["tab20"].colors)
 POINT_COLOUR, TARGET_COLOUR, ROUGH_COLOUR = (255, 60, 60), (0, 220, 120), (255, 170, 0)
 ON_OBJECT = (0, 170, 80)
 Cell = tuple[Image.Image, str]
+Sheet = tuple[Image.Image, str]
+"""A picture, and words that say what of the artifact it shows."""
 
 
-def coco_sheet(path: Path, image_dir: Path | None) -> Image.Image:
-    """Some images of a COCO file, from its first to its last, with masks and boxes in their class's colour, and points.
+def coco_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) -> Sheet:
+    """Some images of a COCO file, with masks and boxes in their class's colour, and points as crosses.
+
+    names: file names of the images to draw; none: some, evenly from the first to the last.
     """
     frame = read_frame(path)
-    chosen = _chosen(frame["images"])
+    chosen, told = _chosen(path, frame["images"], names)
     groups: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in chosen}
     for one in annotations_of(path):
         if one["image_id"] in groups:
             groups[one["image_id"]].append(one)
     folder = _image_folder(path, image_dir)
-    return _grid([_picture(image, groups[image["id"]], folder) for image in chosen], _legend(frame))
+    cells = [_picture(image, groups[image["id"]], folder, _side(image, names)) for image in chosen]
+    return _grid(cells, _legend(frame)), told
 
 
-def detection_sheet(path: Path, image_dir: Path | None) -> Image.Image:
-    """Some validation images with the detections of score .3 and more.
+def detection_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) -> Sheet:
+    """Some validation images, or those of these names, with the detections of score .3 and more.
 
     Raises:
         InputError: the file is in no study, which has val.json.
@@ -64,19 +72,26 @@ def detection_sheet(path: Path, image_dir: Path | None) -> Image.Image:
     images = {image["id"]: image for image in frame["images"]}
     if set(found) - set(images):
         raise InputError(f"{path}: its images are not those of {val}; only detections.json can be drawn")
-    chosen, folder = _chosen(frame["images"]), _image_folder(val, image_dir)
-    return _grid([_picture(image, found.get(image["id"], []), folder) for image in chosen], _legend(frame))
+    (chosen, told), folder = _chosen(val, frame["images"], names), _image_folder(val, image_dir)
+    cells = [_picture(image, found.get(image["id"], []), folder, _side(image, names)) for image in chosen]
+    return _grid(cells, _legend(frame)), f"{told}; detections of score {LEAST_SCORE:g} and more"
 
 
-def store_sheet(path: Path, image_dir: Path | None) -> Image.Image:
-    """Some crops of a store, each with its point, its rough mask, and its hidden mask where there is one."""
+def store_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) -> Sheet:
+    """Some crops of a store, each with its point, its rough mask, and its true mask where there is one.
+
+    Raises:
+        InputError: it has none; or images are named, which a store does not know.
+    """
+    if names:
+        raise InputError(f"{path}: a store of crops knows no names of images; leave --image out")
     store = CropStore(path, cache_megabytes=0)
     if not len(store):
         raise InputError(f"{path}: has no crops; there is nothing to draw")
-    names = [category["name"] for category in store.layout.categories]
-    cells = [_crop(store, place, names) for place in _places(len(store), CROPS)]
-    lines = ["red: the point; orange: the rough mask"] + (["green: the hidden mask"] if store.layout.has_target else [])
-    return _grid(cells, [("; ".join(lines), INK)], across=6)
+    classes = [category["name"] for category in store.layout.categories]
+    cells = [_crop(store, place, classes) for place in _places(len(store), CROPS)]
+    lines = ["red: the point; orange: the rough mask"] + (["green: the true mask"] if store.layout.has_target else [])
+    return _grid(cells, [("; ".join(lines), INK)], across=6), _told(len(cells), len(store), "crops")
 
 
 def _crop(store: CropStore, place: int, names: Sequence[str]) -> Cell:
@@ -89,7 +104,7 @@ def _crop(store: CropStore, place: int, names: Sequence[str]) -> Cell:
     picture = Image.fromarray(canvas.round().astype(np.uint8))
     scale = CROP_SIDE / store.layout.size
     x, y = store.table.point[place]
-    lay_dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, POINT_COLOUR, DOT_PX)
+    _lay_cross(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, POINT_COLOUR)
     return picture, f"{place}: {names[store.table.label[place]]}"
 
 
@@ -97,10 +112,56 @@ def _places(count: int, wanted: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int)).tolist()
 
 
-def _chosen(images: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _chosen(
+    path: Path, images: Sequence[dict[str, Any]], names: Sequence[str]
+) -> tuple[list[dict[str, Any]], str]:
+    """The images to draw, and how they were chosen.
+
+    Raises:
+        InputError: there are none, or none of such a name.
+    """
     if not images:
-        raise InputError("the file has no images; there is nothing to draw")
-    return [images[place] for place in _places(len(images), IMAGES)]
+        raise InputError(f"{path}: has no images; there is nothing to draw")
+    if not names:
+        chosen = [images[place] for place in _places(len(images), IMAGES)]
+        return chosen, _told(len(chosen), len(images), "images")
+    named = {name: [image for image in images if name in _names_of(image)] for name in names}
+    for name, found in named.items():
+        if not found:
+            raise InputError(f"{path}: has no image {name}; give --image its file_name, such as {_example(images)}")
+    found = {image["id"]: image for one in named.values() for image in one}
+    return list(found.values()), f"{len(found)} of {len(images):,} images, as named"
+
+
+def _names_of(image: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What an image may be called: its file's name with or without its folder, or without its suffix."""
+    path = Path(image["file_name"])
+    return image["file_name"], path.name, path.stem
+
+
+def _example(images: Sequence[Mapping[str, Any]]) -> str:
+    return str(images[0]["file_name"])
+
+
+def _told(shown: int, of: int, what: str) -> str:
+    return f"all {of:,} {what}" if shown == of else f"{shown} of {of:,} {what}, evenly from the first to the last"
+
+
+def _side(image: Mapping[str, Any], names: Sequence[str]) -> int:
+    """Longer side of an image on the sheet, px: one that was asked for by name has its own size, within limits."""
+    least, most = NAMED_SIDES
+    return min(max(least, image["width"], image["height"]), most) if names else SIDE
+
+
+def _lay_cross(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour) -> None:
+    """A point as a cross of lines of one pixel, which hides little of a small object; corners are at integers.
+
+    The ends of its arms are white and dark: they show on any ground where it is.
+    """
+    column, row = int(x), int(y)
+    for reach, fill in ((ARM_PX + 2, DARK), (ARM_PX + 1, WHITE), (ARM_PX, colour)):
+        draw.line((column - reach, row, column + reach, row), fill=fill)
+        draw.line((column, row - reach, column, row + reach), fill=fill)
 
 
 def _legend(frame: Mapping[str, Any]) -> list[tuple[str, Colour]]:
@@ -126,8 +187,10 @@ def _image_folder(path: Path, given: Path | None) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], folder: Path | None) -> Cell:
-    scale = SIDE / max(image["width"], image["height"])
+def _picture(
+    image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], folder: Path | None, side: int
+) -> Cell:
+    scale = side / max(image["width"], image["height"])
     size = round(image["width"] * scale), round(image["height"] * scale)
     canvas = np.asarray(_read(image, folder).resize(size, Image.Resampling.BICUBIC), dtype=np.float32).copy()
     for one in sorted(annotations, key=lambda one: -(one.get("area") or 0)):
@@ -138,7 +201,7 @@ def _picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]],
     for one in annotations:
         if one.get("point"):
             x, y = one["point"]
-            lay_dot(draw, (x + 0.5) * scale, (y + 0.5) * scale, _colour(one["category_id"]), DOT_PX)
+            _lay_cross(draw, (x + 0.5) * scale, (y + 0.5) * scale, _colour(one["category_id"]))
         if "point_coords" in one:
             _box_with_points(draw, one, scale)
     unmasked = sum(not one.get("segmentation") for one in annotations)
@@ -151,7 +214,7 @@ def _box_with_points(draw: ImageDraw.ImageDraw, one: Mapping[str, Any], scale: f
     x, y, width, height = (side * scale for side in one["bbox"])
     draw.rectangle((x, y, x + width - 1, y + height - 1), outline=_colour(one["category_id"]), width=2)
     for (left, top), label in zip(one["point_coords"], one["point_labels"], strict=True):
-        lay_dot(draw, left * scale, top * scale, ON_OBJECT if label else POINT_COLOUR, DOT_PX)
+        _lay_cross(draw, left * scale, top * scale, ON_OBJECT if label else POINT_COLOUR)
 
 
 def _read(image: Mapping[str, Any], folder: Path | None) -> Image.Image:

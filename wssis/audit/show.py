@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from wssis.audit.artifact import Artifact, recognised
@@ -11,6 +12,7 @@ from wssis.audit.contents import DAMAGE
 from wssis.audit.digests import short
 from wssis.audit.show_tables import content_of
 from wssis.audit.values import flat, wrapped
+from wssis.config.resolve import unread
 from wssis.errors import InputError
 from wssis.formats.manifest import manifest_of, read_manifest
 from wssis.overview.table import duration, size, table
@@ -71,7 +73,11 @@ def _origin(manifest: Mapping[str, Any], name: str) -> Iterator[str]:
     digest = manifest["outputs"].get(name)
     yield (f"sha256 {short(digest)}..., " if digest else "") + f"code {short(manifest['code'])}..."
     yield "settings"
-    yield from (f"  {line}" for line in wrapped(flat(manifest["settings"])))
+    settings, left_out = flat(manifest["settings"]), unread(manifest["stage"], manifest["settings"])
+    yield from (f"  {line}" for line in wrapped({key: settings[key] for key in settings if key not in left_out}))
+    if left_out & settings.keys():
+        told = f"(not read by {manifest['stage']}: {', '.join(sorted(left_out & settings.keys()))})"
+        yield from fill(told, 110, initial_indent="  ", subsequent_indent="  ").splitlines()
     if manifest["inputs"]:
         yield "inputs"
         rows = [(f"  {key}", one["path"], f"{short(one['sha256'])}...") for key, one in manifest["inputs"].items()]

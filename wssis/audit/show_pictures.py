@@ -30,34 +30,40 @@ STYLE = {
 }  # fmt: skip
 
 
-def write_picture(path: Path, out: Path, image_dir: Path | None = None) -> None:
-    """Write the picture of an artifact to `out`, a PNG.
+def write_picture(path: Path, out: Path, image_dir: Path | None = None, names: Sequence[str] = ()) -> str:
+    """Write the picture of an artifact to `out`, a PNG. Returns what of the artifact it shows, in words.
 
     Args:
         image_dir: the images of a COCO file; where none is given, those that the study drew, else a grey ground.
+        names: file names of the images to draw; none: some, evenly from the first to the last.
 
     Raises:
-        InputError: the artifact is of a kind without a picture, or damaged; `out` is no PNG.
+        InputError: the artifact is of a kind without a picture, or damaged, or has no image of a name; `out` is no PNG.
     """
     if out.suffix != ".png":
         raise InputError(f"{out}: pictures are PNG files; give a name that ends in .png")
     artifact = recognised(path)
     with matplotlib.rc_context(STYLE):
         with one_line(path):
-            picture = _picture(artifact, image_dir)
+            picture, told = _picture(artifact, image_dir, names)
         with temporary_path(out) as temporary:
             if isinstance(picture, Figure):
                 picture.savefig(temporary, dpi=DPI)
             else:
                 picture.save(temporary)
+    return told
 
 
-def _picture(artifact: Artifact, image_dir: Path | None) -> Figure | Image.Image:
+def _picture(
+    artifact: Artifact, image_dir: Path | None, names: Sequence[str]
+) -> tuple[Figure, str] | tuple[Image.Image, str]:
     path = artifact.path
     if artifact.kind in SHEETS:
-        return SHEETS[artifact.kind](path, image_dir)
+        return SHEETS[artifact.kind](path, image_dir, names)
     if artifact.kind in FIGURES:
-        return FIGURES[artifact.kind](path)
+        if names:
+            raise InputError(f"{path}: {artifact.title}: its picture is a diagram of all of it; leave --image out")
+        return FIGURES[artifact.kind](path), artifact.title
     raise InputError(f"{path}: {artifact.title}: it has no picture; leave --picture out to read it as text")
 
 

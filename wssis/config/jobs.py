@@ -38,11 +38,16 @@ ORDER = (
     "score_thresholds", "confident_labels", "oracle_mask", "box_student", "box_pseudo", "quality", "student",
     "predict_shown",
 )  # fmt: skip
+ENDS = ("evaluate", "pseudo_quality", "show_given", "predict_shown", "data_warnings")
+"""Rules whose outputs the report reads."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job: the rule, the stage behind it, where its manifest will lie, and its coordinates."""
+    """One job: the rule, the stage behind it, where its manifest will lie, and its coordinates.
+
+    before: manifests of the jobs whose outputs it reads; of those of its data set, only where it reads no others.
+    """
 
     rule: str
     stage: str
@@ -54,6 +59,7 @@ class Job:
     fold: int | None = None
     side: Side | None = None
     variant: str = BASE
+    before: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -78,15 +84,18 @@ def jobs_of(study: Study) -> tuple[Job, ...]:
     for place in dict.fromkeys((row.dataset, row.mix, row.seed) for row in rows):
         own = [row for row in rows if (row.dataset, row.mix, row.seed) == place]
         jobs += _run_jobs(lineage, Place(*place), own)
-    return (*jobs, Job("report", "report", f"results/{study.study}/report/manifest.json"))
+    ends = tuple(job.manifest for job in jobs if job.rule in ENDS)
+    return (*jobs, Job("report", "report", f"results/{study.study}/report/manifest.json", before=ends))
 
 
 def _data_set_jobs(study: Study, name: str) -> Iterator[Job]:
     folder = data_set_folder(study, name)
     first = FIRST[type(study.datasets[name])]
-    yield Job(first, first, f"{folder}/prepare.manifest.json", name)
-    yield Job("check_images", "check_images", f"{folder}/images.csv.manifest.json", name)
-    yield Job("data_warnings", "data_warnings", f"{folder}/data_warnings.json.manifest.json", name)
+    taken, checked = f"{folder}/prepare.manifest.json", f"{folder}/images.csv.manifest.json"
+    yield Job(first, first, taken, name)
+    yield Job("check_images", "check_images", checked, name, before=(taken,))
+    warnings = f"{folder}/data_warnings.json.manifest.json"
+    yield Job("data_warnings", "data_warnings", warnings, name, before=(taken, checked))
 
 
 def _run_jobs(lineage: Lineage, place: Place, rows: list[PlanRow]) -> Iterator[Job]:
@@ -97,13 +106,22 @@ def _run_jobs(lineage: Lineage, place: Place, rows: list[PlanRow]) -> Iterator[J
             for one in lineage.with_all_before(product, place, row.variant):
                 found.setdefault((one, lineage.home(one, place, row.variant)))
     for product, variant in sorted(found, key=lambda one: ORDER.index(one[0].stage)):
-        here = run_folder(lineage.study.study, place.dataset, place.mix, place.seed, variant)
         stage = stage_at(product.stage, place.mix)
         rule = RULES.get(stage, stage).format(side=product.side)
+        before = (
+            _manifest_at(lineage, one, place, lineage.home(one, place, variant))
+            for one in lineage.upstream(product, place, variant)
+        )
+        taken = f"{data_set_folder(lineage.study, place.dataset)}/prepare.manifest.json"
         yield Job(
-            rule, stage, f"{here}/{manifest_of(product, place.mix)}", place.dataset, place.mix, place.seed, product.arm,
-            product.fold, product.side, variant,
+            rule, stage, _manifest_at(lineage, product, place, variant), place.dataset, place.mix, place.seed,
+            product.arm, product.fold, product.side, variant, tuple(before) or (taken,),
         )  # fmt: skip
+
+
+def _manifest_at(lineage: Lineage, product: Product, place: Place, variant: str) -> str:
+    here = run_folder(lineage.study.study, place.dataset, place.mix, place.seed, variant)
+    return f"{here}/{manifest_of(product, place.mix)}"
 
 
 def _asked_for(row: PlanRow) -> Iterator[Product]:

@@ -112,6 +112,16 @@ def settings_json(section: Section) -> str:
     return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
+def unread(stage: str, settings: Mapping[str, Any]) -> frozenset[str]:
+    """Dotted keys of a stage's settings, as its manifest has them, that it does not read: they have their defaults,
+    whatever the study says, so that changing them reruns nothing.
+    """
+    if stage not in ("proposals", "box_pseudo"):
+        return frozenset()
+    keys = {*UNSEEN_BY_PROPOSALS, *(["nms_iou"] if settings.get("filter", "ours") == "ours" else [])}
+    return frozenset(f"inference.{key}" for key in keys)
+
+
 def mix_of(config: Study, name: str) -> Mix:
     """The configured mix of that name, or what the shorthand `10pct` stands for; ValueError otherwise."""
     return config.mixes[name] if name in config.mixes else parse_shorthand(name)

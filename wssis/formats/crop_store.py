@@ -6,7 +6,7 @@ Legend: N crops, S side in px, T other points over all crops. Points are [x, y] 
 |---|---|---|
 | image | N,S,S,3 uint8 | RGB crop |
 | rough | N,S,S uint8 | rough mask, 0 or 1; in a soft store the probability of 0 to 1 x 255 |
-| target | N,S,S uint8 | hidden mask; only in a store to train on |
+| target | N,S,S uint8 | true mask; only in a store to train on |
 | heatmap | N,S,S uint8 | the point's Gaussian x 255, for the reader's eye only |
 | point | N,2 float32 | the object's own point |
 | other_points | T,2 float32 | other points in the window, crop after crop |

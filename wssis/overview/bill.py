@@ -2,14 +2,17 @@
 
 A training's time is its images (iterations x batch) over the recorded images per second; any other job's time, and its
 disk, grow with the number of images it handles. Only runs whose settings decide the same speed count (`Record.fits`),
-and their median is taken. Where there is none, the table says so instead of guessing.
+and their median is taken. Trainings of the same network, SOLOv2, tell of each other: where none of the very stage with
+the same batch is recorded, the time is marked as an estimate. Where there is nothing, the bill says so, and what to do.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from textwrap import fill
+from typing import Any
 
 from wssis.arms.registry import get_arm
 from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
@@ -28,6 +31,11 @@ ON_GPU = (
     "evaluate",
 )  # fmt: skip
 """Rules whose jobs ask for a GPU in profiles/default."""
+SOLOV2 = ("teacher", "fold", "student")
+"""Stages that train the same network in the same way, on other images."""
+NETWORKS = {"teacher": 3}
+"""Networks that a training leaves, where it is more than one: the teacher's snapshots."""
+ROUGHLY = "~"
 ONE_SIZE = ("data_warnings", "predict_shown", "report")
 """Rules whose jobs take as long whatever the data set, or whose counts do not tell its size."""
 SPARE = 2
@@ -36,12 +44,18 @@ SPARE = 2
 
 @dataclass(frozen=True)
 class Estimate:
-    """One job: whether it is done, and what it takes; None where no earlier run tells."""
+    """One job: whether it is done, and what it takes; None where no earlier run tells.
+
+    rough: the seconds are from a training of another stage, or with another batch, precision or number of threads.
+    gpu: a run that tells was on a GPU.
+    """
 
     job: Job
     done: bool
     seconds: float | None
     bytes: float | None
+    rough: bool = False
+    gpu: bool = False
 
 
 def estimates(study: Study, jobs: Sequence[Job], records: Sequence[Record]) -> list[Estimate]:
@@ -50,7 +64,7 @@ def estimates(study: Study, jobs: Sequence[Job], records: Sequence[Record]) -> l
     by_stage: dict[str, list[Record]] = {}
     for record in records:
         by_stage.setdefault(record.stage, []).append(record)
-    return [_estimate(study, job, by_stage.get(job.stage, []), sizes) for job in jobs]
+    return [_estimate(study, job, by_stage, sizes) for job in jobs]
 
 
 def data_set_size(study: Study, name: str) -> DataSetSize:
@@ -70,27 +84,48 @@ def data_set_size(study: Study, name: str) -> DataSetSize:
     return DataSetSize(given.train_images, given.val_images, round(given.train_images * sum(given.objects) / 2))
 
 
-def _estimate(study: Study, job: Job, records: Sequence[Record], sizes: Mapping[str, DataSetSize]) -> Estimate:
-    settings = job.settings(study)
-    fitting = [record for record in records if record.fits(settings.model_dump(mode="json"))]
-    images = None if job.dataset is None else handled(study, job, sizes[job.dataset])
+def _estimate(
+    study: Study, job: Job, by_stage: Mapping[str, Sequence[Record]], sizes: Mapping[str, DataSetSize]
+) -> Estimate:
+    settings, done = job.settings(study), Path(job.manifest).is_file()
+    values = settings.model_dump(mode="json")
     if job.rule in TRAININGS:
-        seconds, needed = training_seconds(settings, fitting), _scaled(fitting, None, _outputs)
-    else:
-        seconds, needed = _scaled(fitting, images, lambda one: one.seconds), _scaled(fitting, images, _outputs)
-    return Estimate(job, Path(job.manifest).is_file(), seconds, needed)
+        stages = (job.stage, *(stage for stage in SOLOV2 if job.stage in SOLOV2 and stage != job.stage))
+        fitting = [one for stage in stages for one in by_stage.get(stage, ()) if one.fits(values)]
+        speed, rough = _speed(job.stage, values, fitting)
+        gpu = any(one.gpu for one in fitting)
+        return Estimate(job, done, training_seconds(settings, speed), _training_bytes(job.stage, fitting), rough, gpu)
+    fitting = [one for one in by_stage.get(job.stage, ()) if one.fits(values)]
+    images = None if job.dataset is None else handled(study, job, sizes[job.dataset])
+    return Estimate(
+        job, done, _scaled(fitting, images, lambda one: one.seconds), _scaled(fitting, images, lambda one: one.outputs)
+    )
 
 
-def _outputs(record: Record) -> float | None:
-    return record.outputs
+def _speed(stage: str, settings: Mapping[str, Any], records: Sequence[Record]) -> tuple[float | None, bool]:
+    """Images per second of the likest of the trainings that fit, and whether anything that matters was different."""
+    known = [one for one in records if one.images_per_second]
+    at_pace = [one for one in known if one.keeps_pace(settings)]
+    same = [one for one in at_pace if one.stage == stage]
+    likest = same or at_pace or known
+    speeds = [one.images_per_second for one in likest if one.images_per_second]
+    return (median(speeds), not same) if speeds else (None, False)
 
 
-def training_seconds(settings: Section, records: Iterable[Record]) -> float | None:
-    """All images of the schedule over the median speed; None if nothing like it was trained, 0 if nothing is."""
+def training_seconds(settings: Section, images_per_second: float | None) -> float | None:
+    """All images of the schedule at that speed; None if it is unknown, 0 if nothing is trained."""
     if getattr(settings, "checkpoint", None):
         return 0.0
-    speeds = [record.images_per_second for record in records if record.images_per_second]
-    return settings.schedule.iterations * settings.optimizer.batch / median(speeds) if speeds else None
+    images = settings.schedule.iterations * settings.optimizer.batch
+    return images / images_per_second if images_per_second else None
+
+
+def _training_bytes(stage: str, records: Sequence[Record]) -> float | None:
+    """Median size of one network, of this stage where one is recorded, times the networks that the stage leaves."""
+    known = [one for one in records if one.outputs is not None]
+    likest = [one for one in known if one.stage == stage] or known
+    sizes = [one.outputs / NETWORKS.get(one.stage, 1) for one in likest if one.outputs is not None]
+    return NETWORKS.get(stage, 1) * median(sizes) if sizes else None
 
 
 def handled(study: Study, job: Job, data: DataSetSize) -> int | None:
@@ -139,33 +174,56 @@ def _scaled(records: Sequence[Record], images: int | None, of: Callable[[Record]
     return median(known) if known else None
 
 
-def bill(found: Sequence[Estimate], job_minutes: float) -> str:
-    """The table, and what to know before submitting: how long the longest training is, and how many jobs it takes."""
+def bill(found: Sequence[Estimate], job_minutes: float, configfiles: Sequence[Path] = ()) -> str:
+    """The table, and what to know before submitting: how long the longest training is, and how many jobs it takes.
+
+    configfiles: those of the study, for the command that gets figures where there are none.
+    """
+    gpu = any(one.gpu for one in found)
     rules = list(dict.fromkeys(estimate.job.rule for estimate in found))
-    rows = [_row(rule, [one for one in found if one.job.rule == rule]) for rule in rules]
-    rows.append(_row("all", found))
-    head = ("rule", "jobs", "done", "per job", "GPU hours", "other hours", "disk")
+    rows = [_row(rule, [one for one in found if one.job.rule == rule], gpu) for rule in rules]
+    rows.append(_row("all", found, gpu))
+    head = ("rule", "jobs", "done", "per job", *(("GPU hours", "other hours") if gpu else ("hours",)), "disk")
     lines = [table(head, rows), "", "Hours are of the jobs still to do, at the speed that earlier runs recorded."]
-    unknown = sorted({one.job.rule for one in found if one.seconds is None and not one.done})
-    if unknown:
-        lines.append(
-            f"{UNKNOWN}: no earlier run with these settings tells about {', '.join(unknown)}; a short one does."
-        )
-    return "\n".join([*lines, longest(found, job_minutes)])
+    if any(one.rough and not one.done for one in found):
+        lines.append(f"{ROUGHLY}: an estimate, from the same network in another stage, batch, precision, or threads.")
+    return "\n".join([*lines, *_what_to_do(found, configfiles), longest(found, job_minutes)])
 
 
-def _row(name: str, found: Sequence[Estimate]) -> tuple[str, ...]:
+def _what_to_do(found: Sequence[Estimate], configfiles: Sequence[Path]) -> Iterator[str]:
+    """How to get figures for the rules that have none: run one job, of the rule that tells most."""
+    unknown = [one for one in found if one.seconds is None and not one.done]
+    if not unknown:
+        return
+    names = ", ".join(sorted({one.job.rule for one in unknown}))
+    trainings = [one for one in unknown if one.job.rule in TRAININGS]
+    first = next((one for one in trainings if one.job.stage == "fold"), (trainings or unknown)[0]).job
+    given = f" --configfile {' '.join(map(str, configfiles))}" if configfiles else ""
+    yield fill(f"{UNKNOWN}: nothing like it was run yet: {names}.", 110, subsequent_indent="  ")
+    yield "To get figures, run one job, which the study then need not run again, and wssis plan once more:"
+    yield f"  snakemake --cores all {first.manifest}{given}"
+    yield "Or all stages with short trainings, as a study of another name: docs/study.md, The bill."
+
+
+def _row(name: str, found: Sequence[Estimate], split: bool) -> tuple[str, ...]:
+    """split: hours of the jobs that ask for a GPU apart from the others'."""
     open_jobs = [one for one in found if not one.done]
-    gpu = [one for one in open_jobs if one.job.rule in ON_GPU]
+    on_gpu = [one for one in open_jobs if one.job.rule in ON_GPU]
     other = [one for one in open_jobs if one.job.rule not in ON_GPU]
     times = [one.seconds for one in found if one.seconds is not None]
-    each = duration(median(times)) if times and name != "all" else "" if name == "all" else UNKNOWN
+    rough = any(one.rough for one in found if one.seconds is not None)
+    each = f"{ROUGHLY if rough else ''}{duration(median(times))}" if times else UNKNOWN
     return (
-        name, str(len(found)), str(len(found) - len(open_jobs)), each,
-        hours(_sum(one.seconds for one in gpu)) if gpu else "",
-        hours(_sum(one.seconds for one in other)) if other else "",
-        size(_sum(one.bytes for one in found)),
+        name, str(len(found)), str(len(found) - len(open_jobs)), "" if name == "all" else each,
+        *map(_hours, (on_gpu, other) if split else (open_jobs,)), size(_sum(one.bytes for one in found)),
     )  # fmt: skip
+
+
+def _hours(jobs: Sequence[Estimate]) -> str:
+    if not jobs:
+        return ""
+    text = hours(_sum(one.seconds for one in jobs))
+    return f"{ROUGHLY}{text}" if text != UNKNOWN and any(one.rough for one in jobs) else text
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
@@ -185,7 +243,8 @@ def longest(found: Sequence[Estimate], job_minutes: float) -> str:
     most = max(known, key=lambda one: one.seconds)
     parts = jobs_needed(most.seconds, job_minutes)
     where = most.job.folder.removeprefix("results/")
-    takes = f"{duration(most.seconds)}, {parts} job{'s' if parts > 1 else ''} of {duration(job_minutes * 60)}"
+    length = f"{ROUGHLY if most.rough else ''}{duration(most.seconds)}"
+    takes = f"{length}, {parts} job{'s' if parts > 1 else ''} of {duration(job_minutes * 60)}"
     return f"Longest training: {where}, {takes}; retries to allow: snakemake --retries {parts - 1 + SPARE}"
 
 

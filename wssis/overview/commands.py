@@ -33,19 +33,28 @@ def plan(
 
     study = read_study(config, configfile or ())
     records = read_records(like or [Path("results")])
-    print(bill(estimates(study, jobs_of(study), records), job_minutes))
+    print(bill(estimates(study, jobs_of(study), records), job_minutes, configfile or ()))
 
 
 def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.yaml")) -> None:
-    """All trainings of a study: step, losses, images per second, time left."""
+    """How far a study is: every training with step, losses, speed and time left; the other jobs; what is saved."""
     from wssis.config.files import read_study
     from wssis.config.jobs import jobs_of
     from wssis.overview import progress
+    from wssis.overview.bill import estimates
+    from wssis.overview.other_jobs import other_jobs, time_left
+    from wssis.overview.records import read_records
+    from wssis.overview.saved import own_states, saved, saved_states
 
     study = read_study(config, configfile or ())
-    now = time.time()
-    states = list(progress.saved_states(Path("results/.state"), now))
-    print(progress.status(progress.trainings(study, jobs_of(study), now), states))
+    jobs, now, root = jobs_of(study), time.time(), Path("results/.state")
+    found = progress.trainings(study, jobs, now)
+    lines = list(other_jobs(jobs, now))
+    if all(Path(job.manifest).is_file() for job in jobs if job.manifest.endswith("/prepare.manifest.json")):
+        lines.append(time_left(estimates(study, jobs, read_records([Path("results")], sized=False)), found))
+    states = saved_states(root)
+    lines += saved(states, own_states(study, jobs, root) if states else {}, now)
+    print(progress.status(found, lines))
 
 
 def budget(

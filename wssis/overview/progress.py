@@ -1,6 +1,6 @@
 """All trainings of a study in one table: waiting, running, stopped, finished; step, losses, speed, time left."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from wssis.config.jobs import TRAININGS, Job
 from wssis.config.study import Study
 from wssis.formats.manifest import read_manifest
 from wssis.formats.metrics_file import losses_of, parse_metrics
-from wssis.overview.table import UNKNOWN, duration, size, table
+from wssis.overview.table import duration, table
 
 SILENT_LINES = 5
 """A training that has written nothing for as long as so many lines took is called silent."""
@@ -82,15 +82,15 @@ def _between(lines: Sequence[dict[str, Any]]) -> float:
     return float(lines[-1]["seconds"]) - float(lines[-2]["seconds"]) if len(lines) > 1 else 0.0
 
 
-def status(found: Sequence[Progress], states: Sequence[str]) -> str:
-    """The table, a line that counts the states, and what is saved to resume from."""
+def status(found: Sequence[Progress], more: Sequence[str]) -> str:
+    """The table, a line that counts the states, and more lines."""
     head = ("training", "state", "losses", "step", "images/s", "left", "last line")
     lines = [table(head, [_row(one) for one in found], left=3), ""]
     counted = [f"{sum(one.state == name for one in found)} {name}" for name in dict.fromkeys(o.state for o in found)]
-    lines.append(", ".join(counted) if found else "The study trains nothing.")
+    lines.append(f"trainings: {', '.join(counted)}" if found else "The study trains nothing.")
     if any(one.state == "silent" for one in found):
         lines.append("silent: killed, or stuck. The command that runs the study resumes it from its last save.")
-    return "\n".join([*lines, *states])
+    return "\n".join([*lines, *more])
 
 
 def _row(one: Progress) -> tuple[str, ...]:
@@ -104,15 +104,3 @@ def _row(one: Progress) -> tuple[str, ...]:
         "" if one.state in ("finished", "imported") else duration(one.seconds_left),
         "" if one.age is None else f"{duration(one.age)} ago",
     )
-
-
-def saved_states(root: Path, now: float) -> Iterator[str]:
-    """One line per stage with resume states on disk: how many, how large, how old the newest."""
-    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    for folder in folders:
-        files = [path.stat() for path in folder.rglob("*") if path.is_file()]
-        if files:
-            newest = duration(now - max(file.st_mtime for file in files))
-            count = len({path.parent for path in folder.rglob("*") if path.is_file()})
-            stored = size(sum(file.st_size for file in files))
-            yield f"saved to resume from: {folder.name} {count}, {stored}, newest {newest or UNKNOWN} ago"

@@ -13,6 +13,8 @@ from wssis.formats.remark import Fault
 
 DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
 """Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
+PACE = ("batch", "micro_batch", "precision", "compile", "threads")
+"""Keys of a training's optimizer that change its images per second, too."""
 SIZES = (
     ("images",),
     ("train_images", "val_images"),
@@ -36,7 +38,8 @@ class Record:
         seconds: how long it took, from start to manifest.
         images_per_second: of a training, over all its steps; None for anything else, or where nothing was trained.
         images: how many images (for `quality`: points) it handled; None where the counts do not tell.
-        outputs: bytes of its outputs; None where they are gone.
+        outputs: bytes of its outputs; None where they are gone, or were not measured.
+        gpu: whether it was a training on a GPU, as its metrics say.
     """
 
     stage: str
@@ -45,22 +48,30 @@ class Record:
     images_per_second: float | None
     images: int | None
     outputs: int | None
+    gpu: bool = False
 
     def fits(self, settings: Mapping[str, Any]) -> bool:
         """Whether the run says how long a job with these settings takes."""
         return all(self.settings.get(key) == settings.get(key) for key in DECIDES)
 
+    def keeps_pace(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a training that fits also had the same batch, precision and threads."""
+        own, other = self.settings.get("optimizer", {}), settings.get("optimizer", {})
+        return all(own.get(key) == other.get(key) for key in PACE)
 
-def read_records(folders: Iterable[Path]) -> list[Record]:
+
+def read_records(folders: Iterable[Path], sized: bool = True) -> list[Record]:
     """The records of all manifests below the folders.
+
+    sized: measure the outputs, too; a store has many files.
 
     Raises:
         InputError: a manifest is damaged.
     """
-    return [_record(path) for folder in folders for path in sorted(folder.rglob("*manifest.json"))]
+    return [_record(path, sized) for folder in folders for path in sorted(folder.rglob("*manifest.json"))]
 
 
-def _record(path: Path) -> Record:
+def _record(path: Path, sized: bool) -> Record:
     manifest = read_manifest(path)
     settings, counts = manifest["settings"], manifest["counts"]
     return Record(
@@ -69,8 +80,17 @@ def _record(path: Path) -> Record:
         seconds=manifest["duration"],
         images_per_second=_speed(settings, counts),
         images=_images(counts),
-        outputs=_bytes(path.parent / name for name in manifest["outputs"]),
+        outputs=_bytes(path.parent / name for name in manifest["outputs"]) if sized else None,
+        gpu=_on_gpu(path.parent / "metrics.jsonl") if "training_seconds" in counts else False,
     )
+
+
+def _on_gpu(metrics: Path) -> bool:
+    """Whether the lines of a training tell how much memory of a GPU it took: without a GPU, none does."""
+    if not metrics.is_file():
+        return False
+    with metrics.open(encoding="utf-8") as stream:
+        return '"gpu_memory_mb"' in stream.readline()
 
 
 def _speed(settings: Mapping[str, Any], counts: Mapping[str, Any]) -> float | None:
