@@ -83,11 +83,16 @@ def export(
 def join(
     files: Annotated[list[Path], typer.Argument(help="COCO files of other images each, with equal categories.")],
     out: Annotated[Path, typer.Option(help="The COCO file to write.")],
+    without: Annotated[
+        list[Path] | None, typer.Option(help="COCO file whose images, by name, are left out; may be repeated.")
+    ] = None,
 ) -> None:
     """Put COCO files together: masks that came from several places, or clicks; docs/convert.md."""
     from wssis.convert.joining import join_files
 
     if len(set(files)) < 2 or len(set(files)) < len(files):
         raise InputError("join: give two files or more, each once")
-    number = join_files(files, out)
+    number = join_files(files, out, without or ())
     print(f"{out}: {number['annotations']} annotations on {number['images']} images")
+    if without:
+        print(f"left out: {number['left_out']} images that --without names")
