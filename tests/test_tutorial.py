@@ -71,6 +71,7 @@ def test_the_studies_of_the_tutorial_are_legal() -> None:
         studies.append(validate_study(raw))
     first, second = studies
     assert (first.study, second.study) == ("mine", "mine-2")
+    assert first.points.strategy == "interior", "people hardly ever click at the centre of mass"
     assert second.teacher == first.teacher and second.inference == first.inference and second.points == first.points
     before, after = first.datasets["mine"], second.datasets["mine"]
     assert before.val_annotations is None and after.val_annotations == "data/mine/val.json"
