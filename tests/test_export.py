@@ -231,6 +231,71 @@ def test_masks_are_chosen_by_score(tmp_path: Path, choice: Choice, ids: list[int
     assert out.with_suffix(".unmasked.csv").exists() == bool(unmasked)
 
 
+def many_scores(folder: Path) -> Path:
+    """Images 1 to 5 with masks of these scores (None: a point without mask), and image 6 with a drawn mask."""
+    scores = {1: (0.9, 0.3), 2: (0.3, 0.2), 3: (0.8,), 4: (None, 0.9), 5: (0.5, None, None)}
+    bar = {"category_id": 7, "iscrowd": 0, "segmentation": encode_mask(BAR)}
+    given = [(image, score) for image, own in scores.items() for score in own]
+    pointed = {**bar, "segmentation": None, "point": [1.0, 1.0]}
+    annotations = [
+        {**pointed, "image_id": image} if score is None else {**bar, "image_id": image, "score": score}
+        for image, score in given
+    ]
+    annotations.append({**bar, "image_id": 6})
+    return written(folder / "many.json", {
+        "images": [{"id": i, "file_name": f"{i}.png", "width": W, "height": H} for i in (*scores, 6)],
+        "categories": [{"id": 7, "name": "bar"}],
+        "annotations": [{"id": number, **one} for number, one in enumerate(annotations, 1)],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("choice", "images"),
+    [
+        (Choice(worst=1), [5]),
+        (Choice(worst=4), [5, 4, 2, 1]),
+        (Choice(worst=9), [5, 4, 2, 1, 3]),
+        (Choice(highest=0.3), [5, 4, 2, 1]),
+        (Choice(highest=0.25, whole_images=True), [5, 4, 2]),
+        (Choice(lowest=0.25, worst=3), [1, 2, 5]),
+        (Choice(lowest=0.25), [1, 2, 3, 4, 5]),
+        (Choice(), [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_the_worst_images_come_first(tmp_path: Path, choice: Choice, images: list[int]) -> None:
+    """The image with two points without mask before that with one; equal lowest scores: the next score decides."""
+    coco = read_coco(exported("coco", many_scores(tmp_path), choice))
+    assert [image["id"] for image in coco["images"]] == images
+    tasks = json.loads(exported("label-studio", many_scores(tmp_path), choice).read_text())
+    assert [task["data"]["image_id"] for task in tasks] == images
+    tree = ElementTree.parse(exported("cvat", many_scores(tmp_path), choice))
+    # As CVAT sorts the images of a task.
+    assert [image.get("name") for image in tree.iter("image")] == [f"{image}.png" for image in sorted(images)]
+
+
+def test_masks_come_with_their_images(tmp_path: Path) -> None:
+    coco = read_coco(exported("coco", many_scores(tmp_path), Choice(worst=3)))
+    assert [(one["image_id"], one["id"]) for one in coco["annotations"]] == [(5, 8), (4, 7), (2, 3), (2, 4)]
+
+
+def test_what_a_threshold_chooses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = many_scores(tmp_path), tmp_path / "out.json"
+    for more, chosen in {
+        ("--max-score", "0.3", "--whole-images"): ("4 of 5", "6 of 10", "0.300"),
+        ("--worst", "3"): ("3 of 5", "7 of 10", "0.200"),
+    }.items():
+        images, labels, highest = chosen
+        line = (f"chosen: {images} images with scores, for {labels} masks and points; lowest score of an image:"
+                f" 0.000 to {highest}")  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            main(["export", "coco", str(source), "--out", str(out), *more])
+        said = capsys.readouterr().out.splitlines()
+        assert not ended.value.code and line in said
+        assert any(one.startswith("the worst: 5.png (0.000), 4.png (0.000), 2.png (0.200)") for one in said)
+        assert "lowest scores of the images: least 0.000, 10 % 0.000, 25 % 0.000, 50 % 0.200, 75 % 0.300, 90 % 0.600," \
+            " greatest 0.800" in said  # fmt: skip
+
+
 def test_results_of_predict(tmp_path: Path) -> None:
     """COCO results, with images.json beside them; numbered from 1."""
     source = pseudo_set(tmp_path)
@@ -268,8 +333,10 @@ def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("yolo", source, "--out", out): "'yolo' is no format; legal are coco, cvat, label-studio",
         ("cvat", source, "--out", out): "--out must end with .xml",
         ("coco", source, "--out", out, "--accepted"): "--accepted is for label-studio alone",
-        ("coco", source, "--out", out, "--whole-images"): "--whole-images needs --min-score or --max-score",
+        ("coco", source, "--out", out, "--whole-images"): "--whole-images needs --worst, --min-score or --max-score",
         ("coco", source, "--out", out, "--min-score", "0.9"): "no mask and no point is within the bounds",
+        ("coco", source, "--out", out, "--min-score", "0.8"): "its scores: least 0.000",
+        ("coco", source, "--out", out, "--worst", "0"): "--worst",
         ("coco", tmp_path / "none.json", "--out", out): "none.json: not found",
         ("coco", tmp_path, "--out", out): "is a folder",
         ("coco", source, "--out", source): "is the file to export",

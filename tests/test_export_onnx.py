@@ -3,12 +3,25 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from predict_fixtures import CATEGORIES, INFERENCE, write_segmentor
+from dag_runs import REPOSITORY
+from doc_blocks import blocks, run_block
+from predict_fixtures import (
+    CATEGORIES,
+    INFERENCE,
+    SETTINGS,
+    SIZES,
+    evaluated,
+    predict,
+    write_images,
+    write_segmentor,
+)
 
 from wssis.cli import main
 from wssis.engine.predictor import load_segmentor
+from wssis.formats.coco import decode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.models.solov2.dense import dense_outputs
 from wssis.models.solov2.inference import detect
@@ -57,7 +70,8 @@ def test_detections_from_onnx_are_those_of_pytorch(model: Path, exported: Path) 
 def test_the_file_says_what_it_is(model: Path, exported: Path) -> None:
     file = onnx.load(exported)
     notes = {one.key: json.loads(one.value) for one in file.metadata_props if one.key in (
-        "categories", "grids", "instance_strides", "mask_stride", "checkpoint_sha256")}  # fmt: skip
+        "categories", "grids", "instance_strides", "mask_stride", "mean", "checkpoint_sha256")}  # fmt: skip
+    assert notes.pop("mean") == pytest.approx([123.675, 116.28, 103.53])
     assert notes == {"categories": CATEGORIES, "grids": [8, 6, 4, 3, 2], "instance_strides": [8, 8, 16, 32, 32],
                      "mask_stride": 4, "checkpoint_sha256": digest_of(model)}  # fmt: skip
     shape = [side.dim_value for side in file.graph.input[0].type.tensor_type.shape.dim]
@@ -67,6 +81,35 @@ def test_the_file_says_what_it_is(model: Path, exported: Path) -> None:
     counts = read_manifest(exported.with_name("model.onnx.manifest.json"))["counts"]
     assert 0 <= counts["max_abs_difference"] <= 1e-3
     assert not list(exported.parent.glob(".tmp-*"))
+
+
+def test_the_recipe_of_the_docs_runs_as_written(tmp_path: Path) -> None:
+    """On images of several sizes it finds what `wssis predict` finds, with the settings of the student's evaluation."""
+    (recipe,) = blocks(REPOSITORY / "docs/predict.md", "python")
+    study = write_images(tmp_path / "study")
+    images = tmp_path / "data/mine/new"
+    images.parent.mkdir(parents=True)
+    (study / "images").rename(images)
+    (study / "images").symlink_to(images)
+    student = evaluated(study)
+    own = tmp_path / "results/mine/mine/given/s0/base/students/wssis"
+    own.parent.mkdir(parents=True)
+    student.parent.rename(own)
+    run_block(f"python - <<'RECIPE'\n{recipe}RECIPE", tmp_path)
+    assert predict(own / student.name, images, "--out", tmp_path / "found") == 0
+    found = json.loads((tmp_path / "detections.json").read_text())
+    expected = json.loads((tmp_path / "found/detections.json").read_text())
+    assert len(found) == len(expected) == len(SIZES) * SETTINGS.max_detections
+    sizes = {one["id"]: (one["height"], one["width"]) for one in read_coco(study / "val.json")["images"]}
+    apart: list[float] = []
+    assert len(list((tmp_path / "onnx").glob("*.onnx"))) > 1, "images of several padded sizes"
+    for one in found:
+        size = list(sizes.values())[one["image_id"] - 1]
+        like = [o for o in expected if (o["image_id"], o["category_id"]) == (one["image_id"], one["category_id"])
+                and o["score"] == pytest.approx(one["score"], abs=5e-3)]  # fmt: skip
+        apart.append(min([1.0] + [(decode_mask(one, *size) != decode_mask(o, *size)).mean() for o in like]))
+    # A random network has near-equal scores, of which some change places as the rounded mean changes them a little.
+    assert np.mean(np.array(apart) < 5e-3) > 0.8 and np.median(apart) < 3e-3
 
 
 def test_a_file_that_differs_is_not_written(model: Path, capsys: pytest.CaptureFixture) -> None:

@@ -53,3 +53,17 @@ def test_clashes_beyond_the_first_are_counted(tmp_path: Path, capsys: pytest.Cap
     assert _join(*files, "--out", tmp_path / "all.json") == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21 and lines[-1] == "... and 8 more of the like", "14 ids of images and 14 of annotations"
+
+
+def test_images_of_other_files_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything clashes: a corrected image may be in two files and among those to validate on."""
+    one, two = _file(tmp_path / "one.json", 4, "a.png"), _file(tmp_path / "two.json", 9, "b.png")
+    val = _file(tmp_path / "val.json", 4, "b.png")
+    assert _join(one, two, val, "--without", val, "--out", tmp_path / "rest.json") == 0
+    said = capsys.readouterr().out
+    assert "1 annotations on 1 images" in said and "left out: 2 images that --without names" in said
+    rest = read_coco(tmp_path / "rest.json")
+    assert [image["file_name"] for image in rest["images"]] == ["a.png"]
+    assert [point["image_id"] for point in rest["annotations"]] == [4]
+    assert _join(one, two, "--without", one, "--without", two, "--out", tmp_path / "none.json") == 2
+    assert "leaves no image" in capsys.readouterr().err and not (tmp_path / "none.json").exists()

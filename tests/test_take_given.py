@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from given_fixtures import CATEGORIES, click, half_labelled, rectangle, write_half_labelled
 
+from wssis.checking.check import check_parts
+from wssis.checking.parts import half_labelled_parts
 from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
 from wssis.config.stages import PointsSettings
 from wssis.errors import InputError
@@ -92,6 +94,36 @@ def test_refused(tmp_path: Path, kind: str) -> None:
         _take(tmp_path, contents)
     assert message.format(tmp_path) in str(caught.value)
     assert not (tmp_path / "out" / "train.json").exists()
+
+
+@pytest.mark.parametrize("part", ["full", "weak"])
+def test_images_to_train_on_are_not_validated_on(tmp_path: Path, part: str) -> None:
+    """In one folder, one name is one image; in two folders it is two, as in the fixture."""
+    contents = half_labelled()
+    shared = contents[part]["images"][0] | {"file_name": "./both.png"}
+    contents[part]["images"][0] = shared
+    contents["val"]["images"][0]["file_name"] = "both.png"
+    paths = write_half_labelled(tmp_path, contents)
+    folders = {name: tmp_path / name for name in contents}
+    take_given.run(TakeGivenSettings(), **_given(paths, folders), out=tmp_path / "apart")
+    (tmp_path / part / "sub").mkdir()
+    for image in (tmp_path / "val").iterdir():
+        if image.name != "both.png" and not (tmp_path / part / image.name).exists():
+            image.rename(tmp_path / part / image.name)
+    folders["val"] = tmp_path / part / "sub/.."
+    parts = half_labelled_parts(**_given(paths, folders))
+    message = f"{part}.json: image {shared['id']}: './both.png' is also image 1 of {tmp_path}/val.json, to validate on;"
+    with pytest.raises(InputError) as caught:
+        take_given.run(TakeGivenSettings(), **_given(paths, folders), out=tmp_path / "out")
+    checked = [str(problem) for problem in check_parts("given", parts).problems]
+    for said in (str(caught.value), "\n".join(checked)):
+        assert said.count("to validate on") == 1 + (part == "full") * 2 and message in said
+        assert "wssis join and wssis convert take --without" in said
+    assert not (tmp_path / "out/train.json").exists()
+
+
+def _given(paths: dict[str, Path], folders: dict[str, Path]) -> dict[str, tuple[Path, Path]]:
+    return {part: (paths[part], folders[part]) for part in paths}
 
 
 def test_all_problems_at_once_with_those_of_images(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from wssis.checking.parts import (
     read_parts,
 )
 from wssis.checking.survey import survey_images
+from wssis.checking.validated import trained_and_validated
 from wssis.checking.warn import all_warnings
 from wssis.config.stages import DataWarningsSettings
 from wssis.formats.coco_normal import normal_form
@@ -66,6 +67,7 @@ def check_parts(
     """
     contents, problems = read_parts(parts)
     problems += annotation_problems(parts, contents, zero_area)
+    problems += trained_and_validated(parts, contents)
     problems += missing_folders(parts)
     survey = survey_images(expected_images(parts, contents), workers)
     problems += survey.problems

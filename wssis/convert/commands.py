@@ -53,7 +53,11 @@ def export(
     source: Annotated[Path, typer.Argument(help="pseudo/{arm}.json, masks.json, or any COCO file or results.")],
     out: Annotated[Path, typer.Option(help="The file to write: .json, for cvat .xml.")],
     min_score: Annotated[float | None, typer.Option(help="Only masks that score so much.")] = None,
-    max_score: Annotated[float | None, typer.Option(help="Only masks that score no more, the worst first.")] = None,
+    max_score: Annotated[float | None, typer.Option(help="Only masks that score no more.")] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many images, those with the lowest scores; points without mask count as 0."),
+    ] = None,
     whole_images: Annotated[
         bool, typer.Option("--whole-images", help="All masks of the images that the score chooses.")
     ] = False,
@@ -72,17 +76,23 @@ def export(
     if options and label_format != "label-studio":
         given = ", ".join(f"--{name.replace('_', '-')}" for name in options)
         raise InputError(f"export: {given} is for label-studio alone")
-    print(told(export_labels(label_format, source, out, Choice(min_score, max_score, whole_images), options)))
+    choice = Choice(min_score, max_score, whole_images, worst)
+    print(told(export_labels(label_format, source, out, choice, options)))
 
 
 def join(
     files: Annotated[list[Path], typer.Argument(help="COCO files of other images each, with equal categories.")],
     out: Annotated[Path, typer.Option(help="The COCO file to write.")],
+    without: Annotated[
+        list[Path] | None, typer.Option(help="COCO file whose images, by name, are left out; may be repeated.")
+    ] = None,
 ) -> None:
     """Put COCO files together: masks that came from several places, or clicks; docs/convert.md."""
     from wssis.convert.joining import join_files
 
     if len(set(files)) < 2 or len(set(files)) < len(files):
         raise InputError("join: give two files or more, each once")
-    number = join_files(files, out)
+    number = join_files(files, out, without or ())
     print(f"{out}: {number['annotations']} annotations on {number['images']} images")
+    if without:
+        print(f"left out: {number['left_out']} images that --without names")

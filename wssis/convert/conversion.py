@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wssis.convert.joining import file_names
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
-from wssis.formats.coco_check import bad_file_name
 from wssis.formats.coco_normal import box_and_area
 from wssis.formats.importers.collected import Categories, Collected, Label, LabelledImage, Refusal
 from wssis.formats.importers.image_sizes import ImageSizes
@@ -120,16 +120,9 @@ def _collected(request: Request, reader: Reader, others: Sequence[Mapping[str, A
     categories = None
     if request.categories is not None:
         categories = Categories.listed(read_coco(request.categories)["categories"], request.categories)
-    elsewhere = {name for path, coco in zip(request.without, others, strict=True) for name in _names(path, coco)}
+    elsewhere = {name for path, coco in zip(request.without, others, strict=True) for name in file_names(path, coco)}
     sizes = ImageSizes(folder, reader.upright)
     return Collected(sizes, categories, frozenset(request.ignore), frozenset(elsewhere))
-
-
-def _names(path: Path, coco: Mapping[str, Any]) -> Iterator[str]:
-    for image in coco["images"]:
-        if fault := bad_file_name(image.get("file_name")):
-            raise InputError(f"{path}: image {image.get('id')!r}: {fault}")
-        yield image["file_name"]
 
 
 def _check(collected: Collected, request: Request) -> None:

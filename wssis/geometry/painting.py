@@ -15,6 +15,15 @@ OPACITY = 0.45
 EDGE_PX = 2
 """Breadth of an outline."""
 DARK, WHITE = (20, 20, 20), (255, 255, 255)
+OBJECT_COLOURS = (
+    (0, 158, 150), (230, 120, 30), (120, 90, 200), (220, 60, 100), (80, 150, 40), (30, 110, 200), (190, 150, 0),
+    (150, 70, 40), (200, 80, 190), (0, 120, 80),
+)  # fmt: skip
+
+
+def object_colour(place: int) -> Colour:
+    """Colour of the object at a place in its image's list: unlike those of the objects before and after it."""
+    return OBJECT_COLOURS[place % len(OBJECT_COLOURS)]
 
 
 def lay_mask(canvas: Canvas, mask: NDArray[np.bool_], colour: Colour) -> None:

@@ -104,6 +104,7 @@ def _notes(segmentor: Segmentor, notes: dict[str, Any]) -> dict[str, Any]:
         "grids": list(segmentor.model.settings.grids),
         "instance_strides": list(INSTANCE_STRIDES),
         "mask_stride": MASK_STRIDE,
+        "mean": segmentor.model.backbone.mean.flatten().tolist(),
         **notes,
     }
 

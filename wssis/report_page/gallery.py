@@ -17,8 +17,9 @@ from skimage.measure import approximate_polygon, find_contours
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
 from wssis.formats.json_file import read_json
+from wssis.geometry.painting import object_colour
 from wssis.report_page.compare import METHOD
-from wssis.report_page.pictures import COLOURS, LEAST_SCORE, jpeg_uri, read_image, scaled
+from wssis.report_page.pictures import LEAST_SCORE, jpeg_uri, read_image, scaled
 from wssis.report_page.plan import PlannedRow
 from wssis.report_page.quality import LARGE, SMALL
 from wssis.report_page.results import ArmResult, Group
@@ -207,7 +208,7 @@ def _outline(
     return Outline(
         number=number,
         kind=names[one["category_id"]],
-        colour="#{:02x}{:02x}{:02x}".format(*COLOURS[(number - 1) % len(COLOURS)]),
+        colour="#{:02x}{:02x}{:02x}".format(*object_colour(number - 1)),
         status=masked if one["status"] == "masked" else "unmasked",
         size="" if area is None else "small" if area < SMALL else "large" if area > LARGE else "medium",
         touching="" if one["touching"] is None else "touching" if one["touching"] else "apart",

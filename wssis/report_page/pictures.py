@@ -16,16 +16,12 @@ from wssis.engine.pseudo_quality import HALF, mask_iou
 from wssis.errors import InputError
 from wssis.formats.coco import decode_mask
 from wssis.formats.json_file import read_json
-from wssis.geometry.painting import Colour, lay_dot, lay_mask
+from wssis.geometry.painting import Colour, lay_dot, lay_mask, object_colour
 
 SIDE = 300
 """Longer side of a panel, px."""
 LEAST_SCORE = 0.3
 """Predictions below this score are not drawn."""
-COLOURS = (
-    (0, 158, 150), (230, 120, 30), (120, 90, 200), (220, 60, 100), (80, 150, 40), (30, 110, 200), (190, 150, 0),
-    (150, 70, 40), (200, 80, 190), (0, 120, 80),
-)  # fmt: skip
 UNMATCHED = (110, 110, 110)
 QUALITY = 86
 
@@ -113,14 +109,14 @@ def _name(record: Mapping[str, Any]) -> str:
 
 def _points_panel(image: Image.Image, record: Mapping[str, Any]) -> Panel:
     objects = record["objects"]
-    points = [(*one["point"], COLOURS[place % len(COLOURS)]) for place, one in enumerate(objects)]
+    points = [(*one["point"], object_colour(place)) for place, one in enumerate(objects)]
     return _panel("Image with points", image, [], points, f"{_name(record)} with its {len(objects)} labelled points.")
 
 
 def _mask_panel(image: Image.Image, record: Mapping[str, Any], kind: str, title: str) -> Panel:
     objects = record["objects"]
     layers = [_layer(one[kind], place, record) for place, one in enumerate(objects) if one[kind]]
-    points = [(*one["point"], COLOURS[place % len(COLOURS)]) for place, one in enumerate(objects) if not one[kind]]
+    points = [(*one["point"], object_colour(place)) for place, one in enumerate(objects) if not one[kind]]
     told = f"{_name(record)}, {title.lower()}: {len(layers)} for {len(objects)} points"
     if not _has_truth(record):
         return _panel(f"{title} · {len(layers)} of {len(objects)}", image, layers, points, f"{told}.")
@@ -156,7 +152,7 @@ def _prediction_panel(image: Image.Image, record: Mapping[str, Any], found: Sequ
 
 def _layer(segmentation: Mapping[str, Any], place: int, record: Mapping[str, Any]) -> Layer:
     mask = decode_mask({"id": place, "segmentation": segmentation}, record["height"], record["width"])
-    return mask, COLOURS[place % len(COLOURS)]
+    return mask, object_colour(place)
 
 
 def _panel(

@@ -17,6 +17,7 @@ from wssis.checking.parts import (
     image_problems,
     read_parts,
 )
+from wssis.checking.validated import trained_and_validated
 from wssis.config.half_labelled import TakeGivenSettings
 from wssis.engine.image_order import classes_of, grouped_order, stratified_order, take
 from wssis.errors import InputError
@@ -61,6 +62,7 @@ def run(
     with StageRun("take_given", out / "prepare.manifest.json", settings, paths) as stage_run:
         contents, problems = read_parts(parts)
         problems += annotation_problems(parts, contents, settings.zero_area)
+        problems += trained_and_validated(parts, contents)
         if problems:
             raise InputError(refusal(problems + image_problems(parts, contents, workers)))
         given = {part.name: _normal(contents[part.name], part.labels, settings.zero_area) for part in parts}
