@@ -9,6 +9,7 @@ from typing import Self, TextIO
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 20.0
+LONGEST_SILENCE = 60.0
 
 
 class Progress:
@@ -23,12 +24,13 @@ class Progress:
     """
 
     def __init__(self, title: str, total: int, done: int = 0, shown: bool = True, stream: TextIO | None = None) -> None:
-        self._title, self._total, self._shown = title, total, shown
+        self._title, self._total, self._done, self._shown = title, total, done, shown
         self._stream = sys.stderr if stream is None else stream
         self._bar: tqdm | None = None
         if shown and self._stream.isatty():
             self._bar = tqdm(total=total, initial=done, desc=title, unit="step", file=self._stream)
         self._last = float("-inf")
+        self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -40,9 +42,12 @@ class Progress:
             self._bar.close()
 
     def advance(self) -> None:
-        """One step is done."""
+        """One step is done. Where steps are slow, a log has a line a minute without figures."""
+        self._done += 1
         if self._bar is not None:
             self._bar.update()
+        elif time.monotonic() - self._said >= LONGEST_SILENCE:
+            self.say(f"step {self._done}/{self._total}")
 
     def report(self, step: int, losses: Mapping[str, float], images_per_second: float) -> None:
         """Show the figures of the last steps; in a log at most every 20 s, but at the end always."""
@@ -63,6 +68,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """One line, at once."""
+        self._said = time.monotonic()
         if not self._shown:
             return
         if self._bar is not None:

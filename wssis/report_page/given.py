@@ -102,8 +102,9 @@ def _pairs(counts: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     return (
         f"On the full images, rough masks by networks that had not seen them have a mean IoU of {iou:.2f} with the true"
         f" masks ({words.percent(above)} at .5 and more; {words.count(mean(one['pairs'] for one in found))} objects)."
-        " Rough masks on the clicked images are made the same way, by a network with more training images, and by"
-        " clicks instead of simulated points: take it for their likely quality, not for a measurement."
+        " Rough masks on the clicked images are made the same way, but by a network with more training images, and by"
+        " clicks instead of simulated points: with few masked images they are likely better than this. It is no"
+        " measurement of them."
     )
 
 
