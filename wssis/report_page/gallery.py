@@ -19,7 +19,7 @@ from wssis.formats.coco import decode_mask
 from wssis.formats.json_file import read_json
 from wssis.geometry.painting import object_colour
 from wssis.report_page.compare import METHOD
-from wssis.report_page.pictures import LEAST_SCORE, jpeg_uri, read_image, scaled
+from wssis.report_page.pictures import LEAST_SCORE, MANY, crowding, jpeg_uri, read_image, scaled
 from wssis.report_page.plan import PlannedRow
 from wssis.report_page.quality import LARGE, SMALL
 from wssis.report_page.results import ArmResult, Group
@@ -79,6 +79,16 @@ class GalleryImage:
     alt: str
     objects: tuple[Outline, ...]
     predictions: tuple[tuple[str, float, str], ...]
+
+    @property
+    def dot(self) -> float:
+        """Radius of its points, px: those of crowded images cover as little of them as those of others."""
+        return max(self.width, self.height) / 48 * crowding(len(self.objects))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether its objects are too many for a list that is always open."""
+        return len(self.objects) > MANY
 
     @property
     def rank(self) -> int:

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -22,6 +23,10 @@ SIDE = 300
 """Longer side of a panel, px."""
 LEAST_SCORE = 0.3
 """Predictions below this score are not drawn."""
+DOT = 4.0
+"""Radius of a point, px of a panel."""
+MANY = 20
+"""Objects of an image from which on points shrink, so that they do not hide what they stand on."""
 UNMATCHED = (110, 110, 110)
 QUALITY = 86
 
@@ -155,6 +160,11 @@ def _layer(segmentation: Mapping[str, Any], place: int, record: Mapping[str, Any
     return mask, object_colour(place)
 
 
+def crowding(objects: int) -> float:
+    """Factor on the radius of the points of an image with so many objects."""
+    return min(1.0, sqrt(MANY / max(1, objects)))
+
+
 def _panel(
     title: str,
     image: Image.Image,
@@ -168,8 +178,9 @@ def _panel(
     for mask, colour in layers:
         lay_mask(canvas, mask, colour)
     picture = Image.fromarray(canvas.round().astype(np.uint8))
+    radius = DOT * crowding(len(points))
     for x, y, colour in points:
-        lay_dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour)
+        lay_dot(ImageDraw.Draw(picture), (x + 0.5) * scale, (y + 0.5) * scale, colour, radius)
     return Panel(title, jpeg_uri(picture), alt, picture.size)
 
 
