@@ -117,7 +117,7 @@ def _days(group: Group, cost: CostSettings) -> str:
     masks = {model: label_days({"full": _sum(labelled.values())}, model, cost) for model in PUBLISHED}
     own = paying[0].days
     shares = [
-        f"{words.days(own[model])} days of {words.days(days)} ({words.percent(own[model] / days)})"
+        f"{words.work(own[model])} of {words.work(days)} ({words.percent(own[model] / days)})"
         for model, days in masks.items()
     ]
     return (

@@ -64,6 +64,17 @@ def days(value: float) -> str:
     return f"{value:.1f}" if value >= 1 else f"{value:#.2g}"
 
 
+def work(value: float) -> str:
+    """Days of work, 24 hours each, in a unit that people can judge; less than a day in minutes or hours.
+
+    >>> work(0.016), work(0.4), work(3.2)
+    ('23 minutes', '9.6 hours', '3.2 days')
+    """
+    if value >= 1:
+        return f"{days(value)} days"
+    return f"{24 * value:.1f} hours" if value >= 1 / 12 else f"{1440 * value:.0f} minutes"
+
+
 def count(value: float) -> str:
     """A whole number with thin thousands separators."""
     return f"{value:,.0f}".replace(",", "\u202f")
