@@ -14,7 +14,7 @@ from wssis.config.point_supervision import PointSupervision
 from wssis.config.training import AugmentationSettings
 from wssis.engine.box_data import BoxSample, BoxSamples
 from wssis.engine.box_objects import BoxObjects
-from wssis.engine.segmentor_data import CACHE_MEGABYTES, SegmentorSample, SegmentorSamples
+from wssis.engine.segmentor_data import CACHE_MEGABYTES, SegmentorBatch, SegmentorSample, SegmentorSamples
 from wssis.geometry.outside_boxes import uniform_outside_boxes
 from wssis.models.maskrcnn.targets import IGNORED
 from wssis.models.solov2.network import padded_size
@@ -94,27 +94,9 @@ def with_outside(
     )
 
 
-@dataclass(frozen=True)
-class MixedBatch:
-    """B images RGB uint8 (3, h, w), those with masks first; what the network should say of them, and their ids."""
-
-    images: list[Tensor]
-    targets: MixedTargets
-    image_ids: list[int]
-
-    def to(self, device: torch.device) -> "MixedBatch":
-        """The batch on a device."""
-        images = [image.to(device, non_blocking=True) for image in self.images]
-        return MixedBatch(images, self.targets.to(device, non_blocking=True), self.image_ids)
-
-    def pin_memory(self) -> "MixedBatch":
-        """The batch in pinned memory, from which copies do not block."""
-        return MixedBatch([image.pin_memory() for image in self.images], self.targets.pin_memory(), self.image_ids)
-
-
 def collate_mixed(
     samples: Sequence[SegmentorSample | PointedSample], settings: SOLOv2Settings, num_classes: int
-) -> MixedBatch:
+) -> SegmentorBatch[MixedTargets]:
     """Samples side by side, those with masks first; the images are padded to one size on the device."""
     masked = [sample for sample in samples if isinstance(sample, SegmentorSample)]
     pointed = [sample for sample in samples if isinstance(sample, PointedSample)]
@@ -123,6 +105,6 @@ def collate_mixed(
     masks = build_targets([sample.instances for sample in masked], *common) if masked else None
     points = build_point_targets([sample.objects for sample in pointed], *common) if pointed else None
     both = [*masked, *pointed]
-    return MixedBatch(
+    return SegmentorBatch(
         [sample.image for sample in both], MixedTargets(masks, points), [sample.image_id for sample in both]
     )

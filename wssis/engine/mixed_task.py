@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from wssis.config.stages import StudentSettings
-from wssis.engine.mixed_data import MixedBatch, MixedSamples, PointedSample, collate_mixed
-from wssis.engine.segmentor_data import SegmentorSample
+from wssis.engine.mixed_data import MixedSamples, PointedSample, collate_mixed
+from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample
 from wssis.engine.segmentor_task import SegmentorTask
-from wssis.models.solov2.point_loss import mixed_counts, mixed_divisors, mixed_loss
+from wssis.models.solov2.point_loss import MixedTargets, mixed_counts, mixed_divisors, mixed_loss
 
 
 class MixedTask(SegmentorTask):
@@ -30,16 +30,16 @@ class MixedTask(SegmentorTask):
         true, guessed = self._groups
         self._groups = true, [*guessed, *range(len(masks["images"]), len(self.dataset))]
 
-    def collate(self, samples: Sequence[SegmentorSample | PointedSample]) -> MixedBatch:
+    def collate(self, samples: Sequence[SegmentorSample | PointedSample]) -> SegmentorBatch[MixedTargets]:
         """Samples side by side, with their targets."""
         return collate_mixed(samples, self.settings.network, self.model.num_classes)
 
-    def losses(self, model: nn.Module, batch: MixedBatch) -> dict[str, Tensor]:
+    def losses(self, model: nn.Module, batch: SegmentorBatch[MixedTargets]) -> dict[str, Tensor]:
         """Dice loss, cross entropy at points and focal loss; `model` is the network or what wraps it."""
         images = self.model.batch(batch.images).contiguous(memory_format=torch.channels_last)
         return mixed_loss(model(images), batch.targets)
 
-    def counts(self, batch: MixedBatch) -> Tensor:
+    def counts(self, batch: SegmentorBatch[MixedTargets]) -> Tensor:
         """Positive pairs of both kinds, twice, and positive cells."""
         return mixed_counts(batch.targets)
 

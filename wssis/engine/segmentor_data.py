@@ -6,7 +6,7 @@ Legend: N objects, H x W the file's size, h x w the sample's.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -170,25 +170,29 @@ def _placed(decoded: _Decoded, placement: Placement) -> Instances:
     return Instances(masks, labels, boxes, points, has_mask, weights, ignore, uncertain)
 
 
+Wanted = TypeVar("Wanted")
+"""Targets of one kind; they have `to` and `pin_memory`."""
+
+
 @dataclass(frozen=True)
-class SegmentorBatch:
+class SegmentorBatch(Generic[Wanted]):
     """B images RGB uint8 (3, h, w), what the network should say of them, and their ids."""
 
     images: list[Tensor]
-    targets: Targets
+    targets: Wanted
     image_ids: list[int]
 
-    def to(self, device: torch.device) -> "SegmentorBatch":
+    def to(self, device: torch.device) -> "SegmentorBatch[Wanted]":
         """The batch on a device."""
         images = [image.to(device, non_blocking=True) for image in self.images]
         return SegmentorBatch(images, self.targets.to(device, non_blocking=True), self.image_ids)
 
-    def pin_memory(self) -> "SegmentorBatch":
+    def pin_memory(self) -> "SegmentorBatch[Wanted]":
         """The batch in pinned memory, from which copies do not block."""
         return SegmentorBatch([image.pin_memory() for image in self.images], self.targets.pin_memory(), self.image_ids)
 
 
-def collate(samples: Sequence[SegmentorSample], settings: SOLOv2Settings, num_classes: int) -> SegmentorBatch:
+def collate(samples: Sequence[SegmentorSample], settings: SOLOv2Settings, num_classes: int) -> SegmentorBatch[Targets]:
     """Samples side by side; the images are padded to one size on the device.
 
     The targets are made here, where the samples are made: in the worker processes, if there are any. A GPU's step then
