@@ -18,6 +18,9 @@ from wssis.models.maskrcnn.targets import BoxTargets
 POOLED = 14
 SIDE = 2 * POOLED
 
+INITIAL = 0.001
+"""Standard deviation of the last layer's initial weights."""
+
 
 class GridMasks(nn.Module):
     """A grid of logits for each box."""
@@ -28,6 +31,9 @@ class GridMasks(nn.Module):
         self.head = MaskRCNNHeads(settings.fpn_channels, [width] * settings.mask_convs, 1)
         entering = width if settings.mask_convs else settings.fpn_channels
         self.predictor = MaskRCNNPredictor(entering, width, num_classes)
+        # As in Detectron2: torchvision's start gives logits of ten and more, which few labelled points unlearn slowly.
+        nn.init.normal_(self.predictor.mask_fcn_logits.weight, std=INITIAL)
+        nn.init.zeros_(self.predictor.mask_fcn_logits.bias)
 
     def forward(self, pyramid: Sequence[Tensor], boxes: Sequence[Tensor]) -> Tensor:
         """Logits (N, C, 28, 28) of boxes per image."""
