@@ -304,16 +304,23 @@ def test_inputs_of_trainings_are_those_in_their_manifests(sound_study: Path, mon
     assert compared == {"teacher": 1, "fold": 2, "refiner": 1, "student": len(arms)}
 
 
-def test_inputs_of_box_students(study: Study) -> None:
-    run = study.run.model_copy(update={"arms": ("points10",), "mixes": ("boxed",)})
-    study = study.model_copy(update={"run": run, "mixes": {"boxed": Mix(full=20, points10=80)}})
-    (job,) = [job for job in jobs_of(study) if job.rule == "train_box_student"]
+@pytest.mark.parametrize(
+    ("arm", "mix", "labels"),
+    [
+        ("points10", Mix(full=20, points10=80), {"full": "full.json", "box_points": "box_points.json"}),
+        ("points10", Mix(full=0, points10=100), {"box_points": "box_points.json"}),
+        ("mask-rcnn-supervised", Mix(full=20, points10=80), {"full": "full.json"}),
+        ("points10-solov2", Mix(full=20, points10=80), {"training_set": "full.json", "box_points": "box_points.json"}),
+    ],
+)
+def test_inputs_of_students_of_boxes(study: Study, arm: str, mix: Mix, labels: dict[str, str]) -> None:
+    run = study.run.model_copy(update={"arms": (arm,), "mixes": ("boxed",)})
+    study = study.model_copy(update={"run": run, "mixes": {"boxed": mix}})
+    (job,) = [job for job in jobs_of(study) if job.stage in ("student", "box_student")]
     folder = "results/default/shapes/boxed/s0/base"
     named = {name: path.as_posix() for name, path in training_inputs(study, job).items()}
-    assert named == {
-        "full": f"{folder}/full.json", "box_points": f"{folder}/box_points.json",
-        "images_table": "results/default/shapes/images.csv",
-    }  # fmt: skip
+    table = {"images_table": "results/default/shapes/images.csv"}
+    assert named == {name: f"{folder}/{file}" for name, file in labels.items()} | table
 
 
 def test_other_jobs(study: Study) -> None:

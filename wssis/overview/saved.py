@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wssis.config.jobs import TRAININGS, Job
 from wssis.config.locations import data_set_folder, weight_files
+from wssis.config.resolve import full_percent
 from wssis.config.study import Study
 from wssis.overview.table import duration, size
 from wssis.provenance import code_digest
@@ -16,7 +17,8 @@ NAMES = {
     "box_student": "student (boxes)",
 }  # fmt: skip
 """Stage -> what it trains."""
-LABELS = {"split.manifest.json": "full.json", "box_points.manifest.json": "box_points.json"}
+BOXES = "box_points.json"
+LABELS = {"split.manifest.json": "full.json", "box_points.manifest.json": BOXES}
 """Manifest -> the file in it that trainings read, where it has another name."""
 
 
@@ -66,8 +68,11 @@ def training_inputs(study: Study, job: Job) -> dict[str, Path]:
     if job.stage == "refiner":
         return {"crops": files[0], **given}
     given["images_table"] = Path(data_set_folder(study, job.dataset or "")) / "images.csv"
-    names = {"student": ("training_set",), "box_student": ("full", "box_points")}.get(job.stage, ("full",))
-    return dict(zip(names, files, strict=False)) | given
+    masks = "training_set" if job.stage == "student" else "full"
+    named = {"box_points" if path.name == BOXES else masks: path for path in files}
+    if job.stage == "box_student" and full_percent(study, job.mix) == 0:
+        del named[masks]  # Its rule asks for the split all the same, which has no masks.
+    return named | given
 
 
 def _read(manifest: Path) -> Path:
