@@ -134,9 +134,8 @@ def _selected(coco: Coco, choice: Choice) -> Selection:
         return Selection(coco, 0, {}, all_ranks)
     within = [one for one in coco["annotations"] if choice.takes(one)]
     ranks = dict(islice(image_ranks(within).items(), choice.worst))
-    by_score = taken = [one for one in within if one["image_id"] in ranks]
-    if choice.whole_images:
-        taken = [one for one in coco["annotations"] if one["image_id"] in ranks]
+    by_score = [one for one in within if one["image_id"] in ranks]
+    taken = [one for one in coco["annotations"] if one["image_id"] in ranks] if choice.whole_images else [*by_score]
     images = [image for image in coco["images"] if image["id"] in ranks]
     if choice.worst_first:
         places = {image: place for place, image in enumerate(ranks)}

@@ -7,13 +7,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from wssis.checking.label_warnings import FEW_IMAGES
 from wssis.formats.metrics_file import losses_of
 from wssis.report_page import words
 from wssis.report_page.plan import TEACHER
 from wssis.report_page.results import ArmResult, Group
 
-FEW_IMAGES = 10
-"""Validation images, as in `wssis check-data`."""
 LEARNED = 0.3
 """Share of the first loss under which a SOLOv2 has learned. Trainings on shapes, carparts and pedestrians ended at .06
 to .24; nuclei after 120 steps at .40 and .47, with 9 and 2 AP where longer trainings reached 28 and 24."""
