@@ -41,6 +41,8 @@ def about_pseudo_masks(row):
         parts["proposals/full"] = ["proposals/full.json.manifest.json"]
         parts["crops/weak"] = ["crops/weak.zarr.manifest.json"]
         parts["refiner"] = ["refiner/manifest.json", "refiner/metrics.jsonl"]
+        if (refiner := STUDY.of_variant(row.variant).refiner).pairs == "crossfit":
+            parts["folds"] = [f"folds/{k}/metrics.jsonl" for k in range(refiner.folds)]
     parts["predict_shown"] = [f"quality/{row.arm}.predictions.json"]
     measured = [row.shown, f"{row.shown}.manifest.json"]
     if row.quality is not None:

@@ -8,6 +8,7 @@ import pytest
 from report_fixtures import MadeUp, make_study, toy_set
 
 from wssis.config.stages import ReportSettings
+from wssis.formats.atomic import write_json, write_text
 from wssis.report_page.cautions import cautions, loss_share
 from wssis.report_page.plan import read_plan
 from wssis.report_page.results import Group, group_results, load_results
@@ -55,6 +56,20 @@ def test_a_student_that_had_hardly_learned_is_named(made: MadeUp) -> None:
 def test_loss_of_a_single_line(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "dice": 2.0, "focal": 1.0, "lr": 0.1}\n')
     assert loss_share(tmp_path / "metrics.jsonl") == 1.0
+
+
+@pytest.mark.parametrize(("pairs", "told"), [("crossfit", True), ("corrupt", False)])
+def test_a_fold_teacher_that_had_hardly_learned_is_named(made: MadeUp, pairs: str, told: bool) -> None:
+    """The refiner learns from its rough masks; with other pairs nothing does."""
+    row = _group(made).arms["wssis"].seeds["s0"].row
+    path = row.folder("proposals/full") / "proposals/full.json.manifest.json"
+    content = json.loads(path.read_text())
+    for k, last in enumerate((0.2, 0.52)):
+        write_text(row.folder("folds") / f"folds/{k}/metrics.jsonl", f'{{"dice": 1.0}}\n{{"dice": {last}}}\n')
+    content["inputs"] = {f"fold{k}": {"path": f"folds/{k}"} for k in (0, 1)} if pairs == "crossfit" else {}
+    write_json(path, content)
+    lines = cautions([_group(made)], MANY)
+    assert ["fold teacher 1 at 52 % of its first value" in line for line in lines] == ([True] if told else [])
 
 
 @pytest.mark.parametrize(("ahead", "told"), [(2.9, False), (3.1, True)])

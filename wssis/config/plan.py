@@ -140,6 +140,8 @@ def _part(one: Product, arm: str | None) -> str | None:
             return one.stage
         case Product("proposals" | "crops", None, None, side):
             return f"{one.stage}/{side}"
+        case Product("fold"):
+            return "folds"
         case Product("refiner", None):
             return "refiner"
         case Product("pseudo" | "confident_labels" | "oracle_mask" | "box_pseudo", whose) if whose == arm:

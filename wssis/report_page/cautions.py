@@ -1,4 +1,4 @@
-"""What a reader must know before the differences between arms: too few images to measure on, or students that had
+"""What a reader must know before the differences between arms: too few images to measure on, or networks that had
 hardly begun to learn. Such a study says nothing of labels, however narrow its intervals are."""
 
 import json
@@ -8,6 +8,7 @@ from statistics import mean
 from typing import Any
 
 from wssis.checking.label_warnings import FEW_IMAGES
+from wssis.formats.manifest import read_manifest
 from wssis.formats.metrics_file import losses_of
 from wssis.report_page import words
 from wssis.report_page.plan import TEACHER
@@ -28,7 +29,8 @@ def cautions(groups: Sequence[Group], val: Mapping[str, Any]) -> list[str]:
         val: counts of the data set, `val_images` and `val_objects` among them.
     """
     few = [_few(val)] if val["val_images"] < FEW_IMAGES else []
-    return few + [told for group in groups for told in (_unlearned(group), _teacher_ahead(group)) if told]
+    checks = (_unlearned, _unlearned_folds, _teacher_ahead)
+    return few + [told for group in groups for check in checks if (told := check(group))]
 
 
 def _few(val: Mapping[str, Any]) -> str:
@@ -49,6 +51,25 @@ def _unlearned(group: Group) -> str | None:
         f"<b>Some students had hardly learned when their training stopped</b> ({group.share}: loss of {told} of its"
         f" first value; trainings that have learned end below {words.percent(LEARNED)}): train longer before you read"
         " their differences."
+    )
+
+
+def _unlearned_folds(group: Group) -> str | None:
+    """Fold teachers, which make the rough masks that the refiner learns from; those of the first seed."""
+    refined = [arm for arm in group.students if arm.arm.pseudo == "refined"]
+    if not refined:
+        return None
+    row = next(iter(refined[0].seeds.values())).row
+    made_by = read_manifest(row.folder("proposals/full") / "proposals/full.json.manifest.json")["inputs"]
+    names = sorted(name for name in made_by if name.startswith("fold"))
+    shares = {name: loss_share(row.folder("folds") / f"folds/{name[4:]}/metrics.jsonl") for name in names}
+    late = [f"{name[4:]} at {words.percent(share)}" for name, share in shares.items() if share > LEARNED]
+    if not late:
+        return None
+    return (
+        f"<b>A fold teacher had hardly learned</b> ({group.share}: loss of fold teacher {', '.join(late)} of its first"
+        " value), and the refiner learned from its rough masks, which are worse than the teacher's: train the teachers"
+        " longer, or take pairs that need no fold teachers."
     )
 
 
