@@ -53,4 +53,5 @@ rule networks:
 
 onstart:
     if MISSING:
+        atexit.unregister(name_missing)
         raise WorkflowError("\n".join(["data are missing; no job was started", *MISSING]))

@@ -1,10 +1,11 @@
 """The study, wildcard constraints, and the functions from which rules take inputs and params."""
 
+import atexit
 import os
 import re
+import sys
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from wssis.arms.registry import arms, get_arm
 from wssis.config.half_labelled import GIVEN_MIX
@@ -33,12 +34,18 @@ AT = "{wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}" 
 # the student of oracle-mask alone reads.
 READ_HIDDEN_MASKS = ("pseudo_quality", "oracle_mask")
 
-# Missing data do not hide the DAG from a dry run: they are left out of the inputs and named here. A real run stops
-# with the same lines before its first job (onstart, in the Snakefile).
+# Missing data do not hide the DAG from a dry run: they are left out of the inputs and named below the jobs, where they do
+# not scroll away. A real run stops with the same lines before its first job (onstart, in the Snakefile).
 MISSING = missing_data(STUDY)
-if workflow.is_main_process:
-    for line in MISSING:
-        logger.warning(line)
+
+
+def name_missing():
+    """The last words of a dry run."""
+    print("", *MISSING, sep="\n", file=sys.stderr)
+
+
+if workflow.is_main_process and MISSING:
+    atexit.register(name_missing)
 
 
 def any_of(names):

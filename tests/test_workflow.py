@@ -70,6 +70,7 @@ def test_missing_data_do_not_hide_the_dag(clone: Clone) -> None:
     lines = [line for line in (dry.stdout + dry.stderr).splitlines() if line.startswith("missing: ")]
     assert [line.split()[1] for line in lines] == ["data/train.json", "data/images"]
     assert "(datasets.cars.train_images, datasets.cars.val_images)" in lines[1]
+    assert dry.stderr.splitlines()[-2:] == lines, "where they are read: below the jobs"
     assert planned_jobs(dry.stdout + dry.stderr)["train_student"] == 4
     real = clone.snakemake("--cores", "1")
     assert real.returncode != 0
