@@ -205,8 +205,9 @@ def _picture(
         if "point_coords" in one:
             _box_with_points(draw, one, scale)
     unmasked = sum(not one.get("segmentation") for one in annotations)
-    count = f"{len(annotations)} objects" + (f", {unmasked} without mask" if 0 < unmasked < len(annotations) else "")
-    return picture, f"{Path(image['file_name']).name}: {count}"
+    number = len(annotations)
+    without = f", {unmasked} without mask" if 0 < unmasked < number else ""
+    return picture, f"{Path(image['file_name']).name}: {number} object{'' if number == 1 else 's'}{without}"
 
 
 def _box_with_points(draw: ImageDraw.ImageDraw, one: Mapping[str, Any], scale: float) -> None:
