@@ -58,6 +58,15 @@ def test_loss_of_a_single_line(tmp_path: Path) -> None:
     assert loss_share(tmp_path / "metrics.jsonl") == 1.0
 
 
+def test_the_worst_seed_counts(tmp_path: Path) -> None:
+    sets = toy_set(tmp_path / "images", "train", 20), toy_set(tmp_path / "images", "val", 6)
+    made = make_study(tmp_path, *sets, tmp_path / "images", {"20pct": 4}, seeds=(0, 1))
+    path = _group(made).arms["wssis"].seeds["s1"].row.network / "metrics.jsonl"
+    path.write_text('{"step": 1, "dice": 1.0}\n{"step": 2, "dice": 0.4}\n')
+    (told,) = cautions([_group(made)], MANY)
+    assert "loss of WSSIS at 40 % of its first value" in told
+
+
 @pytest.mark.parametrize(("pairs", "told"), [("crossfit", True), ("corrupt", False)])
 def test_a_fold_teacher_that_had_hardly_learned_is_named(made: MadeUp, pairs: str, told: bool) -> None:
     """The refiner learns from its rough masks; with other pairs nothing does."""
@@ -69,7 +78,7 @@ def test_a_fold_teacher_that_had_hardly_learned_is_named(made: MadeUp, pairs: st
     content["inputs"] = {f"fold{k}": {"path": f"folds/{k}"} for k in (0, 1)} if pairs == "crossfit" else {}
     write_json(path, content)
     lines = cautions([_group(made)], MANY)
-    assert ["fold teacher 1 at 52 % of its first value" in line for line in lines] == ([True] if told else [])
+    assert ["loss of fold teacher 1 (s0) at 52 % of its first value" in line for line in lines] == [True] * told
 
 
 @pytest.mark.parametrize(("ahead", "told"), [(2.9, False), (3.1, True)])

@@ -11,7 +11,7 @@ from wssis.checking.label_warnings import FEW_IMAGES
 from wssis.formats.manifest import read_manifest
 from wssis.formats.metrics_file import losses_of
 from wssis.report_page import words
-from wssis.report_page.plan import TEACHER
+from wssis.report_page.plan import TEACHER, PlannedRow
 from wssis.report_page.results import ArmResult, Group
 
 LEARNED = 0.3
@@ -55,22 +55,26 @@ def _unlearned(group: Group) -> str | None:
 
 
 def _unlearned_folds(group: Group) -> str | None:
-    """Fold teachers, which make the rough masks that the refiner learns from; those of the first seed."""
-    refined = [arm for arm in group.students if arm.arm.pseudo == "refined"]
-    if not refined:
+    """Fold teachers, which make the rough masks that the refiner learns from."""
+    refined = next((arm for arm in group.students if arm.arm.pseudo == "refined"), None)
+    if refined is None:
         return None
-    row = next(iter(refined[0].seeds.values())).row
-    made_by = read_manifest(row.folder("proposals/full") / "proposals/full.json.manifest.json")["inputs"]
-    names = sorted(name for name in made_by if name.startswith("fold"))
-    shares = {name: loss_share(row.folder("folds") / f"folds/{name[4:]}/metrics.jsonl") for name in names}
-    late = [f"{name[4:]} at {words.percent(share)}" for name, share in shares.items() if share > LEARNED]
+    shares = {f"{k} ({seed})": share for seed, result in refined.seeds.items() for k, share in _folds(result.row)}
+    late = ", ".join(f"{name} at {words.percent(share)}" for name, share in shares.items() if share > LEARNED)
     if not late:
         return None
     return (
-        f"<b>A fold teacher had hardly learned</b> ({group.share}: loss of fold teacher {', '.join(late)} of its first"
-        " value), and the refiner learned from its rough masks, which are worse than the teacher's: train the teachers"
-        " longer, or take pairs that need no fold teachers."
+        f"<b>A fold teacher had hardly learned</b> ({group.share}: loss of fold teacher {late} of its first value), and"
+        " the refiner learned from its rough masks: train the teachers longer, or try <code>refiner: {pairs:"
+        " corrupt}</code>, which needs no fold teachers."
     )
+
+
+def _folds(row: PlannedRow) -> list[tuple[str, float]]:
+    """Number and loss share of each fold teacher behind an arm's refiner; none with other pairs."""
+    made_by = read_manifest(row.folder("proposals/full") / "proposals/full.json.manifest.json")["inputs"]
+    numbers = sorted(name.removeprefix("fold") for name in made_by if name.startswith("fold"))
+    return [(k, loss_share(row.folder("folds") / f"folds/{k}/metrics.jsonl")) for k in numbers]
 
 
 def _teacher_ahead(group: Group) -> str | None:
@@ -87,12 +91,12 @@ def _teacher_ahead(group: Group) -> str | None:
 
 
 def _loss_share(arm: ArmResult) -> float | None:
-    """Mean loss over the last tenth of the first seed's training, as a share of the first; None of imported weights and
-    of other networks, whose losses start elsewhere."""
-    result = next(iter(arm.seeds.values()))
-    if arm.arm.segmentor != "solov2" or result.iterations is None:
+    """Mean loss over the last tenth of a training, as a share of the first: the largest of all seeds; None of imported
+    weights and of other networks, whose losses start elsewhere."""
+    trained = [result for result in arm.seeds.values() if result.iterations is not None]
+    if arm.arm.segmentor != "solov2":
         return None
-    return loss_share(result.row.network / "metrics.jsonl")
+    return max((loss_share(result.row.network / "metrics.jsonl") for result in trained), default=None)
 
 
 def loss_share(path: Path) -> float:
