@@ -3,13 +3,15 @@
 # Needs Python 3.11 or newer. Everything is installed into .venv, and again only when pyproject.toml has changed.
 
 PYTHON ?= python3
-SEEDS ?= 1
+SEEDS ?=
 CORES ?= all
 STUDY ?=
 PYTEST ?=
 BENCH ?=
 INSTALLED := .venv/.installed
-SEED_NAMES := $(shell i=0; while [ $$i -lt $(SEEDS) ]; do printf '%ss%s' "$$comma" $$i; comma=,; i=$$((i+1)); done)
+# SEEDS=3 stands for s0, s1, s2; without it, the study's own seeds.
+SEED_NAMES := $(if $(SEEDS),$(shell i=0; while [ $$i -lt $(SEEDS) ]; do printf '%ss%s' "$$comma" $$i; comma=,; i=$$((i+1)); done))
+SETTINGS := $(if $(STUDY),--configfile $(STUDY)) $(if $(SEEDS),--config 'run={"seeds": [$(SEED_NAMES)]}')
 
 # The rules of the workflow start `python`: it is the environment's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -18,8 +20,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 study: $(INSTALLED)
 	@echo "The study runs; a killed one continues where it stopped when this command is given again."
-	snakemake --cores $(CORES) --quiet reason host $(if $(STUDY),--configfile $(STUDY)) \
-	    --config 'run={"seeds": [$(SEED_NAMES)]}'
+	snakemake --cores $(CORES) --quiet reason host $(SETTINGS)
 	@echo "The report: $$(ls -t results/*/report/index.html | head -1)"
 
 test: $(INSTALLED)

@@ -31,7 +31,8 @@ AT = "{wildcards.dataset} {wildcards.mix} {wildcards.seed} {wildcards.variant}" 
 
 # After `points` and `box_points`, these rules alone may see a mask of a weak image (train.json, hidden_ids.csv,
 # box_hidden_ids.csv). `pseudo_quality` feeds the report, and nothing trains on what it writes; what `oracle_mask` writes,
-# the student of oracle-mask alone reads.
+# the student of oracle-mask alone reads. The pictures that `pseudo_quality` chooses carry hidden masks; `predict_shown`
+# takes the images' names from them.
 READ_HIDDEN_MASKS = ("pseudo_quality", "oracle_mask")
 
 # Missing data do not hide the DAG from a dry run: they are left out of the inputs and named below the jobs, where they do

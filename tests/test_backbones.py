@@ -136,6 +136,30 @@ def test_unreachable_imagenet_weights_say_what_to_put_where(tmp_path: Path, monk
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
+def test_a_manifest_names_the_imagenet_weights_by_their_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    settings = BackboneSettings(name="timm:some_model", weights="imagenet")
+    path = backbone_weights.imagenet_file(settings)
+    assert path == tmp_path / "checkpoints" / "timm_some_model.safetensors"
+    path.parent.mkdir()
+    path.write_bytes(b"abc")
+    assert backbone_weights.initial_weights(settings) == {
+        "imagenet_file": "timm_some_model.safetensors",
+        "imagenet_sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    }
+    assert backbone_weights.initial_weights(BackboneSettings(name="resnet18", weights="r18.pth")) == {}
+
+
+def test_damaged_imagenet_weights_in_the_cache_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    settings = BackboneSettings(name="resnet18", weights="imagenet")
+    path = backbone_weights.imagenet_file(settings)
+    path.parent.mkdir()
+    path.write_bytes(b"abc")
+    with pytest.raises(InputError, match=r"resnet18-\w+\.pth: damaged: its SHA-256 begins with ba7816bf; delete it"):
+        build_backbone(settings)
+
+
 def test_unknown_timm_name() -> None:
     with pytest.raises(InputError, match="timm has no surely_not_a_model"):
         _random("timm:surely_not_a_model")

@@ -6,6 +6,7 @@ import pytest
 
 from wssis.arms.registry import arms
 from wssis.config.half_labelled import GIVEN_MIX
+from wssis.config import locations
 from wssis.config.locations import image_folder, missing_data
 from wssis.config.merging import merged
 from wssis.config.plan import mixes_of, plan_rows
@@ -114,3 +115,21 @@ def test_missing_data_are_named_by_their_keys(tmp_path, monkeypatch: pytest.Monk
         assert key == "kind" or f"datasets.cells.{key}" in lines
     assert "missing: images (datasets.cells.full_images, datasets.cells.weak_images)" in lines
     assert "val_images" not in "\n".join(missing_data(_study()))
+
+
+def test_missing_weights_of_fold_teachers_are_named(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An imported teacher needs no backbone weights, the fold teachers that stand in for it do."""
+    monkeypatch.chdir(tmp_path)
+    teacher = {"checkpoint": "teacher.safetensors", "network": {"backbone": {"weights": "r50.pth"}}}
+    lines = "\n".join(missing_data(_study(teacher=teacher)))
+    assert "missing: teacher.safetensors (teacher)" in lines and "missing: r50.pth (teacher)" in lines
+    assert "r50.pth" not in "\n".join(missing_data(_study(teacher=teacher, refiner={"pairs": "corrupt"})))
+
+
+def test_an_evaluator_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = _study(evaluate={"evaluator": "hotcoco"})
+    assert "hotcoco" not in "\n".join(missing_data(study))
+    monkeypatch.setattr(locations, "find_spec", lambda name: None)
+    assert missing_data(study)[-1] == (
+        "missing: the package hotcoco (evaluate.evaluator): pip install 'wssis[hotcoco]', or set pycocotools"
+    )

@@ -91,3 +91,11 @@ def test_a_teacher_ahead_of_its_like(made: MadeUp, ahead: float, told: bool) -> 
     }
     lines = cautions([replace(group, arms={**group.arms, "teacher": replace(teacher, seeds=seeds)})], MANY)
     assert ["The teacher, which has the same masks as" in line for line in lines] == ([True] if told else [])
+
+
+def test_an_imported_refiner_is_told(made: MadeUp) -> None:
+    told = "The refiner's weights were imported; the images they were trained on are unknown"
+    assert told not in made.report(resamples=0)
+    path = next(made.results.glob("toy/20pct/s0/base/refiner/manifest.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": {"checkpoint": "refiner.safetensors"}}))
+    assert told in made.report(resamples=0)

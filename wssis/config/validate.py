@@ -183,10 +183,20 @@ def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | 
     except ValidationError as error:
         yield from (f"{problem} [{where}]" for problem in problems_of(error, Section, section))
         return
+    given = getattr(settings, "checkpoint", None) is not None
+    if stage == "teacher" and given and study.refiner.pairs == "snapshots" and _trains_refiner(study):
+        yield (
+            "refiner.pairs: snapshots needs a teacher that is trained here; those of teacher.checkpoint would be its "
+            f"copies; legal with it: crossfit, corrupt [{where}]"
+        )
     network = getattr(settings, "network", None)
-    if network is not None and getattr(settings, "checkpoint", None) is None and network.backbone.freezes_untrained():
+    if network is not None and not given and network.backbone.freezes_untrained():
         key = f"{section}.network.backbone"
         yield (
             f"{key}.weights: none leaves nothing worth freezing; legal with norm: batch and frozen_stages: 0, "
             f"otherwise imagenet or a file [{where}]"
         )
+
+
+def _trains_refiner(study: Study) -> bool:
+    return any("refiner" in arms()[arm].rules for arm in study.run.arms)

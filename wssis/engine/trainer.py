@@ -27,6 +27,7 @@ from wssis.engine.sampler import StepSampler
 from wssis.engine.schedule import lr_factor
 from wssis.engine.state import load_state, random_states, save_state
 from wssis.engine.task import Task
+from wssis.formats.atomic import temporary_path
 from wssis.formats.checkpoint import save_model
 
 MODEL, METRICS = "model.safetensors", "metrics.jsonl"
@@ -209,7 +210,8 @@ class _Training:
         """Write the outputs. The resume state stays: until a manifest vouches for them, they may be removed again."""
         if self.world.main:
             for name in self.snapshots.values():
-                shutil.copyfile(self.state_folder / name, self.out / name)
+                with temporary_path(self.out / name) as path:
+                    shutil.copyfile(self.state_folder / name, path)
             metadata = {**self.metadata, "step": str(self.step)}
             save_model(self.out / MODEL, self.learner.final_weights(), metadata)
         wait_for_all(self.world)

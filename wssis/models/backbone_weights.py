@@ -88,23 +88,48 @@ def _torchvision_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _imagenet(body: nn.Module, settings: BackboneSettings) -> tuple[dict[str, Tensor], str]:
-    if settings.style == "msra":
-        raise InputError(
-            "backbone.weights: the MSRA weights are only published as a pickle; convert R-50.pkl or R-101.pkl to "
-            ".safetensors or .pth and give that file's path as backbone.weights"
-        )
-    package = importlib.util.find_spec(LITE0_PACKAGE) if settings.name == LITE0 else None
-    if package is not None and package.origin is not None:
-        path = Path(package.origin).parent / "models" / LITE0_FILE
+    path = imagenet_file(settings)
+    if path.name == LITE0_FILE:
         return lite0_names(read_tensors(path), body), str(path)
     timm = settings.name.startswith("timm:")
-    url = _timm_url(body) if timm else get_model_weights(settings.name)["IMAGENET1K_V1"].url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / _cache_name(settings.name, url)
     if not path.is_file():
-        _fetch(url, path, settings)
+        _fetch(_timm_url(body) if timm else _torchvision_url(settings.name), path, settings)
     if timm:
         return _timm_names(body, settings.name.removeprefix("timm:"), path), str(path)
+    try:
+        _check_digest(path.name, sha256_of(path))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; delete it, and it is fetched again") from None
     return read_tensors(path), str(path)
+
+
+def imagenet_file(settings: BackboneSettings) -> Path:
+    """The file that `weights: imagenet` stands for: of an installed package, or in torch's cache, there or not yet."""
+    package = importlib.util.find_spec(LITE0_PACKAGE) if settings.name == LITE0 else None
+    if package is not None and package.origin is not None:
+        return Path(package.origin).parent / "models" / LITE0_FILE
+    if settings.name.startswith("timm:"):
+        name = settings.name.replace(":", "_") + ".safetensors"
+    else:
+        name = _torchvision_url(settings.name).rsplit("/", 1)[1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
+
+
+def initial_weights(settings: BackboneSettings) -> dict[str, str]:
+    """What a manifest says of `weights: imagenet`: the file's name and SHA-256; empty for other weights.
+
+    A given file is an input of its training, with its digest; this one is found by name, and machines may differ.
+    """
+    if settings.weights != "imagenet":
+        return {}
+    path = imagenet_file(settings)
+    return {"imagenet_file": path.name, "imagenet_sha256": sha256_of(path)}
+
+
+def sha256_of(path: Path) -> str:
+    """In hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def lite0_names(state: dict[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
@@ -131,8 +156,8 @@ def _timm_names(body: nn.Module, name: str, path: Path) -> dict[str, Tensor]:
     return timm.create_model(name, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
 
 
-def _cache_name(name: str, url: str) -> str:
-    return name.replace(":", "_") + ".safetensors" if name.startswith("timm:") else url.rsplit("/", 1)[1]
+def _torchvision_url(name: str) -> str:
+    return get_model_weights(name)["IMAGENET1K_V1"].url
 
 
 def _fetch(url: str, path: Path, settings: BackboneSettings) -> None:
@@ -160,4 +185,4 @@ def _check_digest(file_name: str, sha256: str) -> None:
     """torchvision's file names end in the first digits of their SHA-256: resnet50-0676ba61.pth."""
     stem, _, ending = file_name.rpartition(".")
     if ending == "pth" and not sha256.startswith(stem.rpartition("-")[2]):
-        raise ValueError(f"the download is damaged: its SHA-256 begins with {sha256[:8]}")
+        raise ValueError(f"damaged: its SHA-256 begins with {sha256[:8]}")

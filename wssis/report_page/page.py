@@ -29,7 +29,7 @@ from wssis.report_page.quality import mask_quality
 from wssis.report_page.results import Group
 from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
 from wssis.report_page.tables import Table
-from wssis.report_page.training import curve_pictures
+from wssis.report_page.training import curve_pictures, imported_refiner
 from wssis.report_page.variants import variant_table
 
 INDEX_TEMPLATE = "page.html.j2"
@@ -163,6 +163,7 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
         "classes": story.keep(sections.class_table(group, shown)),
         "strategies": sorted({r.points for arm in group.arms.values() for r in arm.seeds.values()} - {"none"}),
         "imported": [arm.arm.title for arm in group.arms.values() if _imported(arm)],
+        "imported_refiner": imported_refiner(group),
         "pretrained": sorted({_weights(arm) for arm in group.arms.values()} - {"none"}),
     }
 

@@ -1,5 +1,6 @@
 """Training curves, from metrics.jsonl."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
@@ -18,15 +19,26 @@ def curve_pictures(group: Group) -> list[Picture]:
     """Training losses of the first seed's networks, the refiner's too; none of imported weights."""
     firsts = [next(iter(arm.seeds.values())) for arm in group.arms.values()]
     curves = [_of_network(result) for result in firsts if result.iterations is not None]
-    refiners = dict.fromkeys(
-        result.row.folder("refiner") / "refiner" for result in firsts if result.arm.pseudo == "refined"
-    )
     segmentors = max((max(curve.loss) for curve in curves), default=1.0)
     pictures = [_picture(curve, segmentors, group) for curve in curves]
     # The refiner has a loss of another kind, so a height of its own.
-    trained = [path for path in refiners if not read_manifest(path / "manifest.json")["settings"].get("checkpoint")]
+    trained = [path for path in _refiners(firsts) if not _imported(path)]
     own = [_curve("refiner", "Refiner", path / "metrics.jsonl") for path in trained]
     return pictures + [_picture(curve, max(curve.loss), group) for curve in own]
+
+
+def imported_refiner(group: Group) -> bool:
+    """Whether some arm's masks come from a refiner that was not trained here."""
+    return any(map(_imported, _refiners([result for arm in group.arms.values() for result in arm.seeds.values()])))
+
+
+def _refiners(results: Iterable[Result]) -> list[Path]:
+    """Folders of the refiners behind the masks of these results, each once."""
+    return list(dict.fromkeys(one.row.folder("refiner") / "refiner" for one in results if one.arm.pseudo == "refined"))
+
+
+def _imported(refiner: Path) -> bool:
+    return bool(read_manifest(refiner / "manifest.json")["settings"].get("checkpoint"))
 
 
 def _picture(curve: figures.Curve, highest: float, group: Group) -> Picture:

@@ -11,6 +11,7 @@ from wssis.errors import InputError
 from wssis.formats.box_points import read_box_points
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import StageRun
+from wssis.models.backbone_weights import initial_weights
 
 
 def run(
@@ -55,5 +56,6 @@ def run(
             images=len(coco["images"]), objects=len(objects), masks=sum(bool(o.get("segmentation")) for o in objects),
             points=sum(len(o.get("point_labels") or ()) for o in objects), **summary.counts(),
         )  # fmt: skip
+        stage.counts.update(initial_weights(settings.network.backbone))
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

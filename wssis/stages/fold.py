@@ -11,6 +11,7 @@ from wssis.errors import InputError
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import StageRun
 from wssis.formats.split import assign_folds
+from wssis.models.backbone_weights import initial_weights
 
 
 def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int) -> dict[str, Any]:
@@ -61,5 +62,6 @@ def run(
             "fold", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
         )
         stage.counts.update(images=len(coco["images"]), objects=len(coco["annotations"]), **summary.counts())
+        stage.counts.update(initial_weights(settings.network.backbone))
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

@@ -12,6 +12,7 @@ from wssis.engine.segmentor_task import train_segmentor, train_task
 from wssis.formats.box_points import read_box_points
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import StageRun
+from wssis.models.backbone_weights import initial_weights
 
 
 def run(
@@ -62,6 +63,7 @@ def run(
         stage.counts.update(
             images=len(whole["images"]), objects=len(whole["annotations"]), unmasked=without, **summary.counts()
         )
+        stage.counts.update(initial_weights(settings.network.backbone))
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")
 
