@@ -10,6 +10,7 @@ from wssis.cli import app
 from wssis.errors import InputError
 from wssis.report_page.budget import advise, pareto
 from wssis.report_page.budget_text import budget_text
+from wssis.report_page.costs import choice_text
 from wssis.report_page.curves import Curves, Measured, StudyCurves, read_curves, write_curves
 
 DRAWS = np.random.default_rng(0).normal(0, 0.5, 200)
@@ -21,7 +22,8 @@ def measured(
 ) -> Measured:
     """One record of two seeds; its resamples lie around its mean, for all records alike."""
     return Measured(
-        arm=arm, title=arm.title(), pays=pays, mix=f"{percent:g}pct", full_percent=percent, images=percent * 2,
+        arm=arm, title=arm.title(), mix=f"{percent:g}pct", full_percent=percent,
+        labelled={kind: 2 * (percent if kind == "full" else 100 - percent) for kind in pays},
         days={key: days * factor for key, factor in (("pointwssis", 1), ("pointwssis_known", 0.5), ("cheng", 2),
               ("cheng_known", 1.5))},
         ap={"s0": ap[0], "s1": ap[1]}, resampled=tuple(float(np.mean(ap) + draw) for draw in DRAWS),
@@ -151,12 +153,29 @@ def test_curves_come_back_from_disk(tmp_path: Path) -> None:
         budget_text(curves, 1, dataset="cars")
 
 
+def test_every_kind_of_label_is_counted() -> None:
+    """Boxes with points on a fifth and on all of 200 images: between, a budget says on how many."""
+    fifth, whole = (
+        measured("points10", 0, cost, ap).model_copy(update={"mix": mix, "labelled": {"points10": images}})
+        for mix, cost, ap, images in (("fifth", 20, (20, 20), 40.0), ("all", 100, (30, 30), 200.0))
+    )
+    curves = study(fifth, whole)
+    assert choice_text(advise(curves, 20, VIEW).best) == "Points10: boxes with points on 40 images"
+    between = advise(curves, 60, VIEW).best
+    assert choice_text(between) == "Points10: boxes with points on 120 images, between fifth and all"
+    mixed = fifth.model_copy(update={"full_percent": 10.0, "labelled": {"full": 20.0, "point": 90.0, "points10": 90.0}})
+    told = choice_text(advise(study(mixed), 20, VIEW).best)
+    assert told == "Points10: masks on 10 % (20 images), points on 90 images, boxes with points on 90 images"
+    alone = advise(TWO, 10, VIEW).best
+    assert choice_text(alone) == "Supervised: masks on 10 % (20 images), no labels on the rest"
+
+
 def test_command_line(tmp_path: Path) -> None:
     curves = StudyCurves(study="a", categories_known=False, curves=(TWO,))
     write_curves(tmp_path / "report" / "curves.json", curves)
     done = CliRunner().invoke(app, ["budget", str(tmp_path), "--days", "32", "--cost-model", "pointwssis"])
     assert done.exit_code == 0, done.output
-    assert "Wssis: masks on 20 % (40 images), points on the rest, between 10pct and 40pct" in done.output
+    assert "Wssis: masks on 20 % (40 images), points on 160 images, between 10pct and 40pct" in done.output
     assert "30.5 AP" in done.output and "before Supervised: masks on 32 %" in done.output
     assert "best in 100 % of the resamples and in 2 of 2 seeds" in done.output
     assert "Cheng" not in done.output

@@ -7,14 +7,16 @@ import pytest
 from data_fixtures import Data, check_with_val, masks, picture, points, warned
 
 from wssis.checking.check import Checked
-from wssis.checking.known import Labelling
-from wssis.checking.label_warnings import fold_warnings
+from wssis.checking.image_warnings import copies_in_weak
+from wssis.checking.known import Labelling, Looked
+from wssis.checking.label_warnings import class_warnings, fold_warnings
 from wssis.checking.study_check import check_study
 from wssis.config.files import read_study
 from wssis.config.resolve import resolve
 from wssis.config.stages import DataWarningsSettings, PrepareSettings, SplitSettings
 from wssis.errors import InputError
 from wssis.formats.image_facts import ImageFacts, read_image_facts, write_image_facts
+from wssis.formats.images_table import ImageRow
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import Remark
 from wssis.formats.warnings_file import read_warnings, write_warnings
@@ -80,6 +82,28 @@ def test_few_images_for_fold_teachers(images: int, folds: int, seen: int | None)
 def test_no_fold_teachers_where_all_images_have_masks() -> None:
     labelling = Labelling("100pct/s0/base", "full.json", {}, {("train", 1): "full"})
     assert list(fold_warnings(labelling, DataWarningsSettings(folds=2))) == []
+
+
+def test_a_run_without_masks_lacks_no_class() -> None:
+    """Its networks learn from boxes with points; with a single image of masks, classes without any are told."""
+    classes, kinds = [{"id": 3, "name": "ring"}], {("train", 1): "points10"}
+    assert list(class_warnings(Labelling("boxes/s0/base", "full.json", {}, kinds), classes)) == []
+    (told,) = class_warnings(Labelling("10pct/s0/base", "full.json", {}, kinds | {("train", 2): "full"}), classes)
+    assert "category 3 (ring): has no mask on the full images of 10pct/s0/base; no mask can be learned" in str(told)
+
+
+@pytest.mark.parametrize("kind", ["point", "points10", "unlabelled"])
+def test_copies_among_weak_images_of_any_kind(kind: str) -> None:
+    rows = [ImageRow("train", number, f"{number}.png", 8, 8, "5ha") for number in (1, 2)]
+    looked = Looked(rows, [ImageFacts("train", number, "RGB", 1, None) for number in (1, 2)])
+    labelling = Labelling("10pct/s0/base", "full.json", {}, {("train", 1): "full", ("train", 2): kind})
+    assert len(list(copies_in_weak(looked, labelling))) == (kind != "unlabelled")
+
+
+def test_sizes_are_those_of_the_networks_that_are_trained() -> None:
+    study = read_study(REPOSITORY / "config.yaml", [REPOSITORY / "studies/carparts-points10.yaml"])
+    settings = resolve(study, "data_warnings", dataset="carparts")
+    assert (settings.short_side, settings.long_side, settings.candidates) == (192, 320, None)
 
 
 def test_images_to_hold_out_are_counted(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

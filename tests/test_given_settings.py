@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from wssis.arms.registry import arms
-from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config import locations
+from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.locations import image_folder, missing_data
 from wssis.config.merging import merged
 from wssis.config.plan import mixes_of, plan_rows

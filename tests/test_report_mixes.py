@@ -34,7 +34,7 @@ def test_two_mixes_share_the_oracle(tmp_path: Path) -> None:
     groups = group_results(plan, load_results(plan, ReportSettings().cost))
     assert [group.mix for group in groups] == ["20pct", "50pct"]
     assert all("oracle" in group.arms for group in groups)
-    assert "points on the rest are ahead of the masks alone at all 2 mixes" in text
+    assert "points on others are ahead of the masks alone at all 2 mixes" in text
     assert "mask AP over the share of images with masks" in text and 'id="table-mixes-toy-base"' in text
     assert "The best mix for a budget" in text and "One mix: no curve" not in text
     curves = read_curves(made.out / CURVES)

@@ -102,6 +102,12 @@ def test_a_change_reaches_its_stages_only(changes: dict[str, Any], reached: set[
     assert changed_by(**changes) == reached
 
 
+def test_rough_masks_know_nothing_of_refining() -> None:
+    changed, base = study(pseudo={"flip": True, "batch": 3}), study()
+    rough, refined = ((given(one, "pseudo", arm=arm) for one in (changed, base)) for arm in ("rough", "wssis"))
+    assert len(set(map(repr, rough))) == 1 and len(set(map(repr, refined))) == 2
+
+
 def test_threads_reach_every_stage_that_computes() -> None:
     stages_that_compute = {"teacher", "fold", "proposals full", "proposals weak", "refiner", "pseudo", "student"}
     assert changed_by(threads=1) == stages_that_compute | DETECTING | {"box_student", "box_pseudo"}

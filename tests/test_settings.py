@@ -167,7 +167,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ),
     (
         {"teacher": {"checkpoint": "teacher.safetensors"}, "refiner": {"pairs": "snapshots"}},
-        ("refiner.pairs: snapshots needs a teacher that is trained here", "legal with it: crossfit, corrupt [at 10pct]"),
+        ("refiner.pairs: snapshots needs a teacher that is trained here", "with it: crossfit, corrupt [at 10pct]"),
     ),
 ]
 

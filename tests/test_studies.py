@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -125,6 +126,36 @@ def test_coco_has_the_published_student_and_refiner() -> None:
     assert (refiner.schedule.iterations, refiner.schedule.warmup, refiner.schedule.decay) == (200_000, 2000, "cosine")
     assert refiner.optimizer.lr * refiner.schedule.gamma == pytest.approx(1e-6)
     assert refiner.network.backbone.frozen_stages == 0
+
+
+def leaves(settings: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Settings by their dotted keys."""
+    found = {}
+    for key, value in settings.items():
+        found |= leaves(value, *keys, key) if isinstance(value, dict) else {".".join((*keys, key)): value}
+    return found
+
+
+@pytest.mark.parametrize("name", ["coco", "bdd100k"])
+def test_published_recipes_take_nothing_from_the_default_study(name: str) -> None:
+    """Its networks are small and its augmentation strong; of what is merged below these, no value may be left."""
+    own = leaves(yaml.safe_load((ROOT / "studies" / f"{name}.yaml").read_text()))
+    recipe = re.compile(
+        r"(teacher|refiner|student)\.(network|schedule|optimizer|augmentation)\.|refiner\.(dice|cross)|pseudo\.flip"
+    )
+    assert [key for key in leaves(merged_raw()) if recipe.match(key) and key not in own] == []
+
+
+@pytest.mark.parametrize("name", ["coco", "bdd100k"])
+def test_published_recipes_are_plain_sgd_and_the_published_refiner(name: str) -> None:
+    config = study(name)
+    for section in (config.teacher, config.student):
+        optimizer = section.optimizer
+        assert (optimizer.ema, optimizer.backbone_lr_factor, section.augmentation.jitter) == (None, 1, 0)
+    network, seen = config.refiner.network, config.refiner.augmentation
+    assert (network.stem, network.point_maps, network.neighbours, network.guide) == ("random", "class", False, False)
+    assert (config.refiner.optimizer.ema, seen.rotate, seen.aspect, seen.rough_noise) == (None, 0, 0, 0)
+    assert not config.pseudo.flip
 
 
 def test_merging_replaces_lists_and_keeps_other_keys() -> None:

@@ -7,6 +7,8 @@ from wssis.checking.parts import VAL
 from wssis.formats.images_table import ImageRow
 from wssis.formats.remark import Fault, Remark
 
+WEAK = ("point", "points10")
+"""Kinds of images whose masks are hidden, and whose labels are paid for."""
 MUCH_LARGER = 4
 """Times the short side in training from which an image's own counts as much larger."""
 _ALPHA = ("transparency is dropped", "where they are not opaque, save them on the background you want")
@@ -77,16 +79,16 @@ def copies_in_val(looked: Looked) -> Iterator[Remark]:
 
 def copies_in_weak(looked: Looked, labelling: Labelling) -> Iterator[Remark]:
     """How many weak images equal an image with masks, or look like one."""
-    places: dict[str, list[int]] = {"full": [], "point": []}
-    for place, row in enumerate(looked.rows):
-        places.get(labelling.kinds.get((row.subset, row.image_id), ""), []).append(place)
-    pairs = list(_copies(looked, places["full"], places["point"]))
+    kinds = [labelling.kinds.get((row.subset, row.image_id), "") for row in looked.rows]
+    full = [place for place, kind in enumerate(kinds) if kind == "full"]
+    weak = [place for place, kind in enumerate(kinds) if kind in WEAK]
+    pairs = list(_copies(looked, full, weak))
     if pairs:
         first, other = (looked.rows[place] for place in pairs[0][:2])
         where = f" of {labelling.name}" if labelling.name else ""
         what = (
             f"looks like {other.file_name}, image {other.image_id}, which has masks; so do {len(pairs)} of"
-            f" {len(places['point'])} weak images{where} in all, {sum(equal for *_, equal in pairs)} byte by byte"
+            f" {len(weak)} weak images{where} in all, {sum(equal for *_, equal in pairs)} byte by byte"
         )
         remedy = "masks are easier there than elsewhere: remove copies, or split by group"
         yield Fault("near-duplicates in full and weak", what, remedy).at(first.file_name, _image(first))

@@ -28,7 +28,7 @@ class Labelling:
         name: of the run, such as 10pct/s0/base; empty where there is but one way to label.
         file: where its masks are.
         masks: category id -> number of masks, crowd excluded; classes without any may be missing.
-        kinds: (part, image id) -> full, point or unlabelled, of the training images.
+        kinds: (part, image id) -> full, point, points10 or unlabelled, of the training images.
     """
 
     name: str

@@ -21,12 +21,14 @@ LEAST_SIDE = 8
 
 
 def class_warnings(labelling: Labelling, categories: Sequence[Mapping[str, Any]]) -> Iterator[Remark]:
-    """Classes with no mask, or with few."""
+    """Classes with no mask, or with few; nothing of a run without any images with masks, which learns from boxes."""
+    if "full" not in labelling.kinds.values():
+        return
     where = f" of {labelling.name}" if labelling.name else ""
     for category in sorted(categories, key=lambda one: one["id"]):
         count, item = labelling.masks.get(category["id"], 0), f"category {category['id']} ({category['name']})"
         if count == 0:
-            remedy = "it cannot be learned: draw some" + (", or split with method stratified" if where else "")
+            remedy = "no mask can be learned from: draw some" + (", or split with method stratified" if where else "")
             fault = Fault("class without masks", f"has no mask on the full images{where}", remedy)
             yield fault.at(labelling.file, item)
         elif count < FEW_MASKS:
@@ -56,7 +58,7 @@ def crowded_warnings(val: Evaluated, settings: DataWarningsSettings) -> Iterator
     """Validation images with more objects than can be detected; one warning for each limit."""
     limits = {"evaluate.max_detections": settings.max_detections, "inference.candidates": settings.candidates}
     for name, limit in limits.items():
-        beyond = [image for image, objects in val.sides.items() if len(objects) > limit]
+        beyond = [image for image, objects in val.sides.items() if limit is not None and len(objects) > limit]
         if beyond:
             worst = max(beyond, key=lambda image: len(val.sides[image]))
             what = (

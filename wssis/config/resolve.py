@@ -37,6 +37,8 @@ from wssis.config.training import InferenceSettings, ScheduleSettings
 
 Side = Literal["full", "weak"]
 CROPS_WORKFLOW_KEYS = ("temporary",)
+REFINING_KEYS = ("flip", "ignore_band", "batch")
+"""Of `pseudo`: how masks are refined, which is nothing to rough ones."""
 REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
 GRID_KEYS = ("mask_channels", "mask_convs")
 IMPLICIT_KEYS = (
@@ -224,12 +226,14 @@ def _without_candidates(config: Study, *also: str) -> InferenceSettings:
 
 def _data_warnings(config: Study, at: Coordinates) -> DataWarningsSettings:
     by_folds = config.refiner.pairs == "crossfit" and any("refiner" in get_arm(name).rules for name in config.run.arms)
+    grids = any(get_arm(name).student == "student" for name in config.run.arms)
+    augmentation = (config.student if grids else config.box_student).augmentation
     return DataWarningsSettings(
-        short_side=max(config.student.augmentation.short_sides),
-        long_side=config.student.augmentation.long_side,
+        short_side=max(augmentation.short_sides),
+        long_side=augmentation.long_side,
         folds=config.refiner.folds if by_folds else 0,
         max_detections=config.evaluate.max_detections,
-        candidates=config.inference.candidates,
+        candidates=config.inference.candidates if grids else None,
     )
 
 
@@ -263,7 +267,7 @@ def _refiner(config: Study, at: Coordinates) -> Section:
 
 def _pseudo(config: Study, at: Coordinates) -> Section:
     masks = at.the_arm.pseudo
-    values = _section(config.pseudo, at, drop=("ignore_band",) if masks == "rough" else ())
+    values = _section(config.pseudo, at, drop=REFINING_KEYS if masks == "rough" else ())
     return PseudoSettings(**values, masks=masks, threads=config.threads)
 
 

@@ -41,7 +41,9 @@ class DataWarningsSettings(Section):
     long_side: int = Field(1333, ge=1, description="Largest long side in training, px.")
     folds: int = Field(0, ge=0, description="Fold teachers that make the pairs of the refiner; 0: none do.")
     max_detections: int = Field(100, ge=1, description="Most detections of an image, beside which objects are many.")
-    candidates: int = Field(500, ge=1, description="Most candidates of an image, beside which objects are many.")
+    candidates: int | None = Field(
+        500, ge=1, description="Most candidates of an image, beside which objects are many; null: no SOLOv2 is trained."
+    )
 
 
 class GenerateSettings(Section):

@@ -1,8 +1,8 @@
 """Which mix of masks and points is best for a budget of annotation days, by a study's own curves.
 
-An arm's curve joins its measured mixes by straight lines over the logarithm of their days, as the figures draw it; the
-share of masks of a mix between two measured ones follows from its days, which are linear in it. Nothing is said of
-budgets under the cheapest mix, no curve goes beyond its dearest, and one mix is no curve.
+An arm's curve joins its measured mixes by straight lines over the logarithm of their days, as the figures draw it; how
+many images get which labels at a mix between two measured ones follows from its days, which are linear in it. Nothing
+is said of budgets under the cheapest mix, no curve goes beyond its dearest, and one mix is no curve.
 """
 
 import math
@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from wssis.engine.label_costs import LabelKind
 from wssis.report_page.ap_samples import Interval, percentile_interval
 from wssis.report_page.curves import Curves, Measured
 
@@ -26,17 +27,16 @@ class Choice:
     """One way to spend a budget: an arm at a mix, measured or between two measured ones.
 
     Attributes:
-        others: the labels of the other images, in words. days: what it costs. full_percent, images: how much gets
-        masks. between: the mixes it lies between, or None.
+        days: what it costs. full_percent: of the images, with masks. labelled: images by label kind.
+        between: the mixes it lies between, or None.
         mean: AP, 0-100; ap: by seed; draws: on every resample, float (B,).
     """
 
     arm: str
     title: str
-    others: str
     days: float
     full_percent: float
-    images: float
+    labelled: dict[LabelKind, float]
     between: tuple[str, str] | None
     mean: float
     ap: dict[str, float]
@@ -124,16 +124,9 @@ def best_of_arm(points: Sequence[Measured], days: float, view: str) -> Choice | 
 
 def _at(point: Measured, view: str) -> Choice:
     return Choice(
-        point.arm, point.title, _others(point), point.days[view], point.full_percent, point.images, None,
+        point.arm, point.title, point.days[view], point.full_percent, point.labelled, None,
         point.mean, dict(point.ap), point.draws,
     )  # fmt: skip
-
-
-def _others(point: Measured) -> str:
-    """Labels of the images without masks."""
-    if "points10" in point.pays:
-        return "boxes with points"
-    return "points" if "point" in point.pays else "no labels"
 
 
 def _between(low: Measured, high: Measured, days: float, view: str) -> Choice:
@@ -144,10 +137,12 @@ def _between(low: Measured, high: Measured, days: float, view: str) -> Choice:
     return Choice(
         arm=low.arm,
         title=low.title,
-        others=_others(low),
         days=days,
         full_percent=(1 - share) * low.full_percent + share * high.full_percent,
-        images=(1 - share) * low.images + share * high.images,
+        labelled={
+            kind: (1 - share) * low.labelled.get(kind, 0.0) + share * high.labelled.get(kind, 0.0)
+            for kind in low.labelled | high.labelled
+        },
         between=(low.mix, high.mix),
         mean=(1 - height) * low.mean + height * high.mean,
         ap=ap,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.label_cost import CostSettings
-from wssis.engine.label_costs import CostView, cost_views
+from wssis.engine.label_costs import CostView, LabelKind, cost_views
 from wssis.report_page import words
 from wssis.report_page.ap_samples import percentile_interval
 from wssis.report_page.budget import Advice, Choice, advise, curves_by_arm, has_curve, pareto
@@ -19,6 +19,7 @@ MODEL_NAMES = {"pointwssis": "PointWSSIS", "cheng": "Cheng et al."}
 OWN_SECONDS = "own measured seconds"
 MOST_BUDGETS = 9
 ON_FRONT = "●"
+LABELS: dict[LabelKind, str] = {"point": "points", "points10": "boxes with points", "box": "boxes"}
 
 
 def view_title(view: CostView) -> str:
@@ -103,7 +104,8 @@ def _cost_table(curves: Curves, views: Sequence[CostView]) -> Table:
         ap = Cell(words.number(point.mean), kind="main")
         interval = words.interval(percentile_interval(point.draws), sign=False)
         name = Cell(point.title, colour=colour_of(point.arm))
-        lines.append((name, mix_title(point.mix, point.full_percent), words.count(point.images), ap, interval, *days))
+        masks = words.count(point.labelled.get("full", 0.0))
+        lines.append((name, mix_title(point.mix, point.full_percent), masks, ap, interval, *days))
     head = ("arm", "masks", "images with masks", "AP", "95 % interval", *map(view_title, views))
     caption = (
         f"Label days of every arm and mix of {curves.dataset}, by the data set's own counts; {ON_FRONT}: on the Pareto"
@@ -163,11 +165,14 @@ def _ahead(advice: Advice) -> str:
 
 
 def choice_text(choice: Choice) -> str:
-    """One choice in words: arm, share of masks, what the rest gets, and whether it was measured."""
-    rest = f"{choice.others} on the rest"
-    share = f"masks on {choice.full_percent:.3g} % ({words.images(choice.images)})"
-    labels = share if choice.full_percent >= 100 else f"{share}, {rest}"
-    return f"{choice.title}: {labels}" + ("" if choice.between is None else f", between {' and '.join(choice.between)}")
+    """One choice in words: arm, what is labelled how on how many images, and whether it was measured."""
+    masks = choice.labelled.get("full", 0.0)
+    told = [f"masks on {choice.full_percent:.3g} % ({words.images(masks)})"] if masks else []
+    told += [f"{LABELS[kind]} on {words.images(choice.labelled[kind])}" for kind in LABELS if kind in choice.labelled]
+    if len(choice.labelled) == 1 and masks and choice.full_percent < 100:
+        told.append("no labels on the rest")
+    between = "" if choice.between is None else f", between {' and '.join(choice.between)}"
+    return f"{choice.title}: {', '.join(told)}{between}"
 
 
 def budgets(points: Sequence[Measured], view: CostView) -> list[float]:

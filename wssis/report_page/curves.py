@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from wssis.config.section import Section
+from wssis.engine.label_costs import LabelKind
 from wssis.errors import InputError
 from wssis.formats.atomic import write_text
 from wssis.report_page.ap_samples import ApSamples
@@ -21,17 +22,16 @@ class Measured(Section):
     """One arm at one mix, means over the seeds that all records of its curve share.
 
     Attributes:
-        pays: label kinds it buys. images: with masks. days: label days by `CostView.key`.
+        labelled: images by the label kind that it buys for them. days: label days by `CostView.key`.
         ap: mask AP by seed. resampled: their mean on every resample of the validation images; the draws are the same
         for all records of a data set. NaN, where no drawn image has an object, is null.
     """
 
     arm: str
     title: str
-    pays: tuple[str, ...]
+    labelled: dict[LabelKind, float]
     mix: str
     full_percent: float
-    images: float
     days: dict[str, float]
     ap: dict[str, float]
     resampled: tuple[float | None, ...]
@@ -87,10 +87,9 @@ def _measured(arm: ArmResult, seeds: Sequence[str], samples: ApSamples) -> Measu
     return Measured(
         arm=arm.arm.name,
         title=arm.arm.title,
-        pays=arm.arm.pays,
+        labelled={kind: float(np.mean([one.labelled[kind].images for one in own])) for kind in arm.arm.pays},
         mix=own[0].row.mix,
         full_percent=own[0].row.full_percent,
-        images=float(np.mean([result.labelled["full"].images for result in own])) if "full" in arm.arm.pays else 0.0,
         days={key: float(np.mean([result.views[key] for result in own])) for key in own[0].views},
         ap={seed: result.scores["AP"] for seed, result in zip(seeds, own, strict=True)},
         resampled=tuple(None if np.isnan(value) else round(float(value), DECIMALS) for value in draws),

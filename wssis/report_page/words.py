@@ -122,7 +122,7 @@ def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> li
     means = [d.mean for _, d in found]
     at = "all" if ahead == len(found) else f"{ahead} of"
     return [
-        f"With masks on {told} % of the images, points on the rest are ahead of the"
+        f"With masks on {told} % of the images, points on others are ahead of the"
         f" masks alone at {at} {len(found)} mixes: by <b>{signed(min(means))} to {signed(max(means))} AP</b>"
         f" ({clear} beyond what these validation images leave open; {seeds_note(found[0][0].seeds)}).",
         *boxed,
