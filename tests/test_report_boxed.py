@@ -9,10 +9,11 @@ import pytest
 from wssis.arms.registry import arms
 from wssis.engine.label_costs import LabelCounts
 from wssis.formats.atomic import write_json
-from wssis.report_page.compare import compare_group
+from wssis.report_page.compare import Comparison, compare_group
 from wssis.report_page.cost_figures import SpentPoint, mix_figure
 from wssis.report_page.plan import PlannedArm, PlannedRow
 from wssis.report_page.results import ArmResult, Group, Result, _points
+from wssis.report_page.sections import gap_table
 from wssis.report_page.words import answer, boxed_answers, headline, not_paid
 
 AP = {"supervised": 20.0, "oracle": 30.0, "points10": 27.0, "points10-implicit": 28.0, "points10-selftrain": 26.0,
@@ -56,11 +57,50 @@ def test_without_a_baseline_the_oracle_is_the_reference() -> None:
     assert [(one.arm, one.other, one.mean) for one in comparison.differences] == [
         ("points10", "mask-rcnn-oracle", -3)
     ]
-    assert headline(group, comparison) == answer([group], {group.key: comparison}) == boxed_answers(group)
-    assert boxed_answers(group) == [
-        "Points in boxes: <b>27.0 AP</b> against 30.0 of the same segmentor with all masks, 90 % of it, for 40 % of"
-        " their label days (40 % by the other cost model)."
+    told = boxed_answers(group, comparison)
+    assert headline(group, comparison) == answer([group], {group.key: comparison}) == told
+    assert told == [
+        "Points in boxes: <b>27.0 AP</b> against 30.0 of Mask R-CNN, oracle, which has all masks: <b>90 %</b>"
+        " [90, 90] of it, for 40 % of its label days (40 % by the other cost model; one seed)."
     ]
+    assert "against 30.0 of Mask R-CNN, oracle, which" in boxed_answers(*_compared("points10-implicit"))[0]
+
+
+def _compared(*names: str, **changes: float) -> tuple[Group, Comparison]:
+    """Arms beside both oracles, with no baseline."""
+    group, samples = _group(*names, "oracle", "mask-rcnn-oracle", **changes)
+    return group, compare_group(group, samples)
+
+
+def test_solov2_arms_without_a_baseline_are_held_against_its_oracle() -> None:
+    """A mix without masks has no supervised arm."""
+    _, comparison = _compared("points10-solov2", "points10-selftrain")
+    pairs = {(one.arm, one.other): one.mean for one in comparison.differences}
+    assert pairs == {
+        ("points10-solov2", "oracle"): -5, ("points10-selftrain", "oracle"): -4,
+        ("points10-selftrain", "points10-solov2"): 1,
+    }  # fmt: skip
+
+
+def test_the_share_is_of_the_seeds_that_both_have_and_has_an_interval() -> None:
+    group, samples = _group("points10", "mask-rcnn-oracle")
+    arm = group.arms["points10"]
+    alone = replace(arm.seeds["s0"], row=arm.seeds["s0"].row.model_copy(update={"seed": "s1", "scores": "s1.json"}))
+    group.arms["points10"] = ArmResult(arm.arm, {"s0": arm.seeds["s0"], "s1": alone})
+    samples |= {"points10.json": np.array([27.0, 24.0, 28.0]), "s1.json": np.full(3, 3.0)}
+    share = compare_group(group, samples).shares["points10"]
+    assert (share.ap, share.oracle, share.percent) == (27, 30, 90)
+    assert 80 <= share.interval[0] < 81 < 92 < share.interval[1] <= 94
+
+
+def test_every_gap_names_its_ends_where_they_differ() -> None:
+    group, samples = _group(*AP)
+    table = gap_table(group, compare_group(group, samples))
+    ends = {line[0].text: (line[3].text, line[4].text) for line in table.lines}
+    assert ends["Points in boxes"] == ("Mask R-CNN, supervised", "Mask R-CNN, oracle")
+    assert ends["Points in boxes, self-trained"] == ("Supervised", "Oracle")
+    group, samples = _group("points10", "mask-rcnn-supervised", "mask-rcnn-oracle")
+    assert len(gap_table(group, compare_group(group, samples)).head) == 3
 
 
 def test_one_mix_with_an_answer_does_not_hide_the_boxes_of_another() -> None:
@@ -76,12 +116,12 @@ def test_one_mix_with_an_answer_does_not_hide_the_boxes_of_another() -> None:
                    other.key: compare_group(other, more)}  # fmt: skip
     told = answer([group, other], comparisons)
     assert told[:-1] == headline(group, comparisons[group.key])
-    assert told[-1] == "0 % (boxes): Points in boxes: <b>12.5 AP</b> for 40.0 label days."
+    assert told[-1] == "0 % (boxes): Points in boxes: <b>12.5 AP</b> for 40.0 label days (one seed)."
 
 
 def test_no_share_of_next_to_nothing() -> None:
-    group, _ = _group("points10", "mask-rcnn-oracle", mask_rcnn_oracle=0.1)
-    assert "of it" not in boxed_answers(group)[0] and "against 0.1 of" in boxed_answers(group)[0]
+    (told,) = boxed_answers(*_compared("points10", mask_rcnn_oracle=0.1))
+    assert "%</b>" not in told and "against 0.1 of Mask R-CNN, oracle, which has all masks for 40 %" in told
 
 
 def test_what_is_not_paid_for() -> None:

@@ -63,7 +63,7 @@ def test_no_ap_below_all_masks(tmp_path: Path) -> None:
     plan = read_plan(json.dumps(made.plan))
     groups = group_results(plan, load_results(plan, ReportSettings().cost))
     bare = [replace(g, arms={n: _without_ap(a) if n != "oracle" else a for n, a in g.arms.items()}) for g in groups]
-    comparisons = {group.key: Comparison((), {}, dict.fromkeys(group.arms)) for group in bare}
+    comparisons = {group.key: Comparison((), {}, dict.fromkeys(group.arms), {}) for group in bare}
     assert mix_picture(bare, comparisons) is None
     assert mix_picture(groups, comparisons) is not None
 

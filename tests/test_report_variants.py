@@ -7,14 +7,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from report_fixtures import MadeUp, make_study, measured_at, toy_set
+from report_fixtures import MadeUp, make_study, manifest, measured_at, toy_set
 
 from wssis.config.label_cost import CostSettings
 from wssis.config.stages import QualitySettings
+from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import read_score_table
 from wssis.report_page.plan import read_plan
 from wssis.report_page.results import group_results, load_results
+from wssis.report_page.variants import variant_table
 from wssis.stages import quality
 
 PARTS = ("split", "points", "proposals/weak", "proposals/full", "crops/weak", "refiner", "pseudo", "predict_shown")
@@ -70,6 +73,25 @@ def test_the_page_and_the_table_have_both(study: MadeUp) -> None:
     assert "toy, 20 % with masks, many" in page
     rows = read_score_table(study.out / "scores.csv")
     assert [row["arm"] for row in rows if row["variant"] == "many"] == ["wssis"]
+
+
+def test_a_variant_is_told_by_its_masks_and_its_price(study: MadeUp) -> None:
+    """Its masks are base's own here; of its two jobs, base has one, which took as long."""
+    plan = read_plan(json.dumps(study.plan))
+    groups = group_results(plan, load_results(plan, CostSettings()))
+    many, base = (next(group for group in groups if group.variant == name) for name in ("many", "base"))
+    run = Path(many.arms["wssis"].seeds["s0"].row.run)
+    for name in ("evaluate.manifest.json", "manifest.json"):
+        manifest(run / "students" / "wssis" / name, "student", {}, {})
+    samples = {result.row.scores: np.full(3, 20.0) for arm in many.arms.values() for result in arm.seeds.values()}
+    samples |= {result.row.scores: np.full(3, 19.0) for arm in base.arms.values() for result in arm.seeds.values()}
+    (line,) = variant_table(groups, samples).lines
+    for name in ("evaluate.manifest.json", "manifest.json"):
+        (run / "students" / "wssis" / name).unlink()
+    iou = read_manifest(run.with_name("base") / "quality/wssis.csv.manifest.json")["counts"]["mean_iou_pseudo"]
+    of_ap, of_masks, time = [cell.text for cell in line[5:8]], [cell.text for cell in line[8:10]], line[10].text
+    assert of_ap == ["+1.0", "[+1.0, +1.0]", "one seed"]
+    assert (of_masks, time) == ([f"{iou:.3f}", "0.000"], "3.0 s (+1.5 s)")
 
 
 def test_labels_without_points_stand_beside_the_refined_ones(study: MadeUp) -> None:

@@ -162,7 +162,7 @@ def placed_objects(objects: LabelledObjects, points: Tensor, labels: Tensor, pla
     moved = place_continuous(points.view(-1, 2), placement).view_as(points)
     counts = (labels != IGNORED).sum(1).float()
     limits = moved.new_tensor(placement.canvas[::-1])
-    labels = torch.where(((moved >= 0) & (moved < limits)).all(-1), labels, IGNORED)
+    labels = torch.where(((moved >= 0) & (moved <= limits)).all(-1), labels, IGNORED)
     seen = masks.flatten(1).any(1).bool()  # uint8 stays uint8
     mask_of = torch.where(_of(seen, objects.mask_of), objects.mask_of, -1)
     kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= LEAST_SIDE

@@ -56,16 +56,32 @@ class GapClosed:
 
 
 @dataclass(frozen=True)
+class OracleShare:
+    """AP of an arm over that of the oracle with its segmentor, in percent, of means over the seeds that both have.
+
+    Attributes:
+        ap, oracle: these means. percent, interval: None where the oracle has next to nothing.
+    """
+
+    ap: float
+    oracle: float
+    percent: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What a group's arms are to each other.
 
     Attributes:
         differences: paired differences. gaps: by arm. intervals: of every arm's mean AP, 95 %; None without resamples.
+        shares: of the arms that buy boxes with points and have an oracle.
     """
 
     differences: tuple[Difference, ...]
     gaps: Mapping[str, GapClosed]
     intervals: Mapping[str, Interval | None]
+    shares: Mapping[str, OracleShare]
 
     def difference(self, arm: str, other: str) -> Difference | None:
         """The difference of two arms, if it was taken."""
@@ -86,13 +102,15 @@ def compare_group(group: Group, samples: ApSamples) -> Comparison:
     }
     intervals = {name: _mean_interval(arm, own) for name, arm in group.arms.items()}
     differences = tuple(d for pair in _pairs(group) if (d := difference(*pair, own)) is not None)
-    gaps = {}
+    gaps, shares = {}, {}
     for arm in group.students:
         baseline, oracle = group.references(arm)
+        if "points10" in arm.arm.pays and oracle is not None:
+            shares |= {arm.arm.name: share} if (share := oracle_share(arm, oracle, own)) is not None else {}
         masks_alone = set(arm.arm.pays) == {"full"} and arm.arm.pseudo == "none"
         if not masks_alone and baseline is not None and oracle is not None:
             gaps[arm.arm.name] = gap_closed(arm.arm.name, baseline.arm.name, oracle.arm.name, own)
-    return Comparison(differences, gaps, intervals)
+    return Comparison(differences, gaps, intervals, shares)
 
 
 def _mean_interval(arm: ArmResult, samples: Samples) -> Interval | None:
@@ -103,8 +121,9 @@ def _mean_interval(arm: ArmResult, samples: Samples) -> Interval | None:
 def _pairs(group: Group) -> list[tuple[ArmResult, ArmResult]]:
     """Every student against its baseline, then the method against every student that is no baseline.
 
-    Arms with another segmentor than the others, where no baseline has it: against its oracle. Of those that buy boxes
-    with points, each further one is held against the first, SOLOv2 and other segmentors apart.
+    Arms that buy boxes with points, or have another segmentor than the others: against its oracle, where no baseline
+    has their segmentor. Of those that buy boxes with points, each further one is held against the first, SOLOv2 and
+    other segmentors apart.
     """
     arms = {arm.arm.name: arm for arm in group.students}
     held = [(arm, _reference(group, arm)) for arm in arms.values()]
@@ -121,7 +140,8 @@ def _pairs(group: Group) -> list[tuple[ArmResult, ArmResult]]:
 
 def _reference(group: Group, arm: ArmResult) -> ArmResult | None:
     baseline, oracle = group.references(arm)
-    return oracle if baseline is None and arm.arm.segmentor != "solov2" else baseline
+    boxed = arm.arm.segmentor != "solov2" or "points10" in arm.arm.pays
+    return oracle if baseline is None and boxed else baseline
 
 
 def _is_baseline(arm: ArmResult) -> bool:
@@ -167,6 +187,23 @@ def gap_closed(arm: str, baseline: str, oracle: str, samples: Samples) -> GapClo
     enough = len(gap) > 1 and 1 - defined.mean() <= LOST
     interval = percentile_interval(ratio) if enough else None
     return GapClosed(arm, float(100 * (own[0] - low[0]) / gap[0]), interval, float(gap[0]))
+
+
+def oracle_share(arm: ArmResult, oracle: ArmResult, samples: Samples) -> OracleShare | None:
+    """An arm's share of an oracle's AP; None where no seed has both, or an AP is undefined."""
+    seeds = [seed for seed in arm.seeds if seed in oracle.seeds]
+    if not seeds:
+        return None
+    own, best = (np.mean([samples[one.arm.name, seed] for seed in seeds], axis=0) for one in (arm, oracle))
+    if np.isnan(own[0]) or np.isnan(best[0]):
+        return None
+    ap, all_masks = float(own[0]), float(best[0])
+    if all_masks < LEAST_GAP:
+        return OracleShare(ap, all_masks, None, None)
+    defined = best[1:] >= LEAST_GAP
+    enough = len(best) > 1 and 1 - defined.mean() <= LOST
+    interval = percentile_interval(100 * own[1:][defined] / best[1:][defined]) if enough else None
+    return OracleShare(ap, all_masks, 100 * ap / all_masks, interval)
 
 
 def compare_all(groups: Sequence[Group], samples: ApSamples) -> dict[str, Comparison]:

@@ -26,7 +26,7 @@ from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
 from wssis.report_page.published import published_table
 from wssis.report_page.quality import mask_quality
-from wssis.report_page.results import Group
+from wssis.report_page.results import BOX_BASELINE, Group
 from wssis.report_page.stages import stage_settings, stage_table, study_manifests, versions
 from wssis.report_page.tables import Table
 from wssis.report_page.training import curve_pictures, imported_refiner
@@ -144,6 +144,7 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
         "name": group.name,
         "answer": words.headline(group, comparison),
         "baseline": group.baseline,
+        "box_baseline": group.arms.get(BOX_BASELINE),
         "supervised": [name for name in group.arms if name.startswith("supervised")],
         "teacher": TEACHER in group.arms,
         "table": story.keep(sections.arm_table(group, comparison)),

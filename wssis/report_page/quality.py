@@ -134,19 +134,22 @@ def _above(column: Column, part: Part) -> float | None:
 def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str, str]], str | None]) -> Table:
     lines = []
     for line in _lines():
-        points = sum(int(line.part(table).sum()) for table in columns[0].tables)
-        if not points:
+        points = [sum(int(line.part(table).sum()) for table in column.tables) for column in columns]
+        if not any(points):
             continue
         kinds = ("" if column is columns[0] else "main" for column in columns)
         ious = [Cell(words.number(_mean_iou(c, line.part), 3), kind=k) for c, k in zip(columns, kinds, strict=True)]
         above = [words.percent(_above(c, line.part)) for c in columns]
-        lines.append((Cell(line.title, href=link(line.query)), words.count(points), *ious, *above))
+        told = " / ".join(map(words.count, dict.fromkeys(points)))
+        lines.append((Cell(line.title, href=link(line.query)), told, *ious, *above))
     head = ("part of the points", "points, all seeds", *(f"mean IoU, {c.title}" for c in columns),
             *(f"IoU ≥ .5, {c.title}" for c in columns))  # fmt: skip
     caption = (
         f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 x 32 px,"
         " large: over 96 x 96 px; a point without a mask counts as 0"
     )
+    if any(len(column.tables[0]) != len(columns[0].tables[0]) for column in columns):
+        caption += "; columns are not all of the same objects: where two numbers of points stand, they differ in them"
     return make_table(f"masks-{group.key}", caption, head, lines)
 
 

@@ -106,16 +106,23 @@ def difference_table(group: Group, comparison: Comparison) -> Table | None:
 
 
 def gap_table(group: Group, comparison: Comparison) -> Table | None:
-    """Gap closed per arm; the word "undefined" where oracle and baseline are too close."""
-    lines = []
+    """Gap closed per arm; the word "undefined" where oracle and baseline are too close.
+
+    Where the arms have more than one baseline and oracle, every line names its own.
+    """
+    lines, ends = [], {}
     for name, gap in comparison.gaps.items():
         percent = "undefined" if gap.percent is None else f"{words.number(gap.percent, 0)} %"
         unknown = "" if gap.percent is None else "no interval: the gap is too small in too many resamples"
         bounds = words.interval(gap.interval, 0, sign=False) or unknown
+        ends[name] = [one.arm.title for one in group.references(group.arms[name]) if one is not None]
         lines.append((group.arms[name].arm.title, Cell(percent, kind="main"), bounds))
-    head = ("gap closed by", "of the gap", "95 % interval")
+    head: tuple[str, ...] = ("gap closed by", "of the gap", "95 % interval")
+    if len(set(map(tuple, ends.values()))) > 1:
+        head = (*head, "from", "to")
+        lines = [(*line, *own) for line, own in zip(lines, ends.values(), strict=True)]
     caption = f"Gap between baseline and oracle of {group.name}, and how much of it is closed"
-    return make_table(f"gap-{group.key}", caption, head, lines) if lines else None
+    return make_table(f"gap-{group.key}", caption, head, lines, text=(3, 4)) if lines else None
 
 
 def accounts_of(group: Group, plan: Plan, results: Path) -> dict[str, list[Step]]:

@@ -35,8 +35,17 @@ def study_manifests(plan: Plan, results: Path) -> list[StageRecord]:
     datasets = dict.fromkeys(row.dataset for row in plan.rows)
     found = [(path, True) for name in datasets for path in sorted((results / name).glob("*manifest.json"))]
     for run, first in runs.items():
-        found += [(path, first) for path in sorted(p for depth in DEPTHS for p in Path(run).glob(depth))]
+        found += [(path, first) for path in _manifests_of(Path(run))]
     return [StageRecord(path, first, read_manifest(path)) for path, first in found]
+
+
+def _manifests_of(run: Path) -> list[Path]:
+    return sorted(path for depth in DEPTHS for path in run.glob(depth))
+
+
+def seconds_of_jobs(run: Path) -> dict[str, float]:
+    """Seconds of every job of a run, by its manifest's path within the run."""
+    return {path.relative_to(run).as_posix(): _seconds(read_manifest(path)) for path in _manifests_of(run)}
 
 
 def stage_table(records: Sequence[StageRecord]) -> Table:

@@ -1,12 +1,17 @@
-"""What the variants of a sweep change: their own networks against base's of the same arm, mix and seed."""
+"""What the variants of a sweep change: their own networks against base's of the same arm, mix and seed, their pseudo
+masks against hidden truth, and the time it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import mean
 
+from wssis.formats.manifest import read_manifest
 from wssis.report_page import words
 from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Samples, difference
 from wssis.report_page.plan import BASE
 from wssis.report_page.results import ArmResult, Group
+from wssis.report_page.stages import duration, seconds_of_jobs
 from wssis.report_page.tables import Cell, Table, make_table
 
 
@@ -21,15 +26,51 @@ def variant_table(groups: Sequence[Group], samples: ApSamples) -> Table | None:
     lines = []
     for group in (one for one in groups if one.variant != BASE and one.mix in bases):
         own = {name: arm for name, arm in group.arms.items() if _is_own(arm, group.variant)}
+        time = _time_of(own.values())
         for name, arm in own.items():
             other = bases[group.mix].arms.get(name)
             if other is not None:
-                lines.append((group.variant, group.share, arm.arm.title, *_cells(arm, other, samples)))
+                cells = (*_cells(arm, other, samples), *_masks(arm, other), time)
+                lines.append((group.variant, group.share, arm.arm.title, *cells))
+                time = ""  # A variant's jobs are counted once.
     if not lines:
         return None
-    head = ("variant", "masks", "arm", "AP", "base's AP", "difference", "95 % interval", "spread over seeds")
-    caption = f"Variants of {groups[0].dataset}: mask AP of the networks that they change, paired with those of base"
+    head = ("variant", "masks", "arm", "AP", "base's AP", "difference of AP", "95 % interval", "spread over seeds",
+            "IoU of pseudo masks", "difference of IoU", "own jobs (longer than base's)")  # fmt: skip
+    caption = (
+        f"Variants of {groups[0].dataset}: mask AP of the networks that they change, paired with those of base; mean"
+        " IoU of pseudo masks with hidden truth; wall-clock time of the jobs that a variant makes again, per seed, and"
+        " how much longer they took than base's"
+    )
     return make_table(f"variants-{groups[0].dataset}", caption, head, lines, text=(2,))
+
+
+def _masks(arm: ArmResult, base: ArmResult) -> tuple[str, str]:
+    """Mean IoU of an arm's pseudo masks, mean over seeds, and by how much it differs from base's on the same seeds."""
+    own, others = _ious(arm), _ious(base)
+    if not own:
+        return "", ""
+    changes = [own[seed] - others[seed] for seed in own if seed in others]
+    return words.number(mean(own.values()), 3), words.signed(mean(changes) if changes else None, 3)
+
+
+def _ious(arm: ArmResult) -> dict[str, float]:
+    """Mean IoU with hidden masks by seed, where there are any."""
+    tables = {seed: result.row.quality for seed, result in arm.seeds.items() if result.row.quality is not None}
+    counts = {seed: read_manifest(Path(f"{table}.manifest.json"))["counts"] for seed, table in tables.items()}
+    return {seed: one["mean_iou_pseudo"] for seed, one in counts.items() if "mean_iou_pseudo" in one}
+
+
+def _time_of(arms: Iterable[ArmResult]) -> str:
+    """Seconds of a variant's own jobs per seed, and in brackets by how much they exceed those that they replace."""
+    runs = {Path(result.row.run) for arm in arms for result in arm.seeds.values() if result.row.variant != BASE}
+    own = {run: seconds_of_jobs(run) for run in runs}
+    if not any(own.values()):
+        return words.DASH
+    replaced = {run: seconds_of_jobs(run.with_name(BASE)) for run in runs}
+    more = [seconds - replaced[run].get(job, 0.0) for run, jobs in own.items() for job, seconds in jobs.items()]
+    total, change = (sum(values) / len(runs) for values in ([s for jobs in own.values() for s in jobs.values()], more))
+    return f"{duration(total)} ({'+' if change >= 0 else '−'}{duration(abs(change))})"
 
 
 def _is_own(arm: ArmResult, variant: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from wssis.report_page.ap_samples import Interval
-from wssis.report_page.compare import LEAST_GAP, METHOD, Comparison
+from wssis.report_page.compare import METHOD, Comparison
 from wssis.report_page.plan import TEACHER, PlannedArm
 from wssis.report_page.results import BOX_ORACLE, ORACLE, ArmResult, Group
 
@@ -112,8 +112,9 @@ def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> li
     ]
     if len(found) == 1:  # The headline tells of its own group's boxes.
         only = found[0][0]
-        return [*headline(only, comparisons[only.key]), *_boxed_by_share([one for one in groups if one is not only])]
-    boxed = _boxed_by_share(groups)
+        rest = _boxed_by_share([one for one in groups if one is not only], comparisons)
+        return [*headline(only, comparisons[only.key]), *rest]
+    boxed = _boxed_by_share(groups, comparisons)
     if not found:
         return boxed or [f"No mix has both the arm {METHOD} and a supervised one, so there is no answer yet."]
     *shares, last = dict.fromkeys(f"{group.full_percent:g}" for group, _ in found)
@@ -131,7 +132,7 @@ def answer(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> li
 
 def headline(group: Group, comparison: Comparison) -> list[str]:
     """The answer of one group in a few sentences; each says only what was measured."""
-    boxed = boxed_answers(group)
+    boxed = boxed_answers(group, comparison)
     if METHOD not in group.arms or group.arms[METHOD].mean("AP") is None:
         return boxed or [f"The arm {METHOD} has no AP here, so there is no answer yet."]
     sentences = [_first(group, comparison)]
@@ -148,26 +149,30 @@ def headline(group: Group, comparison: Comparison) -> list[str]:
     return [*sentences, *_cost(group), *boxed]
 
 
-def boxed_answers(group: Group) -> list[str]:
+def boxed_answers(group: Group, comparison: Comparison) -> list[str]:
     """A sentence for every arm that buys boxes with points: its AP, and what share of its oracle's at what price."""
     arms = [arm for arm in group.students if "points10" in arm.arm.pays and arm.mean("AP") is not None]
-    return [_boxed_answer(arm, group.references(arm)[1]) for arm in arms]
+    return [_boxed_answer(arm, group.references(arm)[1], comparison) for arm in arms]
 
 
-def _boxed_by_share(groups: Sequence[Group]) -> list[str]:
-    return [f"{group.share}: {told}" for group in groups for told in boxed_answers(group)]
+def _boxed_by_share(groups: Sequence[Group], comparisons: Mapping[str, Comparison]) -> list[str]:
+    return [
+        f"{group.share}: {told}" for group in groups for told in boxed_answers(group, comparisons[group.key])
+    ]
 
 
-def _boxed_answer(arm: ArmResult, oracle: ArmResult | None) -> str:
-    ap, start = arm.mean("AP"), f"{arm.arm.title}: <b>{number(arm.mean('AP'))} AP</b>"
-    if oracle is None:
-        return f"{start} for {days(arm.days['pointwssis'])} label days."
+def _boxed_answer(arm: ArmResult, oracle: ArmResult | None, comparison: Comparison) -> str:
+    share, seeds = comparison.shares.get(arm.arm.name), seeds_note(list(arm.seeds))
+    if oracle is None or share is None:
+        start = f"{arm.arm.title}: <b>{number(arm.mean('AP'))} AP</b>"
+        return f"{start} for {days(arm.days['pointwssis'])} label days ({seeds})."
     prices = [number(100 * arm.days[model] / oracle.days[model], 0) for model in ("pointwssis", "cheng")]
-    all_masks = oracle.mean("AP")
-    share = f", {number(100 * ap / all_masks, 0)} % of it," if ap and all_masks and all_masks >= LEAST_GAP else ""
+    bounds = f" {interval(share.interval, 0, sign=False)}" if share.interval else ""
+    told = "" if share.percent is None else f": <b>{number(share.percent, 0)} %</b>{bounds} of it,"
+    common = seeds_note([seed for seed in arm.seeds if seed in oracle.seeds])
     return (
-        f"{start} against {number(all_masks)} of the same segmentor with all masks{share} for {prices[0]} % of their"
-        f" label days ({prices[1]} % by the other cost model)."
+        f"{arm.arm.title}: <b>{number(share.ap)} AP</b> against {number(share.oracle)} of {oracle.arm.title}, which has"
+        f" all masks{told} for {prices[0]} % of its label days ({prices[1]} % by the other cost model; {common})."
     )
 
 
