@@ -78,6 +78,15 @@ def test_masks_lead_their_boxes_but_not_those_of_pseudo_labels() -> None:
     assert placed(objects_of(mask), left).boxes.tolist() == [[2, 1, 4, 4]], "the part that is seen"
 
 
+@pytest.mark.parametrize("placement", [AS_IT_IS, MIRRORED])
+def test_points_on_the_edge_of_the_image_stay(placement: Placement) -> None:
+    """Clicks rounded to whole numbers lie there; a mirror must not make them others."""
+    corners = [[0.0, 0.0], [float(WIDTH), 0.0], [0.0, float(HEIGHT)], [float(WIDTH), float(HEIGHT)]]
+    assert placed(objects_of(with_points([0, 0, WIDTH, HEIGHT], corners, [1, 0, 0, 1])), placement).labels.tolist() == [
+        [1, 0, 0, 1]
+    ]
+
+
 def test_what_is_not_seen_is_dropped() -> None:
     hidden = with_points([0, 0, 5, 5], [[1, 1]], [1])
     sliver = with_points([0, 0, 6.2, 6], [[6.1, 1]], [1])
