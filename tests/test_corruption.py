@@ -47,6 +47,7 @@ def test_moved_out_of_the_image_is_lost() -> None:
     """)
     assert (moved(BLOCK, 1, 3) == expected).all()
     assert (moved(CORNER, 1, 0).sum(), moved(CORNER, 2, 0).sum()) == (3, 0)
+    assert not moved(BLOCK, 10, 0).any() and not moved(BLOCK, 0, -7).any()
     assert not moved(BLOCK, -20, 0).any() and not moved(BLOCK, 0, 20).any()
 
 

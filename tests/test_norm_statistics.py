@@ -1,14 +1,20 @@
 """Batch-norm statistics after training: those of the kept weights, and refused where evaluation fails on them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from toy_task import OPTIMIZER, SCHEDULE, ToyTask
 
+from wssis.config.stages import RefinerSettings
+from wssis.engine.learner import _share_batch_statistics
 from wssis.engine.norm_statistics import NormStatisticsError, check, measure, trained_norms
+from wssis.engine.refiner_task import RefinerTask
 from wssis.engine.trainer import MODEL, train
+from wssis.errors import InputError
 from wssis.formats.checkpoint import load_model
 
 BATCHES = [torch.tensor([[0.0], [4.0]]), torch.tensor([[2.0], [2.0]])]
@@ -80,3 +86,19 @@ def test_training_keeps_the_statistics_of_its_final_weights(tmp_path: Path) -> N
 def test_networks_without_trained_norms_say_nothing(tmp_path: Path) -> None:
     summary = train(ToyTask(), SCHEDULE, OPTIMIZER, 5, tmp_path / "out", tmp_path / "state" / "key", {"kind": "toy"})
     assert "final_loss_evaluation_mode" not in summary.counts()
+
+
+def test_norms_of_timm_share_their_statistics_and_keep_their_activation() -> None:
+    """On several GPUs; they are a class of their own, and half of a network would be normalised otherwise."""
+    model = nn.Sequential(BatchNormAct2d(4, act_layer=nn.ReLU6), nn.BatchNorm2d(4), nn.BatchNorm2d(4).eval())
+    _share_batch_statistics(model)
+    first, second, frozen = model
+    assert isinstance(first, nn.SyncBatchNorm) and isinstance(first.act, nn.ReLU6)
+    assert isinstance(second, nn.SyncBatchNorm) and type(frozen) is nn.BatchNorm2d
+
+
+def test_a_pass_of_a_single_crop_is_refused_by_its_settings() -> None:
+    task = object.__new__(RefinerTask)
+    task.settings = RefinerSettings()
+    with pytest.raises(InputError, match=r"needs two crops in a pass.* set refiner.network.norm to group"):
+        task.losses(nn.Identity(), SimpleNamespace(images=torch.zeros(1, 3, 8, 8)))

@@ -238,3 +238,5 @@ def test_precision_and_recall_without_labels_or_objects() -> None:
     truth["annotations"] = [_annotation(1, 1, 3, LEFT)]
     assert precision_recall(truth, []) == (None, 0)
     assert precision_recall(truth, [{**_annotation(8, 1, 5, LEFT), "score": 1.0}]) == (0, 0)
+    empty = {**_annotation(9, 1, 3, LEFT), "score": 1.0, "segmentation": encode_mask(np.zeros((3, 9), dtype=bool))}
+    assert precision_recall(truth, [{**_annotation(8, 1, 3, LEFT), "score": 0.5}, empty]) == (1, 1), "no false alarm"

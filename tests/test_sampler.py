@@ -1,9 +1,10 @@
 """The order of the samples, which no number of processes, passes or resumes changes."""
 
 from itertools import chain
+from math import ceil
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wssis.engine.sampler import EpochOrder, SharedOrder, StepSampler, epoch_order, sample_seed
@@ -15,6 +16,11 @@ def _steps(sampler: StepSampler) -> list[list[tuple[int, int]]]:
     passes = list(sampler)
     width = sampler.passes
     return [list(chain(*passes[begin : begin + width])) for begin in range(0, len(passes), width)]
+
+
+def _can_be_dealt_out(batch: int, world: int, micro: int) -> bool:
+    """Whether every process has a sample for as many passes as the one with most samples."""
+    return ceil(ceil(batch / world) / micro) <= batch // world
 
 
 def test_each_epoch_is_a_permutation_of_its_own() -> None:
@@ -38,6 +44,7 @@ def test_processes_passes_and_resumes_share_out_the_same_samples(
     size: int, batch: int, start: int, world: int, micro: int
 ) -> None:
     world = min(world, batch)
+    assume(_can_be_dealt_out(batch, world, micro))
     whole = _steps(StepSampler(EpochOrder(size, 3), batch, 3, 0, 8))
     parts = [
         _steps(StepSampler(EpochOrder(size, 3), batch, 3, start, 8, rank=r, world=world, micro=micro))
@@ -48,9 +55,20 @@ def test_processes_passes_and_resumes_share_out_the_same_samples(
             assert parts[rank][step] == expected[rank::world]
 
 
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 12))
+def test_every_process_has_as_many_passes_and_none_is_empty_or_too_long(batch: int, world: int, micro: int) -> None:
+    """A trained batch norm on several GPUs waits in every pass for the others."""
+    world = min(world, batch)
+    assume(_can_be_dealt_out(batch, world, micro))
+    samplers = [StepSampler(EpochOrder(9, 0), batch, 0, 0, 1, rank=r, world=world, micro=micro) for r in range(world)]
+    lengths = [[len(one) for one in sampler] for sampler in samplers]
+    assert len({len(own) for own in lengths}) == 1
+    assert all(1 <= one <= micro and max(own) - min(own) <= 1 for own in lengths for one in own)
+
+
 def test_passes_are_no_longer_than_the_micro_batch() -> None:
     sampler = StepSampler(EpochOrder(10, 0), 7, 0, 0, 2, micro=3)
-    assert [len(one) for one in sampler] == [3, 3, 1, 3, 3, 1]
+    assert [len(one) for one in sampler] == [2, 2, 3, 2, 2, 3]
     assert len(sampler) == 6
 
 
@@ -59,6 +77,8 @@ def test_what_cannot_be_shared_out_is_refused() -> None:
         EpochOrder(0, 0)
     with pytest.raises(InputError, match=r"batch \(2\)"):
         StepSampler(EpochOrder(5, 0), 2, 0, 0, 1, world=3)
+    with pytest.raises(InputError, match=r"batch \(4\) cannot be dealt out to 3 .*micro_batch \(1\).* multiple of 3"):
+        StepSampler(EpochOrder(5, 0), 4, 0, 0, 1, world=3, micro=1)
 
 
 @pytest.mark.parametrize(("share", "batch", "first"), [(0.5, 4, 2), (0.01, 4, 1), (0.99, 4, 3), (0.25, 8, 2)])

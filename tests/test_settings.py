@@ -166,6 +166,10 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         ("student.network.backbone: weights imagenet of style msra are only published as a pickle", "give that file's"),
     ),
     (
+        {"teacher": {"network": {"backbone": {"norm": "batch"}}}, "refiner": {"pairs": "snapshots"}},
+        ("teacher.network.backbone.norm: batch does not go with refiner.pairs: snapshots", "legal with them: frozen"),
+    ),
+    (
         {"teacher": {"checkpoint": "teacher.safetensors"}, "refiner": {"pairs": "snapshots"}},
         ("refiner.pairs: snapshots needs a teacher that is trained here", "with it: crossfit, corrupt [at 10pct]"),
     ),

@@ -190,6 +190,12 @@ def _resolve_problems(study: Study, stage: str, mix: str, seed: str, arm: str | 
             f"copies; legal with it: crossfit, corrupt [{where}]"
         )
     network = getattr(settings, "network", None)
+    if stage == "teacher" and study.refiner.pairs == "snapshots" and _trains_refiner(study) and not given:
+        if network.backbone.norm == "batch":
+            yield (
+                "teacher.network.backbone.norm: batch does not go with refiner.pairs: snapshots, of whose statistics"
+                f" nobody made sure; legal with them: frozen [{where}]"
+            )
     if network is not None and not given and network.backbone.freezes_untrained():
         key = f"{section}.network.backbone"
         yield (

@@ -14,6 +14,7 @@ from wssis.engine.distributed import World
 from wssis.engine.ema import MovingAverage
 from wssis.engine.optimizer import build_optimizer
 from wssis.engine.state import check_weights, restore_random_states
+from wssis.errors import InputError
 
 
 class Learner:
@@ -77,5 +78,17 @@ def _share_batch_statistics(model: nn.Module) -> None:
     """Let the trained batch norms see the batches of all processes; frozen ones stay as they are."""
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if type(child) is nn.BatchNorm2d and child.training:
-                setattr(module, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
+            if isinstance(child, nn.BatchNorm2d) and child.training:
+                setattr(module, name, _shared(child))
+
+
+def _shared(norm: nn.BatchNorm2d) -> nn.Module:
+    """A batch norm over the batches of all processes; torch's conversion would drop the activation within timm's."""
+    if type(norm) is nn.BatchNorm2d:
+        return nn.SyncBatchNorm.convert_sync_batchnorm(norm)
+    from timm.layers import convert_sync_batchnorm
+
+    shared = convert_sync_batchnorm(norm)
+    if not isinstance(shared, nn.SyncBatchNorm):
+        raise InputError(f"{type(norm).__name__} cannot share its statistics with other GPUs; use one, or norm: frozen")
+    return shared

@@ -213,12 +213,12 @@ def precision_recall(
 ) -> tuple[float | None, float | None]:
     """Precision and recall of labels at IoU .5, matched by class and score as COCO does; None where undefined.
 
-    A label on a crowd region is neither right nor wrong.
+    A label on a crowd region is neither right nor wrong; one without a pixel is none.
     """
     detections = [
         {"image_id": a["image_id"], "category_id": a["category_id"], "score": a.get("score") or 0.0,
          "segmentation": a["segmentation"], "bbox": [0, 0, 0, 0]}
-        for a in labels if a.get("segmentation")
+        for a in labels if a.get("segmentation") and mask_api.area(a["segmentation"])
     ]  # fmt: skip
     classes = class_matches(match(truth, detections, max(1, len(detections)), "segm", ONE_AREA))
     hits = sum(int(matches.hit[0].sum()) for matches in classes)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn import functional as F
 
 from wssis.config.stages import RefinerSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
 from wssis.engine.reproducible import seed_everything
 from wssis.engine.task import MeansOverSamples
+from wssis.errors import InputError
 from wssis.formats.crop_store import CropStore
 from wssis.models.refinenet.inputs import trained_target
 from wssis.models.refinenet.loss import refiner_loss
@@ -42,6 +44,11 @@ class RefinerTask(MeansOverSamples):
 
     def losses(self, model: nn.Module, batch: CropBatch) -> dict[str, Tensor]:
         """Soft Dice and, if its weight is set, cross entropy; `model` is the network or what wraps it."""
+        if len(batch.images) == 1 and self.settings.network.norm == "batch" and not dist.is_initialized():
+            raise InputError(
+                "a batch norm needs two crops in a pass, and this one has one: give refiner.optimizer a larger batch or"
+                " micro_batch, or set refiner.network.norm to group"
+            )
         x = self.model.input(batch.images, batch.rough, batch.points, batch.labels, batch.others, training=True)
         logits = model(x.contiguous(memory_format=torch.channels_last))
         target = trained_target(batch.target, batch.labels, self.settings.network)

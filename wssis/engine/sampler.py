@@ -5,6 +5,7 @@ Which sample a number stands for is the order's matter.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -76,10 +77,11 @@ class SharedOrder:
 class StepSampler(Sampler[list[tuple[int, int]]]):
     """The passes of one process: lists of (index in the data set, sample seed), at most `micro` long.
 
-    Every step has `passes` of them. Iterating begins at step `start` and ends before step `stop`.
+    Every step has `passes` of them, in every process as many, since passes may wait for each other; they are as even as
+    can be. Iterating begins at step `start` and ends before step `stop`.
 
     Raises:
-        InputError: the global batch is smaller than the number of processes.
+        InputError: the global batch is smaller than the number of processes, or leaves one of them a pass with nothing.
     """
 
     def __init__(
@@ -92,8 +94,13 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         self._start, self._stop = start, stop
         self._rank, self._world = rank, world
         self.share = len(range(rank, batch, world))
-        self.micro = min(micro or self.share, self.share)
-        self.passes = -(-self.share // self.micro)
+        largest, smallest = -(-batch // world), batch // world
+        self.passes = 1 if micro is None else -(-largest // micro)
+        if self.passes > smallest:
+            raise InputError(
+                f"optimizer.batch ({batch}) cannot be dealt out to {world} processes in passes of optimizer.micro_batch"
+                f" ({micro}): some would have none; take a multiple of {world} for the batch"
+            )
 
     def __len__(self) -> int:
         return (self._stop - self._start) * self.passes
@@ -103,5 +110,5 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
             first = step * self._batch
             numbers = range(first + self._rank, first + self._batch, self._world)
             samples = [(self._order.index(number), sample_seed(self._seed, number)) for number in numbers]
-            for begin in range(0, self.share, self.micro):
-                yield samples[begin : begin + self.micro]
+            edges = [self.share * part // self.passes for part in range(self.passes + 1)]
+            yield from (samples[begin:end] for begin, end in pairwise(edges))

@@ -11,12 +11,16 @@ from wssis.formats.coco import compressed
 
 
 def box_and_area(annotation: Mapping[str, Any], height: int, width: int) -> tuple[list[float], float]:
-    """Box [x, y, w, h] in px and area in px as a sound annotation has them, from its mask where they are missing."""
+    """Box [x, y, w, h] in px and area in px as a sound annotation has them, from its mask where they are missing.
+
+    Zeros count as missing: exporters write them for what they do not know, and AP by size would believe them.
+    """
     box, area = annotation.get("bbox"), annotation.get("area")
-    if box is None or area is None:
+    no_box, no_area = box is None or not min(box[2:]) > 0, area is None or not area > 0
+    if no_box or no_area:
         rle = compressed(annotation["segmentation"], height, width)
-        box = [int(side) for side in mask_api.toBbox(rle)] if box is None else box
-        area = int(mask_api.area(rle)) if area is None else area
+        box = [int(side) for side in mask_api.toBbox(rle)] if no_box else box
+        area = int(mask_api.area(rle)) if no_area else area
     return box, area
 
 

@@ -48,6 +48,7 @@ def moved(mask: Mask, across: int, down: int) -> Mask:
            [0, 0]])
     """
     height, width = mask.shape
+    across, down = max(-width, min(width, across)), max(-height, min(height, down))
     made = np.zeros_like(mask)
     part = mask[max(0, -down) : height - max(0, down), max(0, -across) : width - max(0, across)]
     top, left = max(0, down), max(0, across)

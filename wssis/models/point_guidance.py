@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from wssis.models.solov2.inference import (
-    CHUNK_VALUES,
     CellMasks,
     cell_masks,
     cell_strides,
     enlarge,
     flat_kernels,
     full_size_masks,
+    masks_at_once,
     probabilities,
 )
 from wssis.models.solov2.network import MASK_STRIDE, DenseOutputs
@@ -268,7 +268,7 @@ def _full_size(
     over the views; in as many steps as memory asks for."""
     if not len(points):
         return
-    step = max(1, CHUNK_VALUES // (MASK_STRIDE**2 * views[0].features[0].numel()))
+    step = max(1, masks_at_once(views[0].features, original_size) // len(views))
     for part, on in zip(points.split(step), level.split(step), strict=True):
         seen = []
         for view in views:

@@ -93,9 +93,14 @@ def full_size_masks(
     """Masks of N kernels at the original size, bool (N, H0, W0): probabilities enlarged, then `threshold`."""
     if not len(kernels):
         return torch.zeros((0, *original_size), dtype=torch.bool, device=features.device)
-    step = max(1, CHUNK_VALUES // (MASK_STRIDE**2 * features[0].numel()))
+    step = masks_at_once(features, original_size)
     parts = [enlarge(probabilities(p, features), image_size, original_size) > threshold for p in kernels.split(step)]
     return torch.cat(parts)
+
+
+def masks_at_once(features: Tensor, original_size: tuple[int, int]) -> int:
+    """How many masks are enlarged in one step, by the larger of the network's padded input and the file's own size."""
+    return max(1, CHUNK_VALUES // max(MASK_STRIDE**2 * features[0].numel(), original_size[0] * original_size[1]))
 
 
 def enlarge(probability: Tensor, image_size: tuple[int, int], original_size: tuple[int, int]) -> Tensor:
