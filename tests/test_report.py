@@ -216,7 +216,7 @@ def test_a_variant_stands_beside_base_and_takes_from_it_what_it_did_not_make(stu
         for arm in ("rough", "wssis")
     }
     assert (row["variant"], row["arm"]) == ("drift", "WSSIS")
-    assert float(row["difference"]) == pytest.approx(means["rough"] - means["wssis"], abs=0.051)
+    assert float(row["difference of AP"]) == pytest.approx(means["rough"] - means["wssis"], abs=0.051)
 
 
 def test_an_arm_without_points_has_no_rough_masks(study: MadeUp, tmp_path: Path) -> None:
