@@ -81,7 +81,7 @@ def _steps(count: int, conditions: Conditions) -> tuple[Work, Work]:
     device, batch = conditions.device, BATCH[conditions.device.type]
     torch.manual_seed(1)
     settings = MaskRCNNSettings(backbone=BackboneSettings(name="resnet50", norm="batch"))
-    model = MaskRCNN(settings, CLASSES, initial=False).to(device).train().to(memory_format=torch.channels_last)
+    model = MaskRCNN(settings, CLASSES).to(device).train().to(memory_format=torch.channels_last)
     images = model.batch(random_images(batch, TRAINING_SIZE, device)).contiguous(memory_format=torch.channels_last)
 
     def step(targets: BoxTargets) -> None:

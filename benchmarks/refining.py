@@ -61,7 +61,7 @@ def _sides(settings: RefineNetSettings, size: int, factor: int, device: torch.de
     samples = [sample_of(scene.store, i, scene.store.record(i)) for i in range(len(scene.store))]
     torch.manual_seed(1)
     leaning = settings.model_copy(update={"rough_prior": 10.0})
-    network = MaskRefineNet(leaning, CLASSES, initial=False).to(device).eval()
+    network = MaskRefineNet(leaning, CLASSES).to(device).eval()
     torch.nn.init.zeros_(network.head.weight)
     # Half-way between object and background neither side may be at a tie, which each would break in its own way.
     network.head.bias.data[1] = 1.0

@@ -31,7 +31,7 @@ def resnet50(**changes: Any) -> SOLOv2Settings:
 def random_segmentor(settings: SOLOv2Settings, device: torch.device) -> SOLOv2:
     """A network with random weights, the same at every call, in evaluation mode."""
     torch.manual_seed(1)
-    return SOLOv2(settings, CLASSES, initial=False).to(device).eval()
+    return SOLOv2(settings, CLASSES).to(device).eval()
 
 
 def random_images(count: int, size: tuple[int, int], device: torch.device) -> list[Tensor]:

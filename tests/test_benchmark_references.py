@@ -118,7 +118,7 @@ def test_refining_one_by_one_gives_the_same_masks(tmp_path: Path) -> None:
         backbone=BackboneSettings(name="resnet18", norm="batch"), aspp_channels=16, decoder_channels=(16, 16, 8, 8),
         rough_prior=10.0,
     )  # fmt: skip
-    network = MaskRefineNet(settings, CLASSES, initial=False).eval()
+    network = MaskRefineNet(settings, CLASSES).eval()
     samples = [sample_of(scene.store, i, scene.store.record(i)) for i in range(len(scene.store))]
     windows = [crop.window for crop in scene.crops]
     ours = refined_in_batches(network, scene, torch.device("cpu"))

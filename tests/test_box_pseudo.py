@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Path:
 
 def _save(path: Path, categories: list[dict[str, Any]]) -> None:
     torch.manual_seed(0)
-    model = MaskRCNN(NETWORK, 2, initial=False)
+    model = MaskRCNN(NETWORK, 2)
     network = {"network": NETWORK.model_dump_json(), "categories": json.dumps(categories)}
     save_model(path, model.state_dict(), {"kind": "mask-rcnn", "step": "1", **network})
 

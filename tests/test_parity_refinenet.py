@@ -29,7 +29,7 @@ def _normalise(images: torch.Tensor) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def network(golden: Path) -> tuple[MaskRefineNet, Mapping[str, np.ndarray]]:
     description = json.loads((golden / "maskrefinenet_a.json").read_text())
-    net = MaskRefineNet(PUBLISHED, description["num_classes"], initial=False)
+    net = MaskRefineNet(PUBLISHED, description["num_classes"])
     net.load_state_dict(import_refiner(published_state(golden, "maskrefinenet_a"), description["num_classes"]))
     return net.eval(), np.load(golden / "maskrefinenet_a.npz")
 

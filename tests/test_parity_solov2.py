@@ -31,7 +31,7 @@ def network(case: Case, golden: Path) -> SOLOv2:
         case.settings.instance_channels,
         case.settings.kernel_channels,
     )
-    model = SOLOv2(settings, classes, initial=False)
+    model = SOLOv2(settings, classes)
     check_names(state, model.state_dict(), case.name)
     model.load_state_dict(state, strict=False)
     return model.eval()

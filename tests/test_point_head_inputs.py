@@ -21,7 +21,7 @@ def _spread(image: torch.Tensor, **inputs: object) -> float:
     """How far the logits of one mask vary over some places; the point head's parameters have unit size."""
     torch.manual_seed(0)
     settings = NETWORK.model_copy(update={"kind": "implicit-pointrend", **inputs})
-    network = MaskRCNN(settings, 2, initial=False).eval()
+    network = MaskRCNN(settings, 2).eval()
     pyramid = network.pyramid(image)
     parameters = network.masks(pyramid[:4], [BOX])
     masks = _Masks(network.masks, pyramid[0], [BOX], torch.tensor([1]), parameters / parameters.std())

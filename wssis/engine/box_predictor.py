@@ -71,7 +71,7 @@ def load_box_segmentor(path: Path, device: torch.device) -> BoxSegmentor:
     if metadata.get("kind") not in KINDS:
         raise InputError(f"{path}: not a box network's checkpoint (kind {metadata.get('kind')!r}); give one of {KINDS}")
     categories = json.loads(metadata["categories"])
-    model = MaskRCNN(MaskRCNNSettings.model_validate_json(metadata["network"]), len(categories), initial=False)
+    model = MaskRCNN(MaskRCNNSettings.model_validate_json(metadata["network"]), len(categories))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.engine.box_data import BoxBatch, BoxSample, BoxSamples, collate
+from wssis.engine.initial_weights import read_initial_weights
 from wssis.engine.reproducible import seed_everything
 from wssis.engine.segmentor_task import categories_of
 from wssis.engine.state import state_folder
@@ -36,8 +37,9 @@ class BoxTask(MeansOverSamples):
         self.settings = settings
         share = settings.supervision.point_share
         self.dataset = BoxSamples(coco, images_table, image_dir, settings.augmentation, share)
+        initial = read_initial_weights(settings.network.backbone)
         seed_everything(settings.seed)
-        self.model = MaskRCNN(settings.network, len(coco["categories"]))
+        self.model = MaskRCNN(settings.network, len(coco["categories"]), initial)
 
     def collate(self, samples: Sequence[BoxSample]) -> BoxBatch:
         """Samples side by side."""

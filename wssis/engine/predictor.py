@@ -77,7 +77,7 @@ def load_segmentor(path: Path, device: torch.device) -> Segmentor:
     if metadata.get("kind") != KIND:
         raise InputError(f"{path}: not a segmentor's checkpoint (kind {metadata.get('kind')!r})")
     categories = json.loads(metadata["categories"])
-    model = SOLOv2(SOLOv2Settings.model_validate_json(metadata["network"]), len(categories), initial=False)
+    model = SOLOv2(SOLOv2Settings.model_validate_json(metadata["network"]), len(categories))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from wssis.config.stages import RefinerSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
+from wssis.engine.initial_weights import read_initial_weights
 from wssis.engine.reproducible import seed_everything
 from wssis.engine.task import MeansOverSamples
 from wssis.errors import InputError
@@ -30,8 +31,9 @@ class RefinerTask(MeansOverSamples):
 
     def __init__(self, store: CropStore, settings: RefinerSettings) -> None:
         self.settings = settings
+        initial = read_initial_weights(settings.network.backbone)
         seed_everything(settings.seed)
-        self.model = MaskRefineNet(settings.network, len(store.layout.categories))
+        self.model = MaskRefineNet(settings.network, len(store.layout.categories), initial)
         self.dataset = CropDataset(store, settings.augmentation)
 
     def collate(self, samples: Sequence[CropSample]) -> CropBatch:

@@ -56,7 +56,7 @@ def load_refiner(path: Path) -> Refiner:
         raise InputError(f"{path}: holds {metadata.get('kind', 'an unknown network')}, not a refiner ({KIND})")
     settings = RefineNetSettings.model_validate_json(metadata["network"])
     categories = json.loads(metadata["categories"])
-    network = MaskRefineNet(settings, len(categories), initial=False)
+    network = MaskRefineNet(settings, len(categories))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:

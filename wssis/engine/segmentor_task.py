@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wssis.config.stages import SegmentorSettings
+from wssis.engine.initial_weights import read_initial_weights
 from wssis.engine.predictor import KIND
 from wssis.engine.reproducible import seed_everything
 from wssis.engine.sampler import EpochOrder, Order, SharedOrder
@@ -55,8 +56,9 @@ class SegmentorTask:
     ) -> None:  # fmt: skip
         self.settings = settings
         self.dataset = SegmentorSamples(coco, images_table, image_dir, settings.augmentation)
+        initial = read_initial_weights(settings.network.backbone)
         seed_everything(settings.seed)
-        self.model = SOLOv2(settings.network, len(coco["categories"]))
+        self.model = SOLOv2(settings.network, len(coco["categories"]), initial)
         self._full_share = full_share
         self._groups = groups_by_truth(coco)
 

@@ -4,6 +4,7 @@ B batch, H W image size in px.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torchvision.models import resnet
 
 from wssis.config.network import BackboneSettings
 from wssis.errors import InputError
-from wssis.models.backbone_weights import load_weights
+from wssis.models.backbone_weights import InitialWeights, fill
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -123,23 +124,15 @@ def _modules_up_to(body: nn.Module, last: str) -> Iterator[nn.Module]:
         yield module
 
 
-def build_backbone(settings: BackboneSettings, initial: bool = True) -> Backbone:
-    """The backbone of the settings, with its initial weights, unless `initial` is False.
+def build_backbone(settings: BackboneSettings, initial: InitialWeights | None = None) -> Backbone:
+    """The backbone of the settings, with random weights unless `initial` is given.
 
-    Pass `initial=False` where a checkpoint is loaded next: nothing is looked up then.
-
-    Raises InputError for an unknown name, strides that do not fit, weights that cannot be had, and for frozen
-    random weights: batch norm with default statistics does not normalise, and a frozen random stage learns nothing.
+    Raises InputError for an unknown name, strides that do not fit, and weights that do not fit.
     """
-    if initial and settings.freezes_untrained():
-        raise InputError(
-            "backbone.weights: none leaves nothing worth freezing (random weights, default statistics); "
-            "set backbone.norm: batch and backbone.frozen_stages: 0, or weights: imagenet or a file"
-        )
-    timm_name = settings.name.removeprefix("timm:") if settings.name.startswith("timm:") else None
-    backbone = _timm_backbone(settings, timm_name) if timm_name else _resnet_backbone(settings)
-    if initial:
-        load_weights(backbone.body, settings)
+    timm = settings.name.startswith("timm:")
+    backbone = _timm_backbone(settings) if timm else _resnet_backbone(settings)
+    if initial is not None:
+        fill(backbone.body, initial)
     return backbone.train()
 
 
@@ -151,15 +144,25 @@ def _resnet_backbone(settings: BackboneSettings) -> Backbone:
     return Backbone(body, body.channels, [2, 4, 8, 16, 32], modules, settings, IMAGENET_MEAN, std)
 
 
-def _timm_backbone(settings: BackboneSettings, name: str) -> Backbone:
+def timm_body(settings: BackboneSettings, weights: Path | None = None) -> nn.Module:
+    """timm's feature extractor of this name, with the weights of a file of timm's if one is given.
+
+    Raises InputError for a name without features, and where timm is not installed.
+    """
+    name = settings.name.removeprefix("timm:")
     try:
         import timm
     except ImportError as error:
         raise InputError(f"backbone.name: {settings.name} needs the package timm: pip install 'wssis[timm]'") from error
+    given = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}} if weights else {}
     try:
-        body = timm.create_model(name, features_only=True, pretrained=False)
+        return timm.create_model(name, features_only=True, **given)
     except (RuntimeError, AttributeError, AssertionError, TypeError) as error:
         raise InputError(f"backbone.name: timm has no {name} with features ({error})") from error
+
+
+def _timm_backbone(settings: BackboneSettings) -> Backbone:
+    body = timm_body(settings)
     info = body.feature_info
     names = dict(body.named_modules())
     modules = [m if m in names else m.replace(".", "_") for m in info.module_name()]

@@ -10,8 +10,8 @@ from wssis.engine.distributed import on_main
 from wssis.errors import InputError
 from wssis.formats.box_points import read_box_points
 from wssis.formats.coco import read_coco
+from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.manifest import StageRun
-from wssis.models.backbone_weights import initial_weights
 
 
 def run(
@@ -56,6 +56,6 @@ def run(
             images=len(coco["images"]), objects=len(objects), masks=sum(bool(o.get("segmentation")) for o in objects),
             points=sum(len(o.get("point_labels") or ()) for o in objects), **summary.counts(),
         )  # fmt: skip
-        stage.counts.update(initial_weights(settings.network.backbone))
+        stage.counts.update(imagenet_facts(settings.network.backbone))
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

@@ -9,9 +9,9 @@ from wssis.engine.distributed import on_main
 from wssis.engine.segmentor_task import train_segmentor
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
+from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.manifest import StageRun
 from wssis.formats.split import assign_folds
-from wssis.models.backbone_weights import initial_weights
 
 
 def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int) -> dict[str, Any]:
@@ -62,6 +62,6 @@ def run(
             "fold", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
         )
         stage.counts.update(images=len(coco["images"]), objects=len(coco["annotations"]), **summary.counts())
-        stage.counts.update(initial_weights(settings.network.backbone))
+        stage.counts.update(imagenet_facts(settings.network.backbone))
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")

@@ -15,7 +15,7 @@ from wssis.errors import InputError
 from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import StageRun
-from wssis.models.backbone_weights import read_tensors
+from wssis.formats.weights_file import read_tensors
 from wssis.models.import_weights import (
     check_names,
     kind_of,
@@ -84,12 +84,12 @@ def _imported(
     if kind == "solov2":
         renamed = rename_solov2(state)
         solov2, classes = solov2_settings(renamed, settings.grids, settings.scale_ranges)
-        model: nn.Module = SOLOv2(solov2, classes, initial=False)
+        model: nn.Module = SOLOv2(solov2, classes)
         check_names(renamed, model.state_dict(), str(source))
         return renamed, solov2, model, classes
     renamed, classes = rename_refiner(state), refiner_classes(state)
     refiner = refiner_settings(renamed)
-    model = MaskRefineNet(refiner, classes, initial=False)
+    model = MaskRefineNet(refiner, classes)
     check_names(renamed, model.state_dict(), str(source))
     return renamed, refiner, model, classes
 

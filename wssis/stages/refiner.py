@@ -14,8 +14,8 @@ from wssis.errors import InputError
 from wssis.formats.atomic import write_text
 from wssis.formats.checkpoint import load_model, save_model
 from wssis.formats.crop_store import CropStore
+from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.manifest import StageRun, digest_of
-from wssis.models.backbone_weights import initial_weights
 from wssis.provenance import code_digest
 
 
@@ -47,7 +47,7 @@ def run(
             stage.counts.update(imported=digest_of(Path(settings.checkpoint)), training_images="unknown")
         else:
             summary = _train(settings, store, inputs, Path(state_root), out, workers, tensorboard)
-            stage.counts.update(summary.counts() | initial_weights(settings.network.backbone))
+            stage.counts.update(summary.counts() | imagenet_facts(settings.network.backbone))
             stage.discard(summary.state)
         stage.counts.update(pairs=len(store), objects=len(set(store.table.point_id.tolist())))
         stage.output(out / MODEL, out / METRICS)

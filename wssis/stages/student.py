@@ -11,8 +11,8 @@ from wssis.engine.mixed_task import MixedTask
 from wssis.engine.segmentor_task import train_segmentor, train_task
 from wssis.formats.box_points import read_box_points
 from wssis.formats.coco import read_coco
+from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.manifest import StageRun
-from wssis.models.backbone_weights import initial_weights
 
 
 def run(
@@ -63,7 +63,7 @@ def run(
         stage.counts.update(
             images=len(whole["images"]), objects=len(whole["annotations"]), unmasked=without, **summary.counts()
         )
-        stage.counts.update(initial_weights(settings.network.backbone))
+        stage.counts.update(imagenet_facts(settings.network.backbone))
         stage.discard(summary.state)
         stage.output(Path(out) / "model.safetensors", Path(out) / "metrics.jsonl")
 

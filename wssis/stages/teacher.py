@@ -14,8 +14,8 @@ from wssis.errors import InputError
 from wssis.formats.atomic import write_text
 from wssis.formats.checkpoint import load_model, save_model
 from wssis.formats.coco import read_coco
+from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.manifest import StageRun, digest_of
-from wssis.models.backbone_weights import initial_weights
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
             summary = train_segmentor(
                 "teacher", settings, coco, inputs, image_dir, state_root, out, snapshots, workers, tensorboard
             )
-            stage.counts.update(summary.counts() | initial_weights(settings.network.backbone))
+            stage.counts.update(summary.counts() | imagenet_facts(settings.network.backbone))
             stage.discard(summary.state)
         stage.counts.update(images=len(coco["images"]), objects=len(coco["annotations"]))
         stage.output(*(out / name for name in (MODEL, *names, METRICS)))

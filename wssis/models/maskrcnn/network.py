@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from wssis.config.maskrcnn import BoxSupervision, MaskRCNNSettings
+from wssis.models.backbone_weights import InitialWeights
 from wssis.models.backbones import build_backbone
 from wssis.models.fpn import FPN, PYRAMID_STRIDES
 from wssis.models.maskrcnn.boxes import BoxBranch, FoundBoxes
@@ -19,9 +20,9 @@ Sizes = list[tuple[int, int]]
 
 
 class MaskRCNN(nn.Module):
-    """A box network. `initial=False`: do not look up initial weights, because a checkpoint is loaded next."""
+    """A box network. `initial`: weights of the backbone; random ones without."""
 
-    def __init__(self, settings: MaskRCNNSettings, num_classes: int, initial: bool = True) -> None:
+    def __init__(self, settings: MaskRCNNSettings, num_classes: int, initial: InitialWeights | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.num_classes = num_classes

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from wssis.config.network import RefineNetSettings
 from wssis.errors import InputError
+from wssis.models.backbone_weights import InitialWeights
 from wssis.models.backbones import Backbone, build_backbone
 from wssis.models.refinenet.blocks import ASPP, DecoderStage, upsample
 from wssis.models.refinenet.inputs import input_channels, point_channels, refiner_input
@@ -22,13 +23,13 @@ EXTRA_STD = 0.02
 class MaskRefineNet(nn.Module):
     """Backbone, ASPP, decoder over the skips at strides 16, 8, 4, 2, and a head with two logits per pixel.
 
-    Pass `initial=False` where a checkpoint is loaded next: no backbone weights are looked up then.
+    `initial` holds weights of the backbone; without, they are random.
 
     Raises:
         InputError: the backbone has no features at stride 32.
     """
 
-    def __init__(self, settings: RefineNetSettings, num_classes: int, initial: bool = True) -> None:
+    def __init__(self, settings: RefineNetSettings, num_classes: int, initial: InitialWeights | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.num_classes = num_classes

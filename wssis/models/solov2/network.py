@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wssis.config.network import SOLOv2Settings
+from wssis.models.backbone_weights import InitialWeights
 from wssis.models.backbones import build_backbone
 from wssis.models.fpn import FPN
 from wssis.models.solov2.heads import InstanceHead, MaskHead
@@ -50,9 +51,9 @@ class DenseOutputs:
 
 
 class SOLOv2(nn.Module):
-    """The segmentor. `initial=False`: do not look up initial weights, because a checkpoint is loaded next."""
+    """The segmentor. `initial`: weights of the backbone; random ones without."""
 
-    def __init__(self, settings: SOLOv2Settings, num_classes: int, initial: bool = True) -> None:
+    def __init__(self, settings: SOLOv2Settings, num_classes: int, initial: InitialWeights | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.num_classes = num_classes

@@ -1,0 +1,29 @@
+"""Files of weights from elsewhere: .safetensors, and pickles read without running code in them."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from wssis.errors import InputError
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a .safetensors or .pth file (pickles only with weights_only=True)."""
+    if not path.is_file():
+        raise InputError(f"weights file {path} does not exist")
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    if path.suffix not in (".pth", ".pt"):
+        raise InputError(f"weights file {path}: expected .safetensors or .pth")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(f"weights file {path} cannot be read without running code in it ({error})") from error
+    for key in ("model", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise InputError(f"weights file {path} holds no mapping of names to tensors")
+    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
