@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from wssis.arms.registry import arms
 from wssis.engine.label_costs import LabelCounts
 from wssis.formats.atomic import write_json
 from wssis.report_page.compare import Comparison, compare_group
-from wssis.report_page.cost_figures import SpentPoint, mix_figure
+from wssis.report_page.cost_figures import SpentPoint, log_axis, mix_figure
 from wssis.report_page.plan import PlannedArm, PlannedRow
 from wssis.report_page.results import ArmResult, Group, Result, _points
 from wssis.report_page.sections import gap_table
@@ -150,3 +151,18 @@ def test_a_mix_without_masks_has_its_place_on_the_axis(shares: tuple[float, ...]
     points = [SpentPoint("points10", "Points in boxes", share, 10 + share, None, []) for share in shares]
     told = mix_figure(points, "test")
     assert all(f">{share:g} %<" in told for share in shares)
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([30, 3000], ["50", "100", "200", "500", "1000", "2000"]),
+        ([3.2], ["3", "4"]),
+        ([0.017], ["0.015", "0.02"]),
+        ([1234], ["1000", "1500"]),
+    ],
+)
+def test_an_axis_has_numbers_however_short_it_is(values: list[float], labels: list[str]) -> None:
+    axes = Figure().subplots()
+    log_axis(axes, values)
+    assert [label.get_text() for label in axes.get_xticklabels()] == labels

@@ -14,6 +14,8 @@ LONG_TITLE = 18
 """Letters of an arm's title from which three columns of the legend are wider than the figure."""
 ROOM = 1.25
 """Factor of empty space on both sides of a logarithmic axis."""
+LEAST_TICKS = 2
+"""Numbers at a logarithmic axis; one alone tells nothing of its scale."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,18 @@ def log_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.set_xscale("log")
     low, high = min(values) / ROOM, max(values) * ROOM
     axes.set_xlim(low, high)
-    fine = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5)]
-    inside = [step for step in fine if low <= step <= high]
-    axes.set_xticks(inside, [f"{step:g}" for step in inside])
+    axes.set_xticks(*_plain_ticks(low, high))
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+
+
+def _plain_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Round numbers between the two and their labels: 1, 2, 5 of every decade, finer ones where those are too few."""
+    inside: list[float] = []
+    for leading in ((10, 20, 50), range(10, 100, 10), range(10, 100, 5), range(10, 100)):
+        inside = [m * 10.0**e for e in range(-7, 7) for m in leading if low <= m * 10.0**e <= high]
+        if len(inside) >= LEAST_TICKS:
+            break
+    return inside, [f"{tick:.6g}" for tick in inside]
 
 
 def _legend_columns(points: Sequence[SpentPoint]) -> int:
