@@ -17,7 +17,7 @@ from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import read_score_table
 from wssis.report_page.plan import read_plan
 from wssis.report_page.results import group_results, load_results
-from wssis.report_page.variants import variant_table
+from wssis.report_page.variants import _time_of, variant_table
 from wssis.stages import quality
 
 PARTS = ("split", "points", "proposals/weak", "proposals/full", "crops/weak", "refiner", "pseudo", "predict_shown")
@@ -92,6 +92,25 @@ def test_a_variant_is_told_by_its_masks_and_its_price(study: MadeUp) -> None:
     of_ap, of_masks, time = [cell.text for cell in line[5:8]], [cell.text for cell in line[8:10]], line[10].text
     assert of_ap == ["+1.0", "[+1.0, +1.0]", "one seed"]
     assert (of_masks, time) == ([f"{iou:.3f}", "0.000"], "3.0 s (+1.5 s)")
+
+
+def test_a_refiner_without_fold_teachers_spares_them(study: MadeUp) -> None:
+    """Base trained two; the variant's refiner is its own and rests on none, or on base's."""
+    plan = read_plan(json.dumps(study.plan))
+    groups = group_results(plan, load_results(plan, CostSettings()))
+    arm = next(group for group in groups if group.variant == "many").arms["wssis"]
+    run = Path(arm.seeds["s0"].row.run)
+    made = [run.with_name("base") / "folds" / k / "manifest.json" for k in "01"] + [run / "refiner" / "manifest.json"]
+    for path in made:
+        path.parent.mkdir(parents=True)
+        manifest(path, "fold", {}, {})
+    assert _time_of([arm], "many").endswith("; spares fold teachers of 3.0 s")
+    resting = arm.seeds["s0"].row.model_copy(update={"homes": {"folds": str(run.with_name("base"))}})
+    on_base = replace(arm, seeds={"s0": replace(arm.seeds["s0"], row=resting)})
+    assert "spares" not in _time_of([on_base], "many")
+    for path in made:
+        path.unlink()
+        path.parent.rmdir()
 
 
 def test_labels_without_points_stand_beside_the_refined_ones(study: MadeUp) -> None:

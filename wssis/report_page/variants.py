@@ -1,7 +1,7 @@
 """What the variants of a sweep change: their own networks against base's of the same arm, mix and seed, their pseudo
 masks against hidden truth, and the time it takes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -9,7 +9,7 @@ from wssis.formats.manifest import read_manifest
 from wssis.report_page import words
 from wssis.report_page.ap_samples import ApSamples
 from wssis.report_page.compare import Samples, difference
-from wssis.report_page.plan import BASE
+from wssis.report_page.plan import BASE, PlannedRow
 from wssis.report_page.results import ArmResult, Group
 from wssis.report_page.stages import duration, seconds_of_jobs
 from wssis.report_page.tables import Cell, Table, make_table
@@ -26,7 +26,7 @@ def variant_table(groups: Sequence[Group], samples: ApSamples) -> Table | None:
     lines = []
     for group in (one for one in groups if one.variant != BASE and one.mix in bases):
         own = {name: arm for name, arm in group.arms.items() if _is_own(arm, group.variant)}
-        time = _time_of(own.values())
+        time = _time_of(own.values(), group.variant)
         for name, arm in own.items():
             other = bases[group.mix].arms.get(name)
             if other is not None:
@@ -40,7 +40,7 @@ def variant_table(groups: Sequence[Group], samples: ApSamples) -> Table | None:
     caption = (
         f"Variants of {groups[0].dataset}: mask AP of the networks that they change, paired with those of base; mean"
         " IoU of pseudo masks with hidden truth; wall-clock time of the jobs that a variant makes again, per seed, and"
-        " how much longer they took than base's"
+        " how much longer they took than base's; base's fold teachers, where a variant's refiner does without"
     )
     return make_table(f"variants-{groups[0].dataset}", caption, head, lines, text=(2,))
 
@@ -61,16 +61,30 @@ def _ious(arm: ArmResult) -> dict[str, float]:
     return {seed: one["mean_iou_pseudo"] for seed, one in counts.items() if "mean_iou_pseudo" in one}
 
 
-def _time_of(arms: Iterable[ArmResult]) -> str:
-    """Seconds of a variant's own jobs per seed, and in brackets by how much they exceed those that they replace."""
-    runs = {Path(result.row.run) for arm in arms for result in arm.seeds.values() if result.row.variant != BASE}
-    own = {run: seconds_of_jobs(run) for run in runs}
+def _time_of(arms: Iterable[ArmResult], variant: str) -> str:
+    """Seconds of a variant's own jobs per seed, in brackets by how much they exceed those that they replace, and those
+    of base's fold teachers where the variant's refiner needs none."""
+    rows = [result.row for arm in arms for result in arm.seeds.values() if result.row.variant == variant]
+    own = {row.run: seconds_of_jobs(Path(row.run)) for row in rows}
     if not any(own.values()):
         return words.DASH
-    replaced = {run: seconds_of_jobs(run.with_name(BASE)) for run in runs}
+    replaced = {run: seconds_of_jobs(Path(run).with_name(BASE)) for run in own}
     more = [seconds - replaced[run].get(job, 0.0) for run, jobs in own.items() for job, seconds in jobs.items()]
-    total, change = (sum(values) / len(runs) for values in ([s for jobs in own.values() for s in jobs.values()], more))
-    return f"{duration(total)} ({'+' if change >= 0 else '−'}{duration(abs(change))})"
+    total, change = (sum(values) / len(own) for values in ([s for jobs in own.values() for s in jobs.values()], more))
+    text = f"{duration(total)} ({'+' if change >= 0 else '−'}{duration(abs(change))})"
+    spared = sum(sum(_folds(replaced[run])) for run in _without_folds(rows, own)) / len(own)
+    return f"{text}; spares fold teachers of {duration(spared)}" if spared else text
+
+
+def _folds(jobs: Mapping[str, float]) -> list[float]:
+    return [seconds for job, seconds in jobs.items() if job.startswith("folds/")]
+
+
+def _without_folds(rows: Sequence[PlannedRow], own: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The runs whose own refiner follows from no fold teachers, neither their own nor base's."""
+    with_folds = {row.run for row in rows if "folds" in row.homes}
+    refined = [run for run, jobs in own.items() if "refiner/manifest.json" in jobs and not _folds(jobs)]
+    return [run for run in refined if run not in with_folds]
 
 
 def _is_own(arm: ArmResult, variant: str) -> bool:
