@@ -4,10 +4,12 @@ import atexit
 import os
 import re
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from wssis.arms.registry import arms, get_arm
+from wssis.config.files import refuse_repeated_keys
 from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_of, network, second_round, training_set
 from wssis.config.locations import data_set_folder, image_folder, is_prepared, missing_data, weight_files
@@ -19,6 +21,7 @@ from wssis.errors import InputError
 from wssis.provenance import code_digest
 
 try:
+    refuse_repeated_keys(map(Path, workflow.configfiles))
     STUDY = validate_study(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None

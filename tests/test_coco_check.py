@@ -219,6 +219,15 @@ def test_prepare_refuses_both_files_at_once_and_writes_nothing(tmp_path: Path) -
     assert not list((tmp_path / "out").glob("*.json"))
 
 
+def test_prepare_does_not_write_over_its_source(tmp_path: Path) -> None:
+    for subset in ("train", "val"):
+        (tmp_path / f"{subset}.json").write_text(json.dumps(sound()))
+    before = (tmp_path / "train.json").read_bytes()
+    with pytest.raises(InputError, match=r"train\.json: would be overwritten"):
+        prepare.run(PrepareSettings(), tmp_path / "train.json", tmp_path / "val.json", tmp_path)
+    assert (tmp_path / "train.json").read_bytes() == before
+
+
 def test_prepare_refuses_other_categories_in_val(tmp_path: Path) -> None:
     val = copy.deepcopy(sound())
     val["categories"][0]["name"] = "z"

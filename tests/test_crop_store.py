@@ -10,8 +10,16 @@ import pytest
 import zarr
 
 from wssis.errors import InputError
-from wssis.formats.atomic import temporary_path
-from wssis.formats.crop_store import CropLayout, CropStore, CropTable, create_store, records_per_shard, write_shard
+from wssis.formats.atomic import temporary_folder
+from wssis.formats.crop_store import (
+    CropLayout,
+    CropStore,
+    CropTable,
+    create_store,
+    is_store,
+    records_per_shard,
+    write_shard,
+)
 from wssis.formats.shard_reader import ShardReader
 
 SIZE = 32
@@ -119,7 +127,7 @@ def test_shard_size_is_bounded() -> None:
 
 
 def _write_and_die(path: Path) -> None:
-    with temporary_path(path) as temporary:
+    with temporary_folder(path, is_store) as temporary:
         create_store(temporary, _layout(), _table(5))
         write_shard(temporary, 0, _pixels(0, 2))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -131,7 +139,7 @@ def test_killed_writer_leaves_nothing_under_the_final_name(tmp_path: Path) -> No
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL and not path.exists()
-    with temporary_path(path) as temporary:
+    with temporary_folder(path, is_store) as temporary:
         _write(temporary)
     assert len(CropStore(path)) == 5
 

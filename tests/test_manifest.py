@@ -8,6 +8,7 @@ import pytest
 from wssis.config.stages import PointsSettings
 from wssis.errors import InputError
 from wssis.formats import manifest as manifests
+from wssis.formats.atomic import write_text
 from wssis.formats.manifest import StageRun, digest_of, input_record, manifest_of, read_manifest
 
 
@@ -54,11 +55,32 @@ def test_what_is_discarded_goes_after_the_manifest(tmp_path: Path, monkeypatch: 
     assert state.exists()
 
 
-def test_failed_run_leaves_no_manifest_not_even_the_old_one(tmp_path: Path) -> None:
-    manifest = _run(tmp_path, "out.json", "x")
+@pytest.mark.parametrize("harm", ["written to", "replaced", "removed"])
+def test_a_run_that_fails_amid_its_outputs_leaves_no_manifest(tmp_path: Path, harm: str) -> None:
+    """Not even the old one."""
+    manifest, output = _run(tmp_path, "out.json", "x"), tmp_path / "out.json"
     with pytest.raises(RuntimeError), StageRun("points", manifest, PointsSettings(), {}, code="c"):
+        if harm == "written to":
+            with output.open("a") as file:
+                file.write("y")
+        elif harm == "replaced":
+            write_text(output, "x")
+        else:
+            output.unlink()
         raise RuntimeError
     assert not manifest.exists()
+
+
+def test_a_run_that_fails_before_its_outputs_leaves_the_old_manifest(tmp_path: Path) -> None:
+    """A mistyped path, or a refused setting: the old outputs and what is known of them stay, and nothing reruns."""
+    manifest = _run(tmp_path, "out.json", "x")
+    before = manifest.read_bytes(), manifest.stat().st_mtime_ns
+    with pytest.raises(RuntimeError), StageRun("points", manifest, PointsSettings(), {}, code="c"):
+        assert not manifest.exists(), "while it runs, nothing vouches for the outputs"
+        raise RuntimeError
+    with pytest.raises(InputError, match="gone"):
+        StageRun("points", manifest, PointsSettings(), {"train": tmp_path / "gone"}, code="c").__enter__()
+    assert (manifest.read_bytes(), manifest.stat().st_mtime_ns) == before
 
 
 def test_store_digest(tmp_path: Path) -> None:
@@ -98,6 +120,15 @@ def test_manifest_of_finds_the_one_that_lists_the_file(tmp_path: Path) -> None:
     (tmp_path / "other.csv").touch()
     assert manifest_of(tmp_path / "out.json") == manifest
     assert manifest_of(tmp_path / "other.csv") is None
+
+
+@pytest.mark.parametrize("content", ['{"name": "my web app"}', '{"source-ref": 1}\n{"source-ref": 2}\n', "[]"])
+@pytest.mark.parametrize("name", ["manifest.json", "groundtruth.manifest.json"])
+def test_manifests_of_other_programs_are_nobodys_business(tmp_path: Path, name: str, content: str) -> None:
+    manifest = _run(tmp_path, "out.json", "x")
+    (tmp_path / name).write_text(content)
+    assert manifest_of(tmp_path / "out.json") == manifest
+    assert manifest_of(tmp_path / "other.json") is None
 
 
 def test_missing_input_and_bad_manifest_are_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from wssis.config.stages import GenerateSettings
+from wssis.errors import InputError
 from wssis.formats.coco import annotations_by_image, decode_mask, read_coco
 from wssis.formats.coco_check import check_coco
 from wssis.formats.manifest import digest_of
@@ -178,3 +179,17 @@ def test_borders_of_a_mask_with_a_hole() -> None:
     areas = [signed_area(ring) for ring in borders(mask, 0.0)]
     # Corners are cut at half a pixel: 4 x 1/8 px less of 25, and half of the hole's one pixel.
     assert areas == [24.5, -0.5]
+
+
+@pytest.mark.parametrize("there", ["images/train/photo1.jpg", "train.json"])
+def test_other_data_are_not_drawn_over(tmp_path: Path, there: str) -> None:
+    path = tmp_path / there
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(InputError, match=r"would be lost|none of the drawn"):
+        generate.run(GenerateSettings(train_images=10, val_images=4), tmp_path)
+    assert path.read_text() == "mine"
+    path.unlink()
+    for _ in range(2):  # Its own older images it replaces.
+        generate.run(GenerateSettings(train_images=10, val_images=4), tmp_path)
+    assert len(list((tmp_path / "images" / "train").iterdir())) == 10

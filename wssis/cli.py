@@ -7,6 +7,7 @@ settings model; what is left out has its default. Bad input ends with one messag
 import errno
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
@@ -52,14 +53,20 @@ for command in COMMANDS:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; an InputError, or a full disk, is printed without traceback and ends with status 2."""
+    """Run a command; an InputError, a full disk, or a path that cannot be read or written to is printed without
+    traceback and ends with status 2."""
     try:
         app(args=arguments)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _refuse(str(error))
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if error.errno in DISK_FULL:
+            _refuse(f"{error}: free some space and give the same command again")
+        if error.filename is None:
             raise
-        print(f"error: {error}: free some space and give the same command again", file=sys.stderr)
-        raise SystemExit(2) from None
+        _refuse(f"{error.filename}: {error.strerror}; correct the path, or its permissions")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2) from None

@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+
+from wssis.errors import InputError
 
 
 def _remove(path: Path) -> None:
@@ -33,24 +36,66 @@ def _sync_tree(path: Path) -> None:
 
 @contextmanager
 def temporary_path(path: Path) -> Iterator[Path]:
-    """Lend a hidden sibling of `path` to write a file or a folder to; it becomes `path` when the block ends well.
+    """Lend a hidden sibling of `path` to write a file to; it becomes `path` when the block ends well.
 
     The sibling keeps the suffix of `path`, since some writers choose their format by it. Its name is fixed: what a
     killed run left behind is removed by the next one. If the block raises, or writes nothing, `path` stays as it was.
 
     Raises:
         FileNotFoundError: the block ended well but wrote nothing.
+        InputError: `path` is a folder.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
-    _remove(temporary)
-    try:
+    refuse_folder(path)
+    with _sibling(path) as temporary:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+
+
+@contextmanager
+def temporary_folder(path: Path, own: Callable[[Path], bool]) -> Iterator[Path]:
+    """As `temporary_path`, for a folder, which replaces an older one whole.
+
+    Args:
+        own: whether an older folder is one of the writer's and may go; it is asked of folders that are not empty.
+
+    Raises:
+        InputError: `path` is a file, or a folder with something else in it.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file, and a folder is to be written; move it away, or name another place")
+    if path.is_dir() and any(path.iterdir()) and not own(path):
+        raise InputError(f"{path}: holds files of another kind, which would be lost; name another place")
+    with _sibling(path) as temporary:
         yield temporary
         _sync_tree(temporary)
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(temporary, path)
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise InputError where a file is to be written and a folder is in its place: what is in it would be lost."""
+    if Path(path).is_dir():
+        raise InputError(f"{path}: is a folder; name the file to write")
+
+
+def refuse_overwriting(sources: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Raise InputError where an output would take the place of a file that it is made from."""
+    for source, output in product(sources, outputs):
+        if Path(source).resolve() == Path(output).resolve():
+            raise InputError(f"{source}: would be overwritten by what is made from it; name another place with --out")
+
+
+@contextmanager
+def _sibling(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    _remove(temporary)
+    try:
+        yield temporary
         _sync(path.parent)
     finally:
         _remove(temporary)

@@ -94,6 +94,11 @@ def shards(count: int, shard_records: int) -> list[tuple[int, int]]:
     return [(first, min(first + shard_records, count)) for first in range(0, count, shard_records)]
 
 
+def is_store(path: Path) -> bool:
+    """Whether a folder is a Zarr group, whatever state it is in."""
+    return (path / "zarr.json").is_file()
+
+
 def create_store(path: Path, layout: CropLayout, table: CropTable) -> None:
     """Write the table and the empty pixel arrays of a new store at `path`, a temporary name of the caller's."""
     group = zarr.create_group(path, zarr_format=3, attributes=layout.attributes)

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +15,7 @@ from typing import Any, Self
 
 from wssis.config.section import Section
 from wssis.errors import InputError
-from wssis.formats.atomic import write_text
+from wssis.formats.atomic import write_bytes, write_text
 from wssis.provenance import code_digest, package_versions
 
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
@@ -72,7 +74,11 @@ def manifest_of(path: Path) -> Path | None:
     """The manifest that lists `path` among its outputs, or None."""
     path = Path(path)
     for manifest in _manifests_near(path):
-        if path.name in read_manifest(manifest)["outputs"]:
+        try:
+            outputs = read_manifest(manifest)["outputs"]
+        except InputError:  # A file of that name by another program, which is nobody's business here.
+            continue
+        if path.name in outputs:
             return manifest
     return None
 
@@ -92,10 +98,46 @@ def input_record(path: Path) -> dict[str, str]:
     return record if manifest is None else {**record, "manifest": manifest.as_posix()}
 
 
+@dataclass(frozen=True)
+class _OlderManifest:
+    """A manifest that a run is about to replace, and how its outputs lay there then."""
+
+    path: Path
+    text: bytes
+    times: tuple[int, int]
+    outputs: dict[Path, tuple[int, ...] | None]
+
+    @classmethod
+    def at(cls, path: Path) -> Self | None:
+        """None where there is no manifest, or one that nobody can read."""
+        try:
+            outputs = [path.parent / name for name in read_manifest(path)["outputs"]]
+        except InputError:
+            return None
+        found = path.stat()
+        times = found.st_atime_ns, found.st_mtime_ns
+        return cls(path, path.read_bytes(), times, {output: _state(output) for output in outputs})
+
+    def put_back(self) -> None:
+        """With its old time, so that nothing reruns; not if an output is no longer the file that it was."""
+        if all(_state(output) == state for output, state in self.outputs.items()):
+            write_bytes(self.path, self.text)
+            os.utime(self.path, ns=self.times)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file or folder is replaced or written to; None where there is none."""
+    if not path.exists():
+        return None
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 class StageRun:
     """Context of one run of a stage; leaves the manifest behind when the run ends well.
 
-    An older manifest at the same place is removed at the start: it must not vouch for half-written outputs.
+    An older manifest at the same place is removed before the stage's own work: it must not vouch for half-written
+    outputs. It is put back if the run fails before it has touched them.
 
     Args:
         stage: name of the stage, as in the command line.
@@ -131,11 +173,12 @@ class StageRun:
         self._discarded.extend(Path(folder) for folder in folders)
 
     def __enter__(self) -> Self:
-        self.manifest.unlink(missing_ok=True)
         self._begun = time.monotonic()
         self._records = {name: input_record(path) for name, path in self.inputs.items()}
         if self.code is None:
             self.code = code_digest(self.stage)
+        self._older = _OlderManifest.at(self.manifest)
+        self.manifest.unlink(missing_ok=True)
         return self
 
     def __exit__(
@@ -145,6 +188,8 @@ class StageRun:
             write_text(self.manifest, json.dumps(self._content(), indent=1, ensure_ascii=False) + "\n")
             for folder in self._discarded:
                 shutil.rmtree(folder)
+        elif self._older is not None:
+            self._older.put_back()
 
     def _content(self) -> dict[str, Any]:
         folder = self.manifest.parent

@@ -82,6 +82,11 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
         write_text(folder / f"{table.name}.tex", latex_text(table))
 
 
+def are_tables(folder: Path) -> bool:
+    """Whether a folder has nothing in it but files as `write_tables` writes them."""
+    return all(path.suffix in (".csv", ".tex") for path in folder.iterdir())
+
+
 def csv_text(table: Table) -> str:
     """Cells as the page shows them, with ASCII minus signs, no separators in numbers, and nothing for a dash.
 

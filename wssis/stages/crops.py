@@ -6,9 +6,9 @@ from typing import Any
 from wssis.config.stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, crop_table, medians_of, plan_crops
 from wssis.engine.crop_rendering import render_store
-from wssis.formats.atomic import temporary_path
+from wssis.formats.atomic import temporary_folder
 from wssis.formats.coco import read_coco
-from wssis.formats.crop_store import CropLayout, create_store, records_per_shard
+from wssis.formats.crop_store import CropLayout, create_store, is_store, records_per_shard
 from wssis.formats.image_files import image_row
 from wssis.formats.images_table import read_images_table
 from wssis.formats.manifest import StageRun
@@ -45,7 +45,7 @@ def run(
         table = read_images_table(images_table, "train")
         rows = {crop.image_id: image_row(table, crop.image_id, images_table) for crop in crops}
         layout = _layout(settings, proposed, has_target=targets is not None)
-        with temporary_path(out) as temporary:
+        with temporary_folder(out, is_store) as temporary:
             create_store(temporary, layout, crop_table(crops, proposed, settings.size))
             empty_targets = render_store(temporary, layout, crops, rows, image_dir, settings, workers)
         stage.counts.update(_counts(crops, empty_targets))

@@ -1,5 +1,6 @@
 """Stage generate: the embedded data set `shapes`, from its settings alone."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wssis.config.stages import GenerateSettings
-from wssis.formats.atomic import temporary_path
+from wssis.errors import InputError
+from wssis.formats.atomic import temporary_folder
 from wssis.formats.coco import decode_mask, encode_mask, mask_box, write_coco
 from wssis.formats.manifest import StageRun
 from wssis.formats.photographs import photograph_paths, read_photographs
@@ -74,19 +76,33 @@ def _subset(settings: GenerateSettings, subset: str, folder: Path) -> dict[str, 
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
+def _refuse_other_data(out: Path) -> None:
+    """Somebody else's train.json and images are not to be replaced by drawn ones."""
+    for subset in SUBSETS:
+        path, images = out / f"{subset}.json", out / "images" / subset
+        if path.exists() and not (images.is_dir() and any(images.iterdir()) and _all_drawn(images)):
+            raise InputError(f"{path}: exists, and is none of the drawn data set's; name another folder with --out")
+
+
+def _all_drawn(folder: Path) -> bool:
+    """Whether every name in a folder is one of an image that is drawn here."""
+    return all(re.fullmatch(r"\d{6}\.png", path.name) for path in folder.iterdir())
+
+
 def run(settings: GenerateSettings, out: Path) -> None:
     """Write out/train.json, out/val.json, out/images/{train,val}/*.png and out/prepare.manifest.json.
 
     The masks of val.json are exact; those of train.json are drawn, with an error of about `polygon_error` px.
 
     Raises:
-        InputError: scikit-image lacks the photographs of its wheel.
+        InputError: scikit-image lacks the photographs of its wheel; or a data set of another origin is in the way.
     """
     out = Path(out)
+    _refuse_other_data(out)
     inputs = {path.name: path for subset in SUBSETS for path in photograph_paths(subset)}
     with StageRun("generate", out / "prepare.manifest.json", settings, inputs) as stage_run:
         for subset in SUBSETS:
-            with temporary_path(out / "images" / subset) as folder:
+            with temporary_folder(out / "images" / subset, _all_drawn) as folder:
                 folder.mkdir(parents=True)
                 coco = _subset(settings, subset, folder)
             write_coco(out / f"{subset}.json", coco)

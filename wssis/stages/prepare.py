@@ -5,6 +5,7 @@ from pathlib import Path
 from wssis.checking.parts import Part, annotation_problems, image_problems, read_parts
 from wssis.config.stages import PrepareSettings
 from wssis.errors import InputError
+from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.coco import write_coco
 from wssis.formats.coco_normal import normal_form
 from wssis.formats.manifest import StageRun
@@ -34,6 +35,7 @@ def run(
     folders = {"train": train_images, "val": val_images}
     parts = [Part(name, path, folders[name] and Path(folders[name])) for name, path in paths.items()]
     out = Path(out)
+    refuse_overwriting(paths.values(), [out / f"{name}.json" for name in paths])
     with StageRun("prepare", out / "prepare.manifest.json", settings, paths) as stage_run:
         given, unreadable = read_parts(parts)
         problems = unreadable + annotation_problems(parts, given, settings.zero_area)

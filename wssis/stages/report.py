@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wssis.config.stages import ReportSettings
-from wssis.formats.atomic import temporary_path, write_text
+from wssis.formats.atomic import temporary_folder, write_text
 from wssis.formats.manifest import StageRun
 from wssis.formats.scores import write_score_table
 from wssis.report_page.ap_samples import sample_networks
@@ -22,7 +22,7 @@ from wssis.report_page.given import with_shares
 from wssis.report_page.page import Story, render
 from wssis.report_page.plan import Plan, read_plan
 from wssis.report_page.results import group_results, labels_file, load_results
-from wssis.report_page.tables import FOLDER, write_tables
+from wssis.report_page.tables import FOLDER, are_tables, write_tables
 
 
 def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path) -> None:
@@ -49,7 +49,7 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
         write_score_table(out / "scores.csv", [network.table_row(study.study) for network in networks])
         known = settings.cost.categories_known
         write_curves(out / CURVES, StudyCurves(study=study.study, categories_known=known, curves=curves))
-        with temporary_path(out / FOLDER) as folder:
+        with temporary_folder(out / FOLDER, are_tables) as folder:
             write_tables(folder, pages.tables)
         write_text(out / "gallery.html", pages.gallery)
         write_text(out / "index.html", pages.index)

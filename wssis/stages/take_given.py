@@ -21,6 +21,7 @@ from wssis.checking.validated import trained_and_validated
 from wssis.config.half_labelled import TakeGivenSettings
 from wssis.engine.image_order import classes_of, grouped_order, stratified_order, take
 from wssis.errors import InputError
+from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.coco import write_coco
 from wssis.formats.coco_normal import normal_form
 from wssis.formats.manifest import StageRun
@@ -59,6 +60,7 @@ def run(
     paths = {part.name: part.annotations for part in parts}
     if ("val" in paths) == (settings.val_share is not None):
         raise InputError("take-given needs --val or the setting val_share, and not both")
+    refuse_overwriting(paths.values(), (out / "train.json", out / "val.json"))
     with StageRun("take_given", out / "prepare.manifest.json", settings, paths) as stage_run:
         contents, problems = read_parts(parts)
         problems += annotation_problems(parts, contents, settings.zero_area)
