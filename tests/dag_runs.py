@@ -68,6 +68,8 @@ FAKE_STUDY = {
             "val_images": "data/images",
         }
     },
+    # With more kinds of jobs than the default has.
+    "refiner": {"pairs": "crossfit"},
 }
 
 

@@ -175,6 +175,7 @@ datasets:
   cells:
     {kind: half-labelled, full_annotations: full.json, weak_annotations: weak.json, full_images: images,
      weak_images: images, val_share: 0.2}
+refiner: {pairs: crossfit}
 """
 STUDY = """
 study: mine

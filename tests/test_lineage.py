@@ -17,9 +17,10 @@ ARMS = ["supervised", "rough", "wssis", "wssis-2", "semi", "oracle-mask", "oracl
 
 
 def study(variant: dict[str, Any], **changes: Any) -> Study:
-    """The default study with a variant `v`."""
+    """The default study, but with pairs by fold teachers, with a variant `v`."""
     run = {"run": {"arms": ARMS, "variants": ["base", "v"]}, "variants": {"v": variant}}
-    return validate_study(merged(merged(DEFAULT_STUDY, run), changes))
+    crossfit = {"refiner": {"pairs": "crossfit"}}
+    return validate_study(merged(merged(DEFAULT_STUDY, run | crossfit), changes))
 
 
 def made_by(variant: dict[str, Any], **changes: Any) -> set[str]:

@@ -33,9 +33,11 @@ LOSSES = {"dice": 0.5, "focal": 0.25}
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    """The default study, in an empty folder."""
+    """The default study, but with pairs by fold teachers, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text())
+    config = (REPOSITORY / "config.yaml").read_text()
+    assert "pairs: corrupt" in config
+    (tmp_path / "config.yaml").write_text(config.replace("pairs: corrupt", "pairs: crossfit"))
     return read_study(Path("config.yaml"))
 
 

@@ -139,7 +139,7 @@ def test_points_in_boxes_reach_their_own_arms_only(clone: Clone) -> None:
 
 def test_a_second_round_with_a_refiner_of_its_own(clone: Clone) -> None:
     clone.study["run"]["arms"].append("wssis-2")
-    clone.study["refiner"] = {"second_round": "retrain"}
+    clone.study["refiner"]["second_round"] = "retrain"
     own = {"propose_full": 1, "crops_full": 1, "train_refiner": 1, "propose_weak": 1, "crops_weak": 1, "pseudo": 1}
     assert clone.planned() == own | MEASURED
 

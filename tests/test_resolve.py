@@ -34,6 +34,7 @@ def study(**changes: Any) -> Study:
         "study": "test",
         "run": {"datasets": ["shapes"], "mixes": ["10pct", "1pct"], "seeds": ["s0"], "arms": list(arms())},
         "datasets": {"shapes": {"kind": "shapes"}},
+        "refiner": {"pairs": "crossfit"},  # by which more stages hang together than by the default
     }
     return validate_study(merged(raw, changes))
 

@@ -48,9 +48,10 @@ def test_supervised_alone_needs_no_points(clone: Clone) -> None:
     assert clone.planned() == checked | {"train_student": 2, "evaluate": 2, "report": 1}
 
 
-@pytest.mark.parametrize("pairs", ["snapshots", "corrupt"])
-def test_other_pairs_need_no_folds(clone: Clone, pairs: str) -> None:
-    clone.study["refiner"] = {"pairs": pairs}
+@pytest.mark.parametrize("settings", [{}, {"pairs": "snapshots"}, {"pairs": "corrupt"}], ids=str)
+def test_other_pairs_need_no_folds(clone: Clone, settings: dict[str, str]) -> None:
+    """Nor does the default."""
+    clone.study["refiner"] = settings
     assert "train_fold" not in clone.planned()
 
 

@@ -113,9 +113,9 @@ class RefinerKeys(ByMix, RefinerSection):
     """MaskRefineNet, and where its training pairs come from."""
 
     pairs: Literal["crossfit", "snapshots", "corrupt"] = Field(
-        "crossfit",
-        description="Pairs from fold teachers on images they have not seen, from two snapshots (published), or true "
-        "masks that are shifted, dilated, eroded, holed or merged with a neighbour, without a teacher.",
+        "corrupt",
+        description="Pairs of true masks and the same shifted, dilated, eroded, holed or merged with a neighbour, which"
+        " takes no teacher; from fold teachers on images they have not seen; or from two snapshots (published).",
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (pairs: crossfit).")
     second_round: Literal["reuse", "retrain"] = Field(
