@@ -25,7 +25,7 @@ from convert_fixtures import (
 )
 
 from wssis.errors import InputError
-from wssis.formats.coco import encode_mask
+from wssis.formats.coco import encode_mask, read_coco
 
 NAN = float("nan")
 DOCTYPE = '<!DOCTYPE a [<!ENTITY b "b"><!ENTITY c "&b;&b;">]>'
@@ -61,6 +61,24 @@ def test_files_that_cannot_be_read(tmp_path: Path, kind: str, label_format: str,
         converted(kind, label_format, source)
     assert str(source) in str(caught.value)
     assert not (tmp_path / "converted.json").exists()
+
+
+@pytest.mark.parametrize("role", ["source", "categories", "without"])
+def test_no_file_that_is_read_is_overwritten(tmp_path: Path, role: str) -> None:
+    source = written(tmp_path / "labels.json", coco_points({"point": [7, 3]}))
+    other = written(tmp_path / "converted.json", coco_points({"point": [7, 3]}))
+    read = {"source": {}, "categories": {"categories": other}, "without": {"without": (other,)}}[role]
+    with pytest.raises(InputError, match=r"converted\.json: is a file to read, which must not be lost"):
+        converted("points", "coco-points", other if role == "source" else source, **read)
+    assert read_coco(other) == coco_points({"point": [7, 3]})
+
+
+@pytest.mark.parametrize("part", ["images", "annotations"])
+def test_images_to_leave_out_are_objects(tmp_path: Path, part: str) -> None:
+    source = written(tmp_path / "labels.json", coco_points({"point": [7, 3]}))
+    others = written(tmp_path / "full.json", {**coco_points({"point": [7, 3]}), part: [1]})
+    with pytest.raises(InputError, match=rf"full\.json: {part} must be a list of objects"):
+        converted("points", "csv", source, without=(others,))
 
 
 @pytest.mark.parametrize("label_format", ["cvat", "label-studio", "labelme", "csv", "coco-points"])

@@ -339,7 +339,7 @@ def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("coco", source, "--out", out, "--worst", "0"): "--worst",
         ("coco", tmp_path / "none.json", "--out", out): "none.json: not found",
         ("coco", tmp_path, "--out", out): "is a folder",
-        ("coco", source, "--out", source): "is the file to export",
+        ("coco", source, "--out", source): "is a file to read, which must not be lost",
         ("coco", wrong, "--out", out): "annotation 12: unknown image_id 77",
     }.items():
         with pytest.raises(SystemExit) as ended:

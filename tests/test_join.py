@@ -55,6 +55,52 @@ def test_clashes_beyond_the_first_are_counted(tmp_path: Path, capsys: pytest.Cap
     assert len(lines) == 21 and lines[-1] == "... and 8 more of the like", "14 ids of images and 14 of annotations"
 
 
+def _changed(path: Path, part: str, **values: Any) -> Path:
+    """The file with other values of its first image or annotation, or (`item`) with another thing in its place."""
+    content = read_coco(path)
+    content[part][0] = values["item"] if "item" in values else {**content[part][0], **values}
+    return written(path, content)
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "reason"),
+    [
+        ("images", {"item": [1]}, "images must be a list of objects"),
+        ("images", {"id": "9"}, "image '9': the id must be an integer"),
+        ("images", {"id": [9]}, "image [9]: the id must be an integer"),
+        ("annotations", {"image_id": 77}, "annotation 9: unknown image_id 77"),
+        ("annotations", {"image_id": [9]}, "annotation 9: unknown image_id [9]"),
+        ("annotations", {"bbox": [1, 1, float("nan"), 2]}, "annotation 9: a number is NaN or infinite; correct it"),
+        ("annotations", {"segmentation": [[1, 1, 3, 1, 3, 3]]}, "one.json: holds points, and"),
+    ],
+)
+def test_an_unsound_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, values: dict[str, Any], reason: str
+) -> None:
+    one, two = _file(tmp_path / "one.json", 4, "a.png"), _file(tmp_path / "two.json", 9, "b.png")
+    val = _file(tmp_path / "val.json", 5, "c.png")
+    assert _join(one, _changed(two, part, **values), "--without", val, "--out", tmp_path / "both.json") == 2
+    said = capsys.readouterr().err
+    assert reason in said and "two.json" in said and not (tmp_path / "both.json").exists()
+
+
+def test_no_file_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = _file(tmp_path / "one.json", 4, "a.png"), _file(tmp_path / "two.json", 9, "b.png")
+    val = _file(tmp_path / "val.json", 5, "b.png")
+    before = [path.read_bytes() for path in (one, two, val)]
+    for out in (one, two, tmp_path / "more/../two.json", val):
+        assert _join(one, two, "--without", val, "--out", out) == 2
+        assert "is a file to read, which must not be lost; give another --out" in capsys.readouterr().err
+    assert [path.read_bytes() for path in (one, two, val)] == before
+
+
+def test_what_is_to_be_left_out_needs_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = _file(tmp_path / "one.json", 4, "a.png"), _file(tmp_path / "two.json", 9, "b.png")
+    val = _changed(_file(tmp_path / "val.json", 5, "b.png"), "images", item="b.png")
+    assert _join(one, two, "--without", val, "--out", tmp_path / "both.json") == 2
+    assert f"{val}: images must be a list of objects" in capsys.readouterr().err
+
+
 def test_images_of_other_files_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything clashes: a corrected image may be in two files and among those to validate on."""
     one, two = _file(tmp_path / "one.json", 4, "a.png"), _file(tmp_path / "two.json", 9, "b.png")

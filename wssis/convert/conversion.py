@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wssis.convert.joining import file_names
+from wssis.convert.overwriting import refuse_overwriting
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_normal import box_and_area
@@ -74,10 +75,11 @@ def convert_labels(request: Request, options: Options) -> Conversion:
     """Read the labels, write request.out; the same labels in the same order give the same bytes.
 
     Raises:
-        InputError: the request makes no sense, the source cannot be read, an item is refused (strict), or no label is
-            left.
+        InputError: the request makes no sense, the source cannot be read or would be overwritten, an item is refused
+            (strict), or no label is left.
     """
     reader = _reader(request, options)
+    refuse_overwriting(request.out, [request.source, request.categories, *request.without])
     options = replace(options, corners=COORDINATES[request.coordinates])
     others = [read_coco(path) for path in request.without]
     collected = _collected(request, reader, others)
