@@ -103,13 +103,13 @@ def test_labelme(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("coordinates", "point"), [(None, [7, 3]), ("corners", [7, 3]), ("centres", [7.5, 3.5])])
 def test_csv(tmp_path: Path, coordinates: str | None, point: list[float]) -> None:
     """Columns in any order, others are ignored; an image alone is verified empty."""
-    rows = "image, y, x, category, who\na.png, 3.5, 7.5, bar, me\nb.png,,,,\n"
-    images = picture(picture(tmp_path / "images"), "b.png", (5, 4))
+    rows = "image, y, x, category, who\na.png, 3.5, 7.5, bar, me\n\nb.png,,,,\nc.png\n"
+    images = picture(picture(picture(tmp_path / "images"), "b.png", (5, 4)), "c.png")
     source = written(tmp_path / "clicks.csv", "\ufeff" + rows)
     coco, done = converted("points", "csv", source, image_dir=images, coordinates=coordinates)
     assert points_of(coco) == [("bar", point)]
-    assert [(image["width"], image["height"]) for image in coco["images"]] == [(9, 6), (5, 4)]
-    assert done.empty == 1
+    assert [(image["width"], image["height"]) for image in coco["images"]] == [(9, 6), (5, 4), (9, 6)]
+    assert done.empty == 2
 
 
 @pytest.mark.parametrize(("click", "x", "y"), [("9,6", 8.499, 5.499), ("0,0", -0.5, -0.5), ("8.99,6", 8.49, 5.499)])

@@ -167,6 +167,7 @@ def test_bad_points_are_refused_all_at_once(study: Path, capsys: pytest.CaptureF
             "2 problem(s)", "point 2: [60.0, 4.5], in pixel indices, is outside 11.png, which has 60 x 40 px",
             "point 3: [nan, 4.5], in pixel indices, is",
         ),
+        ("11.png,5,5,5,5,bar", "11.png,5,5"): ("line 3: has 6 cells, its first line 4", "line 4: has 3 cells"),
     }  # fmt: skip
     for lines, messages in groups.items():
         (study / "points.csv").write_text("\n".join(["image,x,y,category", "11.png,4,4,bar", *lines]) + "\n")
@@ -183,7 +184,7 @@ def _bad(study: Path, what: str) -> tuple[list[Any], str]:
     if what == "header":
         points = study / "points.csv"
         points.write_text("file,x,y\n")
-        return [study / "images", "--points", points, *models], "image,x,y,category"
+        return [study / "images", "--points", points, *models], "image, x, y, category"
     if what == "categories":
         points = study / "other.json"
         points.write_text(json.dumps({**weak, "categories": [{"id": 3, "name": "rod"}, {"id": 7, "name": "ring"}]}))
@@ -196,6 +197,36 @@ def _bad(study: Path, what: str) -> tuple[list[Any], str]:
         write_refiner(study / "refiner/model.safetensors", [{"id": 1, "name": "bar"}])
         return [study / "images", "--points", points, *models], "trained with category ids [1]"
     return [study / "images", "--points", points], "--points needs --teacher"
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "message"),
+    [
+        ("annotations", {"category_id": [3]}, "point 1100: unknown category_id [3]; add the category or correct"),
+        ("annotations", {"category_id": 5}, "point 1100: unknown category_id 5"),
+        ("annotations", {"id": [1]}, "point [1]: the id must be an integer"),
+        ("annotations", {"id": None}, "point None: the id must be an integer"),
+        ("annotations", {"id": "x"}, "point 'x': the id must be an integer"),
+        ("annotations", {"point": ["1", "2"]}, "point 1100: point ['1', '2'] is not two finite numbers"),
+        ("annotations", {"image_id": [11]}, "not a file of points (KeyError: '[11]')"),
+        ("images", {"file_name": 3}, "image 11: has no file_name; name its file"),
+        ("annotations", None, "has no points; set some, or leave --points out"),
+    ],
+)
+def test_unsound_points_are_refused(
+    study: Path, capsys: pytest.CaptureFixture, part: str, values: dict[str, Any] | None, message: str
+) -> None:
+    weak = read_coco(study / "weak.json")
+    weak[part] = [] if values is None else [{**weak[part][0], **values}, *weak[part][1:]]
+    (study / "bad.json").write_text(json.dumps(weak))
+    assert predict(study / "images", "--points", study / "bad.json", *_models(study), "--out", study / "out") == 2
+    assert message in capsys.readouterr().err and not (study / "out/masks.json").exists()
+
+
+def test_options_of_the_refiner_need_one(study: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = [study / "images", "--points", study / "weak.json", *_models(study)[:2], "--out", study / "out"]
+    assert predict(*arguments, "--crop-scale", -1) == 2
+    assert "--crop-scale needs --refiner" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["header", "categories", "twice", "refiner", "teacher"])

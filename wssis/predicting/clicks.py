@@ -11,14 +11,15 @@ from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pandas as pd
-
 from wssis.errors import InputError
+from wssis.formats.coco_check import point_problems
+from wssis.formats.importers.csv_points import COLUMNS, point_rows
 from wssis.formats.json_text import loads
 from wssis.formats.points import off_the_edge
 from wssis.predicting.pictures import Picture
 
-COLUMNS = ("image", "x", "y", "category")
+KEYS = ("id", "category_id", "point")
+"""What a point's annotation must have beside its image_id; others, such as a mask that it was given, are not read."""
 SHOWN = 20
 """Problems that are printed in full; the rest is counted."""
 
@@ -41,23 +42,24 @@ def read_clicks(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Cli
             categories must have the same ids and names.
 
     Raises:
-        InputError: the file is missing, has another form, or names an unknown category; all such points at once.
+        InputError: the file is missing, has another form, no point, or an unsound one; all such points at once.
     """
     if not path.is_file():
         raise InputError(f"{path}: not found; correct --points")
-    return _from_json(path, categories) if path.suffix.lower() == ".json" else _from_csv(path, categories)
+    clicks = _from_json(path, categories) if path.suffix.lower() == ".json" else _from_csv(path, categories)
+    if not clicks:
+        raise InputError(f"{path}: has no points; set some, or leave --points out to detect without them")
+    return clicks
 
 
 def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
     try:
         content = loads(path.read_bytes())
-        images = {one["id"]: one["file_name"] for one in content["images"]}
+        images = {repr(one["id"]): one["file_name"] for one in content["images"]}
         named = {one["id"]: one["name"] for one in content["categories"]}
-        clicks = [
-            Click(one["id"], images[one["image_id"]], one["category_id"], _point(one["point"]))
-            for one in content["annotations"]
-        ]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        files = [images[repr(one["image_id"])] for one in content["annotations"]]
+        points = [{key: one[key] for key in KEYS if key in one} for one in content["annotations"]]
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: not a file of points ({type(error).__name__}: {error}); it needs images (id, file_name),"
             " annotations (id, image_id, category_id, point [x, y]) and categories (id, name), as weak.json has them"
@@ -65,31 +67,29 @@ def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Clic
     own = {one["id"]: one["name"] for one in categories}
     if named != own:
         raise InputError(f"{path}: its categories {named} are not the teacher's: {own}")
-    unknown = [one for one in clicks if one.category_id not in own]
-    problems = [f"point {one.id}: unknown category {one.category_id}" for one in unknown]
-    twice = [number for number, count in Counter(one.id for one in clicks).items() if count > 1]
-    _refuse(path, [*problems, *(f"point {number}: this id occurs more than once" for number in twice)])
-    return clicks
+    nameless = [image for image, name in images.items() if not _is_name(name)]
+    problems = [f"image {image}: has no file_name; name its file" for image in nameless]
+    problems += [f"point {one.get('id')!r}: {fault}" for one in points for fault in point_problems(one, None, own)]
+    _refuse(path, problems)
+    twice = [number for number, count in Counter(one["id"] for one in points).items() if count > 1]
+    _refuse(path, [f"point {number}: this id occurs more than once" for number in twice])
+    return [
+        Click(one["id"], name, one["category_id"], (float(one["point"][0]), float(one["point"][1])))
+        for one, name in zip(points, files, strict=True)
+    ]
 
 
-def _point(values: Sequence[float]) -> tuple[float, float]:
-    x, y = values
-    return float(x), float(y)
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except ValueError as error:
-        raise InputError(f"{path}: not readable as CSV ({error}); export it again") from None
-    if not set(COLUMNS) <= set(table.columns):
-        raise InputError(f"{path}: its first line must name the columns {','.join(COLUMNS)}, not {list(table.columns)}")
     ids = {str(one["id"]): one["id"] for one in categories} | {str(one["name"]): one["id"] for one in categories}
     clicks, problems = [], []
-    for number, row in enumerate(table[list(COLUMNS)].itertuples(index=False, name=None), start=1):
-        image, x, y, category = row
+    for number, (_, row) in enumerate(point_rows(path), start=1):
+        image, x, y, category = (row[name] for name in COLUMNS)
         try:
-            clicks.append(Click(number, image, ids[category.strip()], (float(x) - 0.5, float(y) - 0.5)))
+            clicks.append(Click(number, image, ids[category], (float(x) - 0.5, float(y) - 0.5)))
         except KeyError:
             problems.append(f"row {number}: unknown category {category!r}; known: {', '.join(ids)}")
         except ValueError:

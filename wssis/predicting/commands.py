@@ -47,12 +47,15 @@ def predict(
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     painted = _painted(overlays)
+    of_refiner = {"--crop-scale": crop_scale, "--crop-min-side": crop_min_side, "--flip": flip}
     if points is None:
         unfit = {"--teacher": teacher, "--refiner": refiner, "--median-boxes-from": median_boxes_from}
-        _refuse_unfit({**unfit, "--crop-scale": crop_scale, "--crop-min-side": crop_min_side, "--flip": flip}, "needs")
+        _refuse_unfit({**unfit, **of_refiner}, "needs --points")
         problems = _detect(paths, out, painted, overlay_score, given)
     else:
-        _refuse_unfit({"--max-detections": max_detections}, "does not go with")
+        _refuse_unfit({"--max-detections": max_detections}, "does not go with --points")
+        if refiner is None:
+            _refuse_unfit(of_refiner, "needs --refiner")
         problems = _mask_points(paths, out, points, teacher, refiner, median_boxes_from, painted, given)
     raise typer.Exit(1 if problems else 0)
 
@@ -110,7 +113,7 @@ def _painted(text: str) -> int | None:
 def _refuse_unfit(options: dict[str, object], relation: str) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
-        raise InputError(f"{', '.join(given)} {relation} --points")
+        raise InputError(f"{', '.join(given)} {relation}")
 
 
 def export_onnx(
