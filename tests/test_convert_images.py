@@ -62,6 +62,16 @@ def test_an_image_whose_only_label_was_refused_is_never_empty(tmp_path: Path) ->
     assert [image["id"] for image in coco["images"]] == [4] and done.incomplete == 1
 
 
+@pytest.mark.parametrize("image_id", ["5", 5.0, " 5"])
+def test_an_image_that_a_refused_id_means_is_never_empty(tmp_path: Path, image_id: object) -> None:
+    images = [{"id": n, "file_name": f"{n}.png", "width": W, "height": H} for n in (4, 5, 6)]
+    bar = {"segmentation": [FLAT_BAR]}
+    given = {**coco_points(bar, {**bar, "image_id": image_id}), "images": images}
+    coco, done = converted("masks", "coco", written(tmp_path / "c.json", given))
+    assert [image["id"] for image in coco["images"]] == [4, 6] and (done.incomplete, done.empty) == (1, 1)
+    assert [refusal.kind for refusal in done.refusals] == ["unknown image"]
+
+
 def test_strict_refuses_all(tmp_path: Path) -> None:
     source = written(tmp_path / "a.xml", cvat(click("7,3") + click("7,30") + click("nan,1")))
     with pytest.raises(InputError, match=r"a.xml: 2 item\(s\) refused, so nothing is written \(--strict\)") as caught:

@@ -211,6 +211,16 @@ def test_ignored_classes_are_no_categories(tmp_path: Path) -> None:
     assert coco["categories"] == [{"id": 7, "name": "bar"}]
 
 
+def test_a_misspelt_class_to_ignore_is_told(tmp_path: Path) -> None:
+    """Refused where the source lists its classes; else it may be a class of which there happens to be no label."""
+    source = written(tmp_path / "p.json", coco_points({"point": [7, 3]}))
+    with pytest.raises(InputError, match=r"p\.json: has no class 'rong'; correct --ignore; its classes are bar, ring$"):
+        converted("points", "coco-points", source, ignore=("ring", "rong"))
+    source = written(tmp_path / "clicks.csv", "image,x,y,category\na.png,1,1,bar\n")
+    _, done = converted("points", "csv", source, image_dir=picture(tmp_path / "images"), ignore=("rong",))
+    assert done.passed_over == {"labels of class 'rong' (--ignore)": 0}
+
+
 def test_categories_of_another_file(tmp_path: Path) -> None:
     """Points and masks of one study share their category ids."""
     mine = {"images": [], "annotations": [], "categories": [{"id": 30, "name": "bar"}, {"id": 10, "name": "ring"}]}

@@ -367,13 +367,24 @@ def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--configfile", "none.yaml"], ["--job-minutes", "5"]):
+    wrong = [["--configfile", "none.yaml"], ["--like", "results", "--like", "nothere"]]
+    for arguments in (*wrong, *(["--job-minutes", minutes] for minutes in ("5", "nan", "inf"))):
         _finish_student(study)
         with pytest.raises(SystemExit) as ended:
             main(["plan", *arguments])
         assert ended.value.code == 2
     errors = capsys.readouterr().err
-    assert "none.yaml: not found" in errors and "needs more than 5 minutes" in errors
+    assert "none.yaml: not found" in errors and "nothere: is no folder; correct --like" in errors
+    assert errors.count("needs more than 5 minutes") == 3
+
+
+@pytest.mark.parametrize("key", ["stage", "settings", "counts", "duration"])
+def test_a_manifest_that_lacks_a_part_is_named(study: Study, key: str) -> None:
+    _finish_student(study)
+    path = Path(f"{STUDENT}/manifest.json")
+    path.write_text(json.dumps({name: value for name, value in read_manifest(path).items() if name != key}))
+    with pytest.raises(InputError, match=rf"manifest\.json: not a manifest \(no {key}\); delete it"):
+        read_records([Path("results")])
 
 
 def test_half_labelled_files_are_counted_before_they_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

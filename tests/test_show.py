@@ -132,6 +132,8 @@ def test_without_a_manifest(sound_study: Path, tmp_path: Path) -> None:
         ("a.txt", "x", "no artifact that can be shown"),
         ("a.csv", "a,b\n1,2\n", "no artifact that can be shown"),
         ("a.json", "{", "not readable as JSON"),
+        ("a.json", "7", "no artifact that can be shown"),
+        ("a.json", '"max_detections"', "no artifact that can be shown"),
         ("gone.json", None, "not found"),
     ],
 )

@@ -118,6 +118,7 @@ def _of_json(path: Path) -> str | None:
     if b'"images":[' in head.replace(b": ", b":") or b'"categories":[' in head.replace(b": ", b":"):
         return None if b'"rule"' in head else "coco"
     try:
-        return "scores" if "max_detections" in json.loads(path.read_bytes()) else None
+        content = json.loads(path.read_bytes())
     except ValueError as error:
         raise InputError(f"{path}: not readable as JSON ({error}); run its stage again") from None
+    return "scores" if isinstance(content, dict) and "max_detections" in content else None

@@ -11,7 +11,7 @@ from wssis.convert.overwriting import refuse_overwriting
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_normal import box_and_area
-from wssis.formats.importers.collected import Categories, Collected, Label, LabelledImage, Refusal
+from wssis.formats.importers.collected import Categories, Collected, Label, LabelledImage, Refusal, ignored_labels
 from wssis.formats.importers.image_sizes import ImageSizes
 from wssis.formats.importers.reader import Options, Reader
 from wssis.formats.importers.registry import READERS
@@ -84,6 +84,7 @@ def convert_labels(request: Request, options: Options) -> Conversion:
     others = [read_coco(path) for path in request.without]
     collected = _collected(request, reader, others)
     reader.read(request.source, collected, options)
+    _check_ignored(collected, request)
     _check(collected, request)
     first = _first_free(others) if request.first_id is None else request.first_id
     content, conversion = _content(collected, request, first)
@@ -125,6 +126,16 @@ def _collected(request: Request, reader: Reader, others: Sequence[Mapping[str, A
     elsewhere = {name for path, coco in zip(request.without, others, strict=True) for name in file_names(path, coco)}
     sizes = ImageSizes(folder, reader.upright)
     return Collected(sizes, categories, frozenset(request.ignore), frozenset(elsewhere))
+
+
+def _check_ignored(collected: Collected, request: Request) -> None:
+    """Refuse a class to leave out that a source which lists its classes has not; else tell that none was left out."""
+    for name in request.ignore:
+        if collected.listed is None:
+            collected.passed_over[ignored_labels(name)] += 0
+        elif name not in collected.listed.names.values() and not collected.passed_over[ignored_labels(name)]:
+            there = ", ".join(collected.listed.names.values())
+            raise InputError(f"{request.source}: has no class {name!r}; correct --ignore; its classes are {there}")
 
 
 def _check(collected: Collected, request: Request) -> None:

@@ -254,7 +254,16 @@ def jobs_needed(seconds: float, job_minutes: float) -> int:
     >>> jobs_needed(3600, 120), jobs_needed(3 * 3600, 60)
     (1, 4)
     """
+    return max(1, math.ceil(seconds / 60 / useful_minutes(job_minutes)))
+
+
+def useful_minutes(job_minutes: float) -> float:
+    """What is left of a job for its training.
+
+    Raises:
+        InputError: nothing, or it is no finite number.
+    """
     useful = job_minutes - 5
-    if useful <= 0:
-        raise InputError(f"--job-minutes {job_minutes:g}: a job needs more than 5 minutes to get anywhere")
-    return max(1, math.ceil(seconds / 60 / useful))
+    if not 0 < useful < math.inf:
+        raise InputError(f"--job-minutes {job_minutes:g}: a job needs more than 5 minutes to get anywhere; correct it")
+    return useful

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wssis.errors import InputError
+
 ConfigFiles = Annotated[list[Path] | None, typer.Option(help="Study files, laid over config.yaml as Snakemake does.")]
 DefaultConfig = Annotated[Path, typer.Option(help="config.yaml of the workflow.")]
 
@@ -28,9 +30,13 @@ def plan(
     """The bill before a study runs: jobs, hours and disk per rule, from what earlier runs took."""
     from wssis.config.files import read_study
     from wssis.config.jobs import jobs_of
-    from wssis.overview.bill import bill, estimates
+    from wssis.overview.bill import bill, estimates, useful_minutes
     from wssis.overview.records import read_records
 
+    useful_minutes(job_minutes)
+    nowhere = [folder for folder in like or () if not folder.is_dir()]
+    if nowhere:
+        raise InputError(f"{nowhere[0]}: is no folder; correct --like")
     study = read_study(config, configfile or ())
     records = read_records(like or [Path("results")])
     print(bill(estimates(study, jobs_of(study), records), job_minutes, configfile or ()))

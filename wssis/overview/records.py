@@ -15,6 +15,8 @@ DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
 """Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
 PACE = ("batch", "micro_batch", "precision", "compile", "threads")
 """Keys of a training's optimizer that change its images per second, too."""
+NEEDED = ("stage", "settings", "counts", "duration")
+"""Keys of a manifest that a record is made of."""
 SIZES = (
     ("images",),
     ("train_images", "val_images"),
@@ -73,6 +75,9 @@ def read_records(folders: Iterable[Path], sized: bool = True) -> list[Record]:
 
 def _record(path: Path, sized: bool) -> Record:
     manifest = read_manifest(path)
+    missing = [key for key in NEEDED if key not in manifest]
+    if missing:
+        raise InputError(f"{path}: not a manifest (no {', '.join(missing)}); delete it and run its stage again")
     settings, counts = manifest["settings"], manifest["counts"]
     return Record(
         stage=manifest["stage"],

@@ -57,11 +57,13 @@ def _items(coco: Mapping[str, Any], path: Path, into: Collected) -> Iterator[_It
                     one.complete = False
             taken = None
         images[key] = taken
+    meant = {_text(image.number): image for image in images.values() if image is not None}
     for annotation in objects(coco["annotations"]):
         place = Place(path, f"annotation {annotation.get('id')!r}")
         image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
         if repr(image_id) not in images:
-            into.refuse(place, "unknown image", f"unknown image_id {image_id!r}; add the image or correct the id")
+            reason = f"unknown image_id {image_id!r}; add the image or correct the id"
+            into.refuse(place, "unknown image", reason, meant.get(_text(image_id)))
         elif (image := images[repr(image_id)]) is None:
             into.passed_over[ON_REFUSED] += 1
         elif type(category_id) is not int or category_id not in own.names:
@@ -69,6 +71,12 @@ def _items(coco: Mapping[str, Any], path: Path, into: Collected) -> Iterator[_It
             into.refuse(place, "unknown label", reason, image)
         else:
             yield _Item(annotation, image, place, own.names[category_id])
+
+
+def _text(identity: object) -> str:
+    """An id as text: "7" and 7.0 are no ids of image 7, but it is the image that lacks their labels."""
+    whole_number = isinstance(identity, float) and identity.is_integer()
+    return str(int(identity) if whole_number else identity).strip()
 
 
 def _id_of(item: Mapping[str, Any]) -> object:

@@ -83,6 +83,11 @@ class Categories:
         return cls(names, source)
 
 
+def ignored_labels(category: str) -> str:
+    """Why labels of a class were passed over."""
+    return f"labels of class {category!r} (--ignore)"
+
+
 @dataclass
 class Collected:
     """Labels as a reader adds them. Nothing raises for a single bad item: it is refused, with file, id and remedy.
@@ -92,6 +97,7 @@ class Collected:
         categories: the only ones that may occur; None: whatever occurs. A reader may declare its file's.
         ignored: classes whose labels are passed over.
         elsewhere: file names of images that are passed over with their labels, since another file has them.
+        listed: those that the file itself lists, where it does.
         passed_over: reason -> number of things that hold no label and were left out, such as unlabelled tasks.
     """
 
@@ -101,6 +107,7 @@ class Collected:
     elsewhere: frozenset[str] = frozenset()
     labels: list[Label] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    listed: Categories | None = None
     passed_over: Counter[str] = field(default_factory=Counter)
     _images: dict[str, LabelledImage] = field(default_factory=dict)
     _numbers: dict[str, set[int]] = field(default_factory=lambda: {"image": set(), "annotation": set()})
@@ -112,6 +119,7 @@ class Collected:
 
     def declare(self, categories: Categories) -> None:
         """The file's own categories; they count unless the user has given others."""
+        self.listed = categories
         self.categories = self.categories or categories
 
     def refuse(self, place: Place, kind: str, reason: str, image: LabelledImage | None = None) -> None:
@@ -205,7 +213,7 @@ class Collected:
         """Whether labels of this class are passed over; they are counted."""
         if not isinstance(category, str) or category not in self.ignored:
             return False
-        self.passed_over[f"labels of class {category!r} (--ignore)"] += 1
+        self.passed_over[ignored_labels(category)] += 1
         return True
 
     def _is_known(self, image: LabelledImage, place: Place, category: object) -> bool:
