@@ -21,6 +21,7 @@ from predict_fixtures import (
 )
 
 from wssis.formats.manifest import read_manifest
+from wssis.predicting import recorded
 from wssis.stages import predict as predict_stage
 
 
@@ -63,8 +64,42 @@ def test_without_a_manifest_of_this_model_the_size_must_be_given(study: Path, ca
     model = evaluated(study)
     write_segmentor(model, [{"id": 1, "name": "x"}])
     assert predict(model, study / "images", "--out", study / "out") == 2
-    assert "--short-side" in capsys.readouterr().err and not (study / "out").exists()
+    error = capsys.readouterr().err
+    assert "the evaluate.manifest.json beside it is of another file" in error and "--short-side" in error
+    assert not (study / "out").exists()
     assert predict(model, study / "images", "--short-side", 48, "--out", study / "out") == 0
+    model.with_name("evaluate.manifest.json").unlink()
+    assert predict(model, study / "images", "--out", study / "out") == 2
+    assert "no evaluate.manifest.json lies beside it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("images", "images: is a folder, not a segmentor's model.safetensors; the model comes first, then the images"),
+        ("images/11.png", "11.png: not a whole safetensors file"),
+        ("short.safetensors", "short.safetensors: not a whole safetensors file"),
+        ("none.safetensors", "none.safetensors: checkpoint not found"),
+    ],
+)
+def test_what_is_no_model_is_told_first(
+    study: Path, name: str, message: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (study / "short.safetensors").write_bytes(write_segmentor(study / "model.safetensors").read_bytes()[:-9])
+    monkeypatch.setattr(recorded, "digest_of", lambda path: pytest.fail(f"{path} is hashed"))
+    for arguments in ([study / name, study / "images"], [study / "images", "--points", study / "weak.json", "--teacher",
+                                                         study / name]):  # fmt: skip
+        assert predict(*arguments, "--out", study / "out") == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["settings", "inputs"])
+def test_a_manifest_that_lacks_a_part_is_named(study: Path, key: str, capsys: pytest.CaptureFixture) -> None:
+    model = evaluated(study)
+    manifest = model.with_name("evaluate.manifest.json")
+    manifest.write_text(json.dumps({name: value for name, value in read_manifest(manifest).items() if name != key}))
+    assert predict(model, study / "images", "--out", study / "out") == 2
+    assert f"evaluate.manifest.json: not a manifest (no {key} listed)" in capsys.readouterr().err
 
 
 def test_images_of_all_kinds(study: Path, capsys: pytest.CaptureFixture) -> None:

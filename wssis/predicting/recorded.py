@@ -13,6 +13,7 @@ from wssis.config.training import InferenceSettings
 from wssis.engine.refining import load_refiner
 from wssis.errors import InputError
 from wssis.formats.manifest import digest_of, read_manifest
+from wssis.predicting.model_kind import REFINER, SOLOV2, check_kind
 
 SomeSection = TypeVar("SomeSection", bound=Section)
 MAX_DETECTIONS = "max_detections"
@@ -37,13 +38,17 @@ def evaluate_settings(model: Path, given: Mapping[str, Any]) -> tuple[EvaluateSe
         given: keys of InferenceSettings, and max_detections.
 
     Raises:
-        InputError: no manifest tells the image size and none is given, or a value is illegal.
+        InputError: the file is no segmentor, no manifest tells the image size and none is given, or a value is illegal.
     """
+    check_kind(model)
     manifest = model.with_name("evaluate.manifest.json")
     recorded = _recorded(manifest, "model", digest_of(model))
     if recorded is None and "short_side" not in given:
+        beside = "no evaluate.manifest.json lies beside it"
+        if manifest.is_file():
+            beside = "the evaluate.manifest.json beside it is of another file"
         raise InputError(
-            f"{model}: no evaluate.manifest.json of this model lies beside it, and without it the image size that it"
+            f"{model}: {beside}, and without its own the image size that it"
             " works at is unknown; give --short-side (px), and --long-side, --score-threshold and the like if need be"
         )
     base = recorded or {}
@@ -65,8 +70,12 @@ def point_mask_settings(
     Returns the settings, and where they come from, for people.
 
     Raises:
-        InputError: no manifest tells the teacher's image size and none is given, or a value is illegal.
+        InputError: a file is no such model, no manifest tells the teacher's image size and none is given, or a value is
+            illegal.
     """
+    check_kind(teacher, [SOLOV2])
+    if refiner is not None:
+        check_kind(refiner, [REFINER])
     manifest = teacher.parent.parent / "proposals/weak.json.manifest.json"
     proposals, sources = _recorded(manifest, "teacher", digest_of(teacher)), [f"proposals: {manifest}"]
     if proposals is None:
@@ -91,13 +100,13 @@ def median_boxes_file(refiner: Path) -> Path | None:
     manifest, full = _crops_manifest(refiner), refiner.parent.parent / "full.json"
     if manifest is None or not full.is_file():
         return None
-    recorded = read_manifest(manifest)["inputs"].get("median_boxes_from", {}).get("sha256")
+    recorded = _manifest(manifest)["inputs"].get("median_boxes_from", {}).get("sha256")
     return full if recorded == digest_of(full) else None
 
 
 def _crops(refiner: Path) -> tuple[dict[str, Any], str]:
     manifest = _crops_manifest(refiner)
-    return ({}, "the package's defaults") if manifest is None else (read_manifest(manifest)["settings"], str(manifest))
+    return ({}, "the package's defaults") if manifest is None else (_manifest(manifest)["settings"], str(manifest))
 
 
 def _crops_manifest(refiner: Path) -> Path | None:
@@ -105,7 +114,7 @@ def _crops_manifest(refiner: Path) -> Path | None:
     own, crops = refiner.with_name("manifest.json"), refiner.parent.parent / "crops/full.zarr.manifest.json"
     if not own.is_file() or not crops.is_file():
         return None
-    trained = read_manifest(own)
+    trained = _manifest(own)
     made_here = trained["outputs"].get(refiner.name) == digest_of(refiner)
     same = trained["inputs"].get("crops", {}).get("sha256") == read_manifest(crops)["outputs"].get("full.zarr")
     return crops if made_here and same else None
@@ -124,8 +133,21 @@ def _recorded(manifest: Path, name: str, digest: str) -> dict[str, Any] | None:
     """Settings of a manifest whose input `name` has this digest; None where there is none."""
     if not manifest.is_file():
         return None
-    content = read_manifest(manifest)
+    content = _manifest(manifest)
     return content["settings"] if content["inputs"].get(name, {}).get("sha256") == digest else None
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """A manifest with settings and inputs.
+
+    Raises:
+        InputError: it lacks them.
+    """
+    content = read_manifest(path)
+    for key in ("settings", "inputs"):
+        if not isinstance(content.get(key), dict):
+            raise InputError(f"{path}: not a manifest (no {key} listed); delete it and run its stage again")
+    return content
 
 
 def _only(given: Mapping[str, Any], model: type[Section], keys: tuple[str, ...] = ()) -> dict[str, Any]:
