@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -320,6 +321,30 @@ def test_points_without_mask_of_predict(tmp_path: Path) -> None:
     found = list(csv.DictReader(out.with_suffix(".unmasked.csv").open()))
     assert found == [{"id": "32", "image": "more/b c.png", "x": "4.5", "y": "5.25", "category": "bar",
                       "reason": "the refiner emptied it"}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("8,a.png,4.5,5.25,99,none", "unmasked.csv: point 8: unknown category_id 99; add the category"),
+        ("8,a.png,nan,5.25,7,none", "unmasked.csv: point 8: point [nan, 5.25] is not two finite numbers"),
+        ("8,a.png,4.5,5.5,7,none", "unmasked.csv: point 8: point [4.5, 5.5], in pixel indices, lies outside its image"),
+    ],
+)
+def test_unsound_points_without_mask_are_refused(tmp_path: Path, row: str, problem: str) -> None:
+    source = pseudo_set(tmp_path).rename(tmp_path / "masks.json")
+    written(tmp_path / "unmasked.csv", f"point_id,image,x,y,category_id,reason\n{row}\n")
+    with pytest.raises(InputError, match=re.escape(problem)):
+        exported("cvat", source)
+
+
+@pytest.mark.parametrize("score", ["0.5", [0.5], True, float("nan"), float("inf")])
+def test_scores_are_finite_numbers(tmp_path: Path, score: object) -> None:
+    source = pseudo_set(tmp_path)
+    broken = read_coco(source)
+    broken["annotations"][3]["score"] = score
+    with pytest.raises(InputError, match=re.escape(f"annotation 30: score {score!r} is no finite number; correct it")):
+        exported("coco", written(source, broken))
 
 
 def test_bad_requests_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,15 @@
 """What wssis export reads: COCO files with masks, and what wssis predict writes."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from wssis.errors import InputError
+from wssis.errors import InputError, refuse
 from wssis.formats.coco import read_coco
-from wssis.formats.coco_check import check_coco
+from wssis.formats.coco_check import check_coco, point_problems, sized_images
 from wssis.formats.json_text import loads
+from wssis.formats.remark import Fault, Remark
 from wssis.formats.table import read_table
 
 Coco = dict[str, Any]
@@ -34,6 +36,7 @@ def read_source(source: Path) -> Coco:
     problems = check_coco({**coco, "annotations": masked}, source)
     if pointed:
         problems += check_coco({**coco, "annotations": pointed}, source, labels="points")
+    problems += _score_problems(annotations, source)
     if problems:
         # What is wrong with images and categories is found with masks and with points.
         raise InputError("\n".join(dict.fromkeys(map(str, problems))))
@@ -42,6 +45,16 @@ def read_source(source: Path) -> Coco:
 
 def _is_unmasked_point(annotation: object) -> bool:
     return isinstance(annotation, dict) and annotation["segmentation"] is None and "point" in annotation
+
+
+def _score_problems(annotations: Sequence[object], source: Path) -> Iterator[Remark]:
+    """Scores by which no mask can be chosen; a mask may have none."""
+    for one in annotations:
+        score = one.get("score") if isinstance(one, dict) else None
+        number = isinstance(score, int | float) and not isinstance(score, bool)
+        if score is not None and not (number and abs(score) <= sys.float_info.max):
+            fault = Fault("score", f"score {score!r} is no finite number", "correct it or leave it out")
+            yield fault.at(source, f"annotation {one.get('id')!r}")
 
 
 def _is_list(source: Path) -> bool:
@@ -74,14 +87,20 @@ def _of_results(source: Path) -> Coco:
 
 
 def _unmasked_beside(source: Path, coco: Coco) -> list[dict[str, Any]]:
-    """The points that ended without mask, numbered on, as annotations."""
+    """The points that ended without mask, numbered on, as annotations.
+
+    Raises:
+        InputError: a point is unsound, or of an unknown category; all such points at once.
+    """
     table = source.with_name(UNMASKED)
     if source.name != MASKS or not table.is_file():
         return []
     names = {PurePosixPath(image["file_name"]): image["id"] for image in coco["images"]}
+    images, categories = sized_images(coco["images"]), {one["id"] for one in coco["categories"]}
     last = max(one["id"] for one in coco["annotations"])
-    found = []
-    for _, image, x, y, category, reason in read_table(table, COLUMNS):
+    found: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for point_id, image, x, y, category, reason in read_table(table, COLUMNS):
         image_id = _image_of(PurePosixPath(image), names)
         if image_id is None:
             continue
@@ -91,6 +110,9 @@ def _unmasked_beside(source: Path, coco: Coco) -> list[dict[str, Any]]:
             raise InputError(f"{table}: {x!r}, {y!r}, {category!r} are no point; run wssis predict again") from None
         last += 1
         found.append({"id": last, "image_id": image_id, "segmentation": None, "outcome": reason, **values})
+        faults = point_problems(found[-1], images[image_id], categories)
+        problems += [f"{table}: point {point_id}: {fault}" for fault in faults]
+    refuse(problems)
     return found
 
 
