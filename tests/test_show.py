@@ -144,6 +144,32 @@ def test_what_cannot_be_shown(tmp_path: Path, name: str, text: str | None, words
         show(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("part", "values", "words"),
+    [
+        ("annotations", {"segmentation": [[1, 1, float("nan"), 1, 3, 3]]}, "annotation 5: a polygon has a coordinate"),
+        ("annotations", {"segmentation": [[1, 1, 1e300, 1, 3, 3]]}, "annotation 5: a polygon .* reaches out"),
+        ("annotations", {"segmentation": "x"}, "annotation 5: segmentation is neither polygons nor RLE"),
+        ("annotations", {"segmentation": {"size": [9, 9], "counts": [81]}}, "annotation 5: RLE of size"),
+        ("images", {"width": 0}, "image 1: its size is no size"),
+        ("images", {"width": 10**9}, "image 1: its size is no size"),
+    ],
+)
+def test_labels_that_cannot_be_drawn(tmp_path: Path, part: str, values: dict[str, object], words: str) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "1.png", "width": 26, "height": 26}],
+        "annotations": [{"id": 5, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
+        "categories": [{"id": 1, "name": "a"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    write_picture(tmp_path / "a.json", tmp_path / "a.png")
+    content[part][0] |= values
+    (tmp_path / "bad.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"bad\.json: {words}"):
+        write_picture(tmp_path / "bad.json", tmp_path / "b.png")
+    assert not (tmp_path / "b.png").exists()
+
+
 def _half(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3].rstrip()[:-1].rstrip())

@@ -9,11 +9,13 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw
 
 from wssis.audit.study_files import study_around
-from wssis.errors import InputError
+from wssis.errors import InputError, refuse
 from wssis.formats.coco import decode_mask
+from wssis.formats.coco_check import annotation_problems, is_sized
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
 from wssis.formats.json_text import loads
+from wssis.formats.remark import Fault
 from wssis.geometry.painting import DARK, WHITE, Colour, lay_mask, lay_outline
 
 IMAGES, ACROSS = 12, 4
@@ -49,9 +51,33 @@ def coco_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) ->
     for one in annotations_of(path):
         if one["image_id"] in groups:
             groups[one["image_id"]].append(one)
+    _check_drawable(path, chosen, groups)
     folder = _image_folder(path, image_dir)
     cells = [_picture(image, groups[image["id"]], folder, _side(image, names)) for image in chosen]
     return _grid(cells, _legend(frame)), told
+
+
+def _check_drawable(
+    path: Path, images: Sequence[Mapping[str, Any]], groups: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Refuse what cannot be drawn: an unsound mask may keep what rasterises it busy for ever.
+
+    Raises:
+        InputError: all problems of the images' sizes, and of their masks and boxes.
+    """
+    sizes = [image for image in images if not is_sized(image)]
+    problems = [f"image {image['id']}: its size is no size of an image; correct it" for image in sizes]
+    for image in (image for image in images if is_sized(image)):
+        for one in groups[image["id"]]:
+            problems += [f"annotation {one.get('id')}: {fault}" for fault in _faults(one, image)]
+    refuse([f"{path}: {problem}" for problem in problems])
+
+
+def _faults(annotation: Mapping[str, Any], image: Mapping[str, Any]) -> list[Fault]:
+    """Of what is drawn; a missing mask is none, and it has a colour whatever the file's categories are."""
+    drawn = {key: annotation[key] for key in ("segmentation", "bbox", "area") if annotation.get(key)}
+    frame = image if "segmentation" in drawn else None
+    return list(annotation_problems({**drawn, "id": 0, "category_id": 0}, frame, (0,), "drop"))
 
 
 def detection_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) -> Sheet:
