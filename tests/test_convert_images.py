@@ -62,7 +62,7 @@ def test_an_image_whose_only_label_was_refused_is_never_empty(tmp_path: Path) ->
     assert [image["id"] for image in coco["images"]] == [4] and done.incomplete == 1
 
 
-@pytest.mark.parametrize("image_id", ["5", 5.0, " 5"])
+@pytest.mark.parametrize("image_id", ["5", 5.0, " 5", [5]])
 def test_an_image_that_a_refused_id_means_is_never_empty(tmp_path: Path, image_id: object) -> None:
     images = [{"id": n, "file_name": f"{n}.png", "width": W, "height": H} for n in (4, 5, 6)]
     bar = {"segmentation": [FLAT_BAR]}

@@ -74,7 +74,9 @@ def _items(coco: Mapping[str, Any], path: Path, into: Collected) -> Iterator[_It
 
 
 def _text(identity: object) -> str:
-    """An id as text: "7" and 7.0 are no ids of image 7, but it is the image that lacks their labels."""
+    """An id as text: "7", 7.0 and [7] are no ids of image 7, but it is the image that lacks their labels."""
+    if isinstance(identity, list) and len(identity) == 1:
+        return _text(identity[0])
     whole_number = isinstance(identity, float) and identity.is_integer()
     return str(int(identity) if whole_number else identity).strip()
 
