@@ -378,12 +378,16 @@ def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture
     assert errors.count("needs more than 5 minutes") == 3
 
 
-@pytest.mark.parametrize("key", ["stage", "settings", "counts", "duration"])
-def test_a_manifest_that_lacks_a_part_is_named(study: Study, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [*((key, {}) for key in ("stage", "settings", "counts", "duration")), ("duration", {"duration": "x"})],
+)
+def test_a_manifest_that_lacks_a_part_is_named(study: Study, key: str, values: dict[str, Any]) -> None:
     _finish_student(study)
     path = Path(f"{STUDENT}/manifest.json")
-    path.write_text(json.dumps({name: value for name, value in read_manifest(path).items() if name != key}))
-    with pytest.raises(InputError, match=rf"manifest\.json: not a manifest \(no {key}\); delete it"):
+    rest = {name: value for name, value in read_manifest(path).items() if name != key}
+    path.write_text(json.dumps({**rest, **values}))
+    with pytest.raises(InputError, match=rf"manifest\.json: not a manifest \(no sound {key}\); delete it"):
         read_records([Path("results")])
 
 

@@ -15,8 +15,8 @@ DECIDES = ("network", "augmentation", "inference", "size", "masks", "pairs")
 """Keys of settings that decide how long one image takes; records with other values say nothing of a job."""
 PACE = ("batch", "micro_batch", "precision", "compile", "threads")
 """Keys of a training's optimizer that change its images per second, too."""
-NEEDED = ("stage", "settings", "counts", "duration")
-"""Keys of a manifest that a record is made of."""
+NEEDED = {"stage": str, "settings": dict, "counts": dict, "duration": int | float}
+"""Keys of a manifest that a record is made of, and what they hold."""
 SIZES = (
     ("images",),
     ("train_images", "val_images"),
@@ -75,9 +75,9 @@ def read_records(folders: Iterable[Path], sized: bool = True) -> list[Record]:
 
 def _record(path: Path, sized: bool) -> Record:
     manifest = read_manifest(path)
-    missing = [key for key in NEEDED if key not in manifest]
+    missing = [key for key, kind in NEEDED.items() if not isinstance(manifest.get(key), kind)]
     if missing:
-        raise InputError(f"{path}: not a manifest (no {', '.join(missing)}); delete it and run its stage again")
+        raise InputError(f"{path}: not a manifest (no sound {', '.join(missing)}); delete it and run its stage again")
     settings, counts = manifest["settings"], manifest["counts"]
     return Record(
         stage=manifest["stage"],
