@@ -4,9 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wssis.formats.table import read_table, write_table
+from wssis.formats.table import TEXT, WHOLE, WHOLES, read_values, write_table
 
-COLUMNS = ("subset", "image_id", "mode", "orientation", "alike", "flat_points", "border_points")
+CELLS = {
+    "subset": TEXT, "image_id": WHOLE, "mode": TEXT, "orientation": WHOLE, "alike": WHOLE.or_nothing(),
+    "flat_points": WHOLES, "border_points": WHOLES,
+}  # fmt: skip
+COLUMNS = tuple(CELLS)
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,9 @@ def read_image_facts(path: Path) -> list[ImageFacts]:
     """All rows.
 
     Raises:
-        InputError: the file is missing or has another header.
+        InputError: the file is missing or has another header, or a cell is no number.
     """
-    return [
-        ImageFacts(
-            subset, int(image_id), mode, int(orientation), int(alike) if alike else None,
-            tuple(map(int, flat.split())), tuple(map(int, border.split())),
-        )
-        for subset, image_id, mode, orientation, alike, flat, border in read_table(path, COLUMNS)
-    ]  # fmt: skip
+    return [ImageFacts(*values) for values in read_values(path, CELLS)]
 
 
 def _cells(facts: ImageFacts) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from wssis.formats.table import read_table, write_table
+from wssis.formats.table import TEXT, WHOLE, read_values, write_table
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class ImageRow:
 
 
 COLUMNS = tuple(field.name for field in fields(ImageRow))
+CELLS = {name: WHOLE if name in ("image_id", "width", "height") else TEXT for name in COLUMNS}
 
 
 def write_images_table(path: Path, rows: Iterable[ImageRow]) -> None:
@@ -31,10 +32,7 @@ def read_images_table(path: Path, subset: str) -> dict[int, ImageRow]:
     """Image id -> row, of one subset ("train" or "val").
 
     Raises:
-        InputError: the file is missing or has another header.
+        InputError: the file is missing or has another header, or an id or a size is no number.
     """
-    rows = (
-        ImageRow(part, int(image_id), file_name, int(width), int(height), sha256)
-        for part, image_id, file_name, width, height, sha256 in read_table(path, COLUMNS)
-    )
+    rows = (ImageRow(*values) for values in read_values(path, CELLS))
     return {row.image_id: row for row in rows if row.subset == subset}

@@ -6,10 +6,12 @@ A point is (x, y) in pixel indices: (0, 0) is the centre of the top-left pixel.
 from collections.abc import Mapping
 from pathlib import Path
 
-from wssis.formats.table import read_table, write_table
+from wssis.formats.table import NUMBER, WHOLE, read_values, write_table
 
-POINT_COLUMNS = ("annotation_id", "x", "y")
-HIDDEN_COLUMNS = ("weak_annotation_id", "train_annotation_id")
+POINT_CELLS = {"annotation_id": WHOLE, "x": NUMBER, "y": NUMBER}
+POINT_COLUMNS = tuple(POINT_CELLS)
+HIDDEN_CELLS = {"weak_annotation_id": WHOLE, "train_annotation_id": WHOLE}
+HIDDEN_COLUMNS = tuple(HIDDEN_CELLS)
 
 
 def off_the_edge(value: float, side: int) -> float:
@@ -24,9 +26,9 @@ def read_full_points(path: Path) -> dict[int, tuple[float, float]]:
     """Annotation id -> (x, y), px.
 
     Raises:
-        InputError: the file is missing or has another header.
+        InputError: the file is missing or has another header, or a cell is no number.
     """
-    return {int(annotation): (float(x), float(y)) for annotation, x, y in read_table(path, POINT_COLUMNS)}
+    return {annotation: (x, y) for annotation, x, y in read_values(path, POINT_CELLS)}
 
 
 def write_full_points(path: Path, points: Mapping[int, tuple[float, float]]) -> None:
@@ -38,9 +40,9 @@ def read_hidden_ids(path: Path) -> dict[int, int]:
     """Annotation id in weak.json -> annotation id in train.json; only the pseudo-quality stage may ask.
 
     Raises:
-        InputError: the file is missing or has another header.
+        InputError: the file is missing or has another header, or a cell is no number.
     """
-    return {int(weak): int(train) for weak, train in read_table(path, HIDDEN_COLUMNS)}
+    return dict(read_values(path, HIDDEN_CELLS))
 
 
 def write_hidden_ids(path: Path, ids: Mapping[int, int]) -> None:

@@ -1,10 +1,10 @@
 """thresholds.csv: the score from which a detection of a class becomes a label of the arm semi."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from wssis.formats.table import read_table, write_table
+from wssis.formats.table import NUMBER, WHOLE, read_values, write_table
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,11 @@ class ScoreThreshold:
     detections: int
 
 
-COLUMNS = tuple(field.name for field in fields(ScoreThreshold))
+CELLS = {
+    "category_id": WHOLE, "threshold": NUMBER.or_nothing(), "f1": NUMBER, "precision": NUMBER.or_nothing(),
+    "recall": NUMBER, "objects": WHOLE, "detections": WHOLE,
+}  # fmt: skip
+COLUMNS = tuple(CELLS)
 
 
 def write_thresholds(path: Path, thresholds: Iterable[ScoreThreshold]) -> None:
@@ -36,6 +40,6 @@ def read_thresholds(path: Path) -> dict[int, float | None]:
     """Category id -> lowest score of a label; None: no detection of this class is one.
 
     Raises:
-        InputError: the file is missing or has another header.
+        InputError: the file is missing or has another header, or a cell is no number.
     """
-    return {int(row[0]): float(row[1]) if row[1] else None for row in read_table(path, COLUMNS)}
+    return {row[0]: row[1] for row in read_values(path, CELLS)}

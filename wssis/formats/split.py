@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from wssis.errors import InputError
-from wssis.formats.table import read_table, write_table
+from wssis.formats.table import TEXT, WHOLE, read_values, write_table
 
-COLUMNS = ("image_id", "label_kind")
+CELLS = {"image_id": WHOLE, "label_kind": TEXT}
+COLUMNS = tuple(CELLS)
 KINDS = ("full", "point", "points10", "unlabelled")
 
 
@@ -17,13 +18,13 @@ def read_split(path: Path) -> dict[int, str]:
     """Image id -> label kind ("full", "point", "points10" or "unlabelled").
 
     Raises:
-        InputError: not a split file, or a label kind that does not exist.
+        InputError: not a split file, an id that is no number, or a label kind that does not exist.
     """
     split = {}
-    for image_id, kind in read_table(path, COLUMNS):
+    for image_id, kind in read_values(path, CELLS):
         if kind not in KINDS:
             raise InputError(f"{path}: image {image_id} has label kind {kind!r}; legal are {', '.join(KINDS)}")
-        split[int(image_id)] = kind
+        split[image_id] = kind
     return split
 
 
