@@ -80,7 +80,10 @@ def test_read_and_write(tmp_path: Path) -> None:
     assert read_coco(path) == coco
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"images": [], "annotations": {}, "categories": []}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1]", "{}", '{"images": [], "annotations": {}, "categories": []}', 2000 * "[", '{"images": ["\\ud800"]}'],
+)
 def test_not_a_coco_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)

@@ -28,6 +28,7 @@ from convert_fixtures import (
 from PIL import Image
 
 from wssis.config.stages import PrepareSettings
+from wssis.errors import InputError
 from wssis.formats.brush_rle import brush_mask
 from wssis.formats.coco import decode_mask, encode_mask, read_coco
 from wssis.formats.importers.bdd100k import _ring
@@ -212,6 +213,14 @@ def test_voc_in_colours(tmp_path: Path) -> None:
     coco, _ = converted("masks", "voc", source, image_dir=picture(tmp_path / "images"))
     assert sorted(name for name, _ in masks_of(coco)) == ["bar", "ring"]
     assert same(sorted(masks_of(coco), key=lambda one: one[0]), [("bar", BAR), ("ring", RING)])
+
+
+@pytest.mark.parametrize("name", ["class_names.txt", "labelmap.txt"])
+def test_voc_classes_in_another_encoding(tmp_path: Path, name: str) -> None:
+    source = voc(tmp_path / "voc", {1: 1, 2: 2})
+    (source / name).write_bytes("Käse:1,2,3::\n".encode("latin-1"))
+    with pytest.raises(InputError, match=rf"voc/{name}: is not in UTF-8 .*; save it as UTF-8"):
+        converted("masks", "voc", source)
 
 
 def bdd(*labels: dict[str, Any], **frame: Any) -> list[dict[str, Any]]:

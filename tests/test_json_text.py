@@ -51,6 +51,27 @@ def test_nan_is_read_and_rubbish_is_named() -> None:
         loads(b'{"a": "\xff"}')
 
 
+@pytest.mark.parametrize("text", [100_000 * b"[", b'{"a":' * 2000 + b"1" + b"}" * 2000])
+def test_too_deep(text: bytes) -> None:
+    with pytest.raises(ValueError, match="lists within one another, too deep"):
+        loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "half"),
+    [(rb'["\ud800.png"]', 3), (rb'["\uDFFF"]', 3), (rb'{"\ud83d": NaN}', 3), (rb'["\\\\\udc00"]', 7),
+     (rb'["\ud83d\ude00\ud83d"]', 15), (rb'["\ud83d\ud83d\ude00"]', 3)],
+)  # fmt: skip
+def test_half_a_character_is_refused(text: bytes, half: int) -> None:
+    with pytest.raises(ValueError, match=rf"is half a character: line 1 column {half} "):
+        loads(text)
+
+
+@pytest.mark.parametrize("text", [rb'["\ud83d\ude00", NaN]', rb'["\\ud83d", NaN]', rb'["\"\n\u0041", NaN]'])
+def test_whole_characters_beside_nan(text: bytes) -> None:
+    assert loads(text)[0] == json.loads(text)[0]
+
+
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2500])
 def test_pieces_make_the_whole(count: int) -> None:
     items = [{"id": number} for number in range(count)]

@@ -110,6 +110,9 @@ def test_files_as_given(tmp_path: Path) -> None:
     listing.write_text("3\n7\n")
     chosen = SplitSettings(method="files", full_ids=str(listing), full_percent=10)
     assert full(split_images(data([[0]] * 9), chosen)) == {3, 7}
+    listing.write_bytes("3\n7\n".encode("utf-16"))
+    with pytest.raises(InputError, match=r"full\.txt: is no text in UTF-8 .*; list image ids in it, one per line"):
+        split_images(data([[0]] * 9), chosen)
     listing.write_text("3\n70\n")
     with pytest.raises(InputError, match=r"full\.txt: image ids 70 are not in train\.json"):
         split_images(data([[0]] * 9), chosen)

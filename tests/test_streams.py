@@ -40,7 +40,8 @@ def test_stream_equals_the_whole(
 @pytest.mark.parametrize(
     "text",
     ["", "[1]", "{}", '{"images": [], "annotations": {}, "categories": []}', '{"images": [{"id": 1}, ',
-     '{"images": [1 2]}', '{"images": [], "annotations": [], "categories": [NaNN]}', "\xff"],
+     '{"images": [1 2]}', '{"images": [], "annotations": [], "categories": [NaNN]}', "\xff",
+     '{"images": ' + 100_000 * "[", '{"images": [{"file_name": "\\ud800.png"}], "annotations": [], "categories": []}'],
 )  # fmt: skip
 def test_not_a_coco_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.json"

@@ -12,6 +12,7 @@ from wssis.formats.image_facts import ImageFacts, read_image_facts, write_image_
 from wssis.formats.images_table import read_images_table
 from wssis.formats.points import read_full_points, read_hidden_ids, write_full_points, write_hidden_ids
 from wssis.formats.score_thresholds import ScoreThreshold, read_thresholds, write_thresholds
+from wssis.formats.scores import read_scores
 from wssis.formats.split import assign_folds, read_split, write_split
 
 
@@ -82,6 +83,13 @@ def test_a_table_that_is_no_text(tmp_path: Path, content: bytes, read: Callable[
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"t\.csv: not a table in UTF-8 \(.*run its stage again"):
         read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("text", ["3", "[]", 2000 * "[", "{}", ""])
+def test_scores_that_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "scores.json").write_text(text)
+    with pytest.raises(InputError, match=r"scores\.json: .*; run the evaluate stage again"):
+        read_scores(tmp_path / "scores.json")
 
 
 @given(st.sets(st.integers(0, 10**12), min_size=5, max_size=40), st.integers(2, 5), st.integers(0, 99))

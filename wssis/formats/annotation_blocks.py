@@ -1,6 +1,7 @@
 """A quick look at many annotations at once; what it cannot vouch for is looked at one by one by its caller."""
 
 import math
+import sys
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ def _plain_values_are_sound(annotation: Mapping[str, Any], categories: Container
         and type(annotation.get("category_id")) is int
         and annotation["category_id"] in categories
         and annotation.get("iscrowd", 0) in (0, 1)
-        and (area is None or (type(area) in (int, float) and 0 <= area < math.inf))
+        and (area is None or (type(area) in (int, float) and 0 <= area <= sys.float_info.max))
         and (box is None or _is_box(box))
     )
 
@@ -75,7 +76,9 @@ def _is_box(box: Any) -> bool:
         return False
     x, y, width, height = box
     if not type(x) is type(y) is type(width) is type(height) is float:
-        return {type(side) for side in box} <= {int, float} and _is_box([float(side) for side in box])
+        # An integer may be more than a float can hold.
+        small = {type(side) for side in box} <= {int, float} and max(map(abs, box)) <= sys.float_info.max
+        return small and _is_box([float(side) for side in box])
     return math.isfinite(x + y) and 0 <= width < math.inf and 0 <= height < math.inf
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from wssis.errors import InputError
+from wssis.formats.json_text import TOO_DEEP, refuse_halves
 
 PIECE = 2**22
 """Characters that are read at once."""
@@ -58,8 +59,9 @@ def _parts(path: Path) -> Iterator[tuple[str, Any]]:
                     yield key, value
     except FileNotFoundError:
         raise InputError(f"{path}: annotation file not found; correct the path") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); export the file again") from None
+    except (ValueError, RecursionError) as error:
+        reason = TOO_DEEP if isinstance(error, RecursionError) else error
+        raise InputError(f"{path}: not readable as JSON ({reason}); export the file again") from None
     for key in LISTS:
         if key not in seen:
             raise InputError(f'{path}: has no list "{key}"; a COCO instances file is expected')
@@ -112,6 +114,7 @@ class _Window:
                     raise
                 continue
             begin = self._at
+            refuse_halves(self._text, begin, end)
             if end < len(self._text):
                 self._at = end
                 return value

@@ -26,8 +26,6 @@ def read_given(path: Path, images_alone: bool = False) -> dict[str, Any] | Fault
         return _fault("may not be read", "correct its permissions")
     except UnicodeDecodeError:
         return _fault("is not in UTF-8, as JSON must be", "save it as UTF-8")
-    except RecursionError:
-        return _fault("not readable as JSON (lists within one another, too deep)", "export the file again")
     except ValueError as error:
         what = f"not readable as JSON ({error})" if content else "is empty, 0 bytes"
         return _fault(what, "export the file again")

@@ -7,6 +7,7 @@ cannot be read.
 
 import gc
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -23,19 +24,44 @@ LARGE = 2**24
 """Bytes from which a text makes so many objects that the garbage collector is kept from them for good."""
 AT_ONCE = 1000
 """Items of a list that are written at once."""
+ESCAPES = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(?P<half>u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+"""Escapes in a text, one after another; `half` is one of two that make a character only together."""
+TOO_DEEP = "lists within one another, too deep"
 
 
 def loads(data: bytes) -> Any:
     """The value of a JSON text in UTF-8; NaN and Infinity are read too.
 
     Raises:
-        ValueError: it is no JSON, or no UTF-8.
+        ValueError: it is no JSON, or no UTF-8; it is nested too deeply; or a text in it could not be written again.
     """
     with _no_garbage(lasting=len(data) >= LARGE):
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            return json.loads(data.decode("utf-8"))
+            return _plain_loads(data.decode("utf-8"))
+
+
+def refuse_halves(text: str, begin: int, end: int) -> None:
+    """Nothing where all characters of a JSON text are whole: half a character (a lone surrogate) has no UTF-8.
+
+    Raises:
+        ValueError: one is not.
+    """
+    if text.find("\\", begin, end) < 0:
+        return
+    for escape in ESCAPES.finditer(text, begin, end):
+        if escape["half"]:
+            raise json.JSONDecodeError(f"{escape[0]} is half a character", text, escape.start())
+
+
+def _plain_loads(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    refuse_halves(text, 0, len(text))
+    return value
 
 
 @contextmanager

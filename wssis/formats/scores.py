@@ -1,12 +1,12 @@
 """scores.json of one evaluated model, and scores.csv of a study: one row per student and teacher."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
+from wssis.formats.json_text import loads
 from wssis.formats.table import read_table, write_table
 
 METRICS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "bbox_AP")
@@ -29,12 +29,12 @@ def read_scores(path: Path) -> dict[str, Any]:
         InputError: the file is missing, is not JSON, or lacks a metric.
     """
     try:
-        scores = json.loads(Path(path).read_text(encoding="utf-8"))
+        scores = loads(Path(path).read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path}: scores not found; run the evaluate stage of this model") from None
     except ValueError as error:
         raise InputError(f"{path}: not readable as JSON ({error}); run the evaluate stage again") from None
-    missing = [key for key in SCORE_KEYS if key not in scores]
+    missing = [key for key in SCORE_KEYS if not isinstance(scores, dict) or key not in scores]
     if missing:
         raise InputError(f"{path}: lacks {', '.join(missing)}; run the evaluate stage again")
     return scores

@@ -29,6 +29,8 @@ def _listed_first(coco: Mapping[str, Any], path: str, rng: Generator) -> tuple[l
         lines = Path(path).read_text(encoding="utf-8").split()
     except FileNotFoundError:
         raise InputError(f"{path}: not found (split.full_ids); correct the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is no text in UTF-8 ({error}); list image ids in it, one per line") from None
     known = {str(image["id"]): image["id"] for image in coco["images"]}
     unknown = [line for line in lines if line not in known]
     if unknown or not lines:

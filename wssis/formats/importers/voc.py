@@ -100,16 +100,28 @@ def _classes(source: Path) -> _Classes:
     if colours.is_file():
         return _Classes(_labelmap(colours), True, str(colours))
     if names.is_file():
-        listed = [line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()]
+        listed = [line.strip() for line in _text(names).splitlines() if line.strip()]
         first = -1 if listed[:1] == ["__ignore__"] else 0
         return _Classes({n: name for n, name in enumerate(listed, start=first) if n > 0}, False, str(names))
     return _Classes(dict(enumerate(CLASSES, start=1)), False, "VOC's twenty")
 
 
+def _text(path: Path) -> str:
+    """A list of classes.
+
+    Raises:
+        InputError: it is not in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not in UTF-8 ({error}); save it as UTF-8") from None
+
+
 def _labelmap(path: Path) -> dict[int, str]:
     """Colour -> name of lines "name:r,g,b:parts:actions"; black is background."""
     names = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _, rest = line.partition(":")
