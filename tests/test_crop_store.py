@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -102,6 +103,18 @@ def test_missing_shard_is_named(tmp_path: Path) -> None:
     create_store(tmp_path / "a.zarr", _layout(), _table(5))
     write_shard(tmp_path / "a.zarr", 0, _pixels(0, 2))
     with pytest.raises(InputError, match="1 of 3 shards"):
+        CropStore(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("name", ["rough", "label"])
+@pytest.mark.parametrize("left", [None, "not JSON"])
+def test_missing_array_is_named(tmp_path: Path, name: str, left: str | None) -> None:
+    _write(tmp_path / "a.zarr")
+    shutil.rmtree(tmp_path / "a.zarr" / name)
+    if left is not None:
+        (tmp_path / "a.zarr" / name).mkdir()
+        (tmp_path / "a.zarr" / name / "zarr.json").write_text(left)
+    with pytest.raises(InputError, match=rf"a\.zarr: has no array {name}; delete the store and run the crops"):
         CropStore(tmp_path / "a.zarr")
 
 

@@ -1,6 +1,7 @@
 """import-weights: released checkpoints, whole, by every kind of file; and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,34 @@ def test_tensors_without_a_place_are_named(state: dict[str, torch.Tensor], tmp_p
 
 def test_a_pickle_with_code_is_not_run(tmp_path: Path) -> None:
     torch.save({"model": Path("harmless")}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="without running code"):
+    with pytest.raises(InputError, match="without running code") as caught:
         run(SETTINGS, tmp_path / "evil.pth", tmp_path / "out.safetensors")
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "b.npz", "c.npz", "d.pth", "e.pth", "f.safetensors", "g.safetensors"])
+def test_damaged_files(tmp_path: Path, name: str) -> None:
+    """Empty, cut off, text, and arrays of objects."""
+    np.savez(tmp_path / "b.npz", a=np.zeros(9))
+    np.savez(tmp_path / "c.npz", a=np.array([{}]))
+    torch.save({"a": torch.zeros(9)}, tmp_path / "e.pth")
+    content = {"b.npz": (tmp_path / "b.npz").read_bytes()[:-40], "c.npz": (tmp_path / "c.npz").read_bytes(),
+               "e.pth": (tmp_path / "e.pth").read_bytes()[:200], "g.safetensors": b"hello\n"}  # fmt: skip
+    (tmp_path / name).write_bytes(content.get(name, b""))
+    with pytest.raises(InputError, match=rf"/{name} is no.*; get it again") as caught:
+        run(SETTINGS, tmp_path / name, tmp_path / "out.safetensors")
+    assert "\n" not in str(caught.value) and "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("which", "name", "shape"),
+    [("maskrefinenet_a", "layer0.0.weight", (64,)), ("maskrefinenet_a", "layer0.0.weight", (64, 5, 3, 3)),
+     ("solov2_a", "ins_head.cate_pred.weight", ()), ("solov2_a", "ins_head.kernel_pred.weight", (2, 3))],
+)  # fmt: skip
+def test_impossible_shapes_are_named(golden: Path, tmp_path: Path, which: str, name: str, shape: tuple) -> None:
+    torch.save(published_state(golden, which) | {name: torch.zeros(shape)}, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match=rf"weight has shape {re.escape(str(shape))}: not a "):
+        run(SETTINGS, tmp_path / "odd.pth", tmp_path / "out.safetensors")
 
 
 def test_other_networks_are_refused(tmp_path: Path) -> None:

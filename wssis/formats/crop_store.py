@@ -20,6 +20,7 @@ process that creates the store writes the table; nothing appears under the final
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ class CropStore:
     """Reader of a store: whole shards in order, or any records; a small store is read once and kept in memory.
 
     Raises:
-        InputError: no store there, or one with a shard missing.
+        InputError: no store there, or one with an array or a shard missing.
     """
 
     def __init__(self, path: Path, cache_megabytes: int = CACHED_MEGABYTES) -> None:
@@ -141,8 +142,8 @@ class CropStore:
         except (FileNotFoundError, KeyError, ValueError) as error:
             raise InputError(f"{path}: not a crop store ({error}); delete it and run the crops stage again") from error
         self.path = path
-        self.table = CropTable(**{field.name: group[field.name][...] for field in fields(CropTable)})
-        self._arrays = {name: group[name] for name in self.layout.arrays}
+        self.table = CropTable(**{field.name: _array(group, field.name, path)[...] for field in fields(CropTable)})
+        self._arrays = {name: _array(group, name, path) for name in self.layout.arrays}
         self._check_shards()
         self._readers = {name: ShardReader(path / name) for name in self._computed()}
         self._cache_megabytes = cache_megabytes
@@ -195,6 +196,20 @@ def _layout(group: zarr.Group) -> CropLayout:
     later = {"soft": False}
     return CropLayout(**later | {field.name: group.attrs[field.name] for field in fields(CropLayout)
                                  if field.name not in later or field.name in group.attrs})  # fmt: skip
+
+
+def _array(group: zarr.Group, name: str, path: Path) -> zarr.Array:
+    """An array of the store at `path`.
+
+    Raises:
+        InputError: it has none of that name that can be read.
+    """
+    found = None
+    with suppress(KeyError, ValueError):
+        found = group[name]
+    if not isinstance(found, zarr.Array):
+        raise InputError(f"{path}: has no array {name}; delete the store and run the crops stage again")
+    return found
 
 
 def _whole(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -10,17 +11,25 @@ from wssis.errors import InputError
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .safetensors or .pth file (pickles only with weights_only=True)."""
+    """Tensors of a .safetensors or .pth file (pickles only with weights_only=True).
+
+    Raises:
+        InputError: the file is missing, damaged, of another kind, or a pickle of more than tensors and plain values.
+    """
     if not path.is_file():
         raise InputError(f"weights file {path} does not exist")
     if path.suffix == ".safetensors":
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise InputError(f"weights file {path} is not a whole .safetensors file ({error}); get it again") from error
     if path.suffix not in (".pth", ".pt"):
         raise InputError(f"weights file {path}: expected .safetensors or .pth")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"weights file {path} cannot be read without running code in it ({error})") from error
+    except Exception as error:  # Its message advises to run the code all the same.
+        message = f"weights file {path} is no checkpoint that can be read without running code in it"
+        raise InputError(f"{message}; get it again, or save its tensors alone as .safetensors") from error
     for key in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

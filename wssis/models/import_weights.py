@@ -88,7 +88,10 @@ def refiner_classes(state: Mapping[str, Tensor]) -> int:
     stems = [tensor for name, tensor in state.items() if name.removeprefix("module.") == "layer0.0.weight"]
     if not stems:
         raise InputError("a MaskRefineNet without its first convolution (layer0.0.weight)")
-    return stems[0].shape[1] - 5
+    shape = tuple(stems[0].shape)
+    if len(shape) != 4 or shape[1] < 6:
+        raise InputError(f"layer0.0.weight has shape {shape}: not a MaskRefineNet's, which takes 6 channels or more")
+    return shape[1] - 5
 
 
 def check_names(state: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str) -> None:
@@ -114,28 +117,32 @@ def solov2_settings(
 ) -> tuple[SOLOv2Settings, int]:
     """Architecture and number of classes that renamed weights tell; grids and scale ranges leave no trace in them.
 
-    Raises InputError where a tensor that is needed for this is missing, or the backbone is not ResNet-50 or -101.
+    Raises InputError where a tensor that is needed for this is missing or has an impossible shape, or the backbone is
+    not ResNet-50 or -101.
     """
 
-    def size(name: str, axis: int) -> int:
+    def size(name: str, least: int = 8) -> int:
         if name not in state:
             raise InputError(f"a SOLOv2 without {name}; its names match no release this import knows")
-        return state[name].shape[axis]
+        shape = tuple(state[name].shape)
+        if not shape or shape[0] < least:
+            raise InputError(f"{name} has shape {shape}: not a SOLOv2's, which has {least} output channels or more")
+        return shape[0]
 
     blocks = _count(state, r"backbone\.body\.layer3\.(\d+)\.")
     if blocks not in DEPTH_OF_THIRD_LAYER:
         raise InputError(f"the backbone is neither ResNet-50 nor ResNet-101: its res4 has {blocks} blocks")
     settings = SOLOv2Settings(
         backbone=BackboneSettings(name=DEPTH_OF_THIRD_LAYER[blocks], style="msra", frozen_stages=2),
-        fpn_channels=size("fpn.lateral.0.weight", 0),
-        instance_channels=size("instance_head.category_tower.0.0.weight", 0),
+        fpn_channels=size("fpn.lateral.0.weight"),
+        instance_channels=size("instance_head.category_tower.0.0.weight"),
         instance_convs=_count(state, r"instance_head\.category_tower\.(\d+)\."),
-        mask_channels=size("mask_head.levels.0.0.0.weight", 0),
-        kernel_channels=size("instance_head.kernel.weight", 0),
+        mask_channels=size("mask_head.levels.0.0.0.weight"),
+        kernel_channels=size("instance_head.kernel.weight"),
         grids=grids,
         scale_ranges=scale_ranges,
     )
-    return settings, size("instance_head.category.weight", 0)
+    return settings, size("instance_head.category.weight", least=1)
 
 
 def refiner_settings(state: Mapping[str, Tensor]) -> RefineNetSettings:

@@ -65,7 +65,11 @@ def run(
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .pth, .npz or .safetensors file, by name."""
+    """Tensors of a .pth, .npz or .safetensors file, by name.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds anything but arrays of numbers.
+    """
     if path.suffix != ".npz":
         return read_tensors(path)
     if not path.is_file():
@@ -73,8 +77,9 @@ def read_released(path: Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"weights file {path} is not a whole .npz file of plain arrays ({error})") from error
+    except Exception as error:  # Damaged files raise much, and the message may advise to run the code in a pickle.
+        message = f"weights file {path} is not a whole .npz file of plain arrays of numbers"
+        raise InputError(f"{message}; get it again, or save it anew with numpy.savez") from error
 
 
 def _imported(
