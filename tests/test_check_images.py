@@ -95,6 +95,14 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     assert not paths["out"].exists()
 
 
+@pytest.mark.parametrize("key", ["images", "annotations"])
+def test_items_that_are_no_objects(tmp_path: Path, key: str) -> None:
+    paths = _data(tmp_path)
+    write_coco(paths["train"], json.loads(paths["train"].read_text()) | {key: [3]})
+    with pytest.raises(InputError, match=rf"train\.json: an item of its {key} is no object \(3\); is it the"):
+        check_images.run(PrepareSettings(), **paths)
+
+
 def test_truncated_png(tmp_path: Path) -> None:
     paths = _data(tmp_path)
     content = (tmp_path / "t" / "a.png").read_bytes()

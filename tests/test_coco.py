@@ -19,6 +19,7 @@ from wssis.formats.coco import (
     read_coco,
     write_coco,
 )
+from wssis.formats.labels_file import MEANINGS, read_labels
 
 MASK = np.array(
     [
@@ -89,6 +90,43 @@ def test_not_a_coco_file(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=r"bad\.json"):
         read_coco(path)
+
+
+def _labels() -> dict[str, list]:
+    points = [{"id": n, "image_id": 1 + n % 2, "category_id": 7, "point": [0, 0]} for n in (3, 4)]
+    return {"images": [{"id": 1}, {"id": 2}], "annotations": points, "categories": [{"id": 7, "name": "a"}]}
+
+
+def test_labels_that_are_asked_for(tmp_path: Path) -> None:
+    write_coco(tmp_path / "a.json", _labels())
+    assert read_labels(tmp_path / "a.json", "point") == read_labels(tmp_path / "a.json") == _labels()
+
+
+OTHER_LABELS = {
+    "no object": ("annotations", [3], "item 1 of its annotations is no object; is it the right file"),
+    "a text as image": ("images", ["a.png"], "item 1 of its images is no object with an integer as id; is it the"),
+    "no category id": ("categories", [{"name": "a"}], "item 1 of its categories is no object with an integer as id"),
+    "no id": ("annotations", [{"image_id": 1}], "annotation None has id None, no integer; is it the right file"),
+    "a text as id": ("annotations", [{"id": "5", "image_id": 1}], "annotation '5' has id '5', no integer"),
+    "a list as image": ("annotations", [{"id": 5, "image_id": [1]}], r"annotation 5 has image_id \[1\], no integer"),
+    "other images": ("images", [{"id": 1}], "annotation 3 has image_id 2, which is not in the file; make"),
+    "other categories": ("categories", [{"id": 8}], "annotation 3 has category_id 7, which is not in the file"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_LABELS)
+def test_labels_of_another_form(tmp_path: Path, kind: str) -> None:
+    key, items, said = OTHER_LABELS[kind]
+    write_coco(tmp_path / "a.json", _labels() | {key: items})
+    with pytest.raises(InputError, match=rf"a\.json: {said}"):
+        read_labels(tmp_path / "a.json", "point")
+
+
+@pytest.mark.parametrize("key", [key for key in MEANINGS if key != "point"])
+def test_labels_of_another_kind(tmp_path: Path, key: str) -> None:
+    write_coco(tmp_path / "a.json", _labels())
+    with pytest.raises(InputError, match=rf"annotation 3 has no {key}; is it the right file\? A file of .* is exp"):
+        read_labels(tmp_path / "a.json", "point", key)
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -142,6 +142,15 @@ def test_stage(tmp_path: Path) -> None:
     assert counts == {**expected, "weak_crowd": 1, "full_crowd": 1}
 
 
+@pytest.mark.parametrize("name", ["train.json", "full.json"])
+def test_points_in_the_place_of_masks(tmp_path: Path, name: str) -> None:
+    _data(tmp_path)
+    weak = _run(tmp_path)
+    write_coco(tmp_path / name, weak)
+    with pytest.raises(InputError, match=rf"{name}: annotation 1 has no segmentation; is it the right file\?"):
+        _run(tmp_path)
+
+
 def test_order_and_ids_do_not_depend_on_masks(tmp_path: Path) -> None:
     coco = _data(tmp_path)
     before = _run(tmp_path)

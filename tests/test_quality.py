@@ -162,6 +162,7 @@ def test_labels_without_points_are_held_against_the_objects_they_fit_best(run_fo
         {**_annotation(n, image, category, mask), "score": score, "source": "pseudo"}
         for n, (image, category, mask, score) in enumerate(made)
     ]
+    content["images"] = [*content["images"], {"id": 7, "file_name": "7.png", "width": 9, "height": 3}]
     write_json(run_folder / "pseudo.json", content)
     counts = _run(run_folder, proposals=False)["counts"]
     rows = list(csv.DictReader((run_folder / "q.csv").open()))

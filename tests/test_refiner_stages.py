@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,31 @@ def test_pairs_keep_to_their_own_object(study: Path) -> None:
         assert store.record(i)["target"].mean() == pytest.approx(share, abs=0.04)
     manifest = read_manifest(study / "crops/full.zarr.manifest.json")
     assert manifest["counts"]["crops"] == 6 and manifest["counts"]["objects"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [("proposals_full.json", "full.json", "annotation 11 has no point; .* of points is"),
+     ("proposals_full.json", "weak.json", "annotation 31 has no segmentation; .* of masks is"),
+     ("full.json", "weak.json", "annotation 31 has no segmentation; .* of masks is")],
+)  # fmt: skip
+def test_another_file_in_the_place_of_proposals_or_masks(study: Path, name: str, wrong: str, said: str) -> None:
+    shutil.copy(study / wrong, study / name)
+    with pytest.raises(InputError, match=rf"{name}: {said} expected"):
+        _crops(study, "full")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [("weak.json", "full.json", "annotation 11 has no point;"),
+     ("proposals_weak.json", "weak.json", "annotation 31 has no segmentation;")],
+)  # fmt: skip
+def test_another_file_in_the_place_of_points(study: Path, name: str, wrong: str, said: str) -> None:
+    shutil.copy(study / wrong, study / name)
+    write_coco(study / "full.json", _coco([8], []))
+    with pytest.raises(InputError, match=rf"{name}: {said}"):
+        pseudo.run(PseudoSettings(masks="rough"), study / "full.json", study / "weak.json",
+                   study / "proposals_weak.json", study / "out.json")  # fmt: skip
 
 
 def test_crop_without_rough_mask_is_around_the_point(study: Path) -> None:

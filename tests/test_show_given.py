@@ -124,6 +124,22 @@ def _given(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "key"),
+    [("weak", "pseudo", "point"), ("pseudo", "weak", "source"), ("proposals", "weak", "point_id"),
+     ("full", "weak", "segmentation"), ("pairs", "weak", "point_id")],
+)  # fmt: skip
+def test_another_file_than_the_one_asked_for(tmp_path: Path, name: str, wrong: str, key: str) -> None:
+    weak = _weak((1, 2, 2, 1))
+    label = _label(5, slice(1, 4), 0.9) | {"point_id": 1, "status": "kept", "iscrowd": 0}
+    paths = {one: tmp_path / f"{one}.json" for one in ("weak", "pseudo", "proposals", "full", "pairs")}
+    for one, path in paths.items():
+        write_json(path, weak if one == "weak" else {**weak, "annotations": [label]})
+    show_given.run(QualitySettings(), out=tmp_path / "shown.json", **paths)
+    with pytest.raises(InputError, match=rf"{wrong}\.json: annotation [15] has no {key}; is it the right file"):
+        show_given.run(QualitySettings(), out=tmp_path / "shown.json", **paths | {name: paths[wrong]})
+
+
 def _pairs(run: Path) -> Path:
     """Out-of-fold masks on the full images: the true ones, but for the first, which is empty."""
     full = read_coco(run / "full.json")

@@ -17,7 +17,7 @@ from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.image_folders import one_folder
 from wssis.formats.manifest import read_manifest
 from wssis.formats.points import read_full_points
-from wssis.formats.split import read_split
+from wssis.formats.split import read_split, write_split
 from wssis.stages import points_given, split_given, take_given
 
 Contents = dict[str, dict[str, Any]]
@@ -215,10 +215,25 @@ def test_the_files_of_a_run(tmp_path: Path) -> None:
     assert (counts["weak_points"], counts["verified_empty"], counts["full_crowd"]) == (5, 1, 1)
 
 
+def test_masks_in_the_place_of_clicks(tmp_path: Path) -> None:
+    """Full and weak swapped in given.csv: the split wants masks, points-given wants clicks."""
+    out = _take(tmp_path, half_labelled())
+    swapped = {"full": "point", "point": "full"}
+    write_split(out / "given.csv", {n: swapped.get(kind, kind) for n, kind in read_split(out / "given.csv").items()})
+    with pytest.raises(InputError, match=r"train\.json: annotation \d+ has no segmentation; is it the right file\?"):
+        split_given.run(GivenSplitSettings(), out / "train.json", out / "given.csv", tmp_path / "run")
+    write_coco(tmp_path / "none.json", {"images": [], "annotations": [], "categories": []})
+    with pytest.raises(InputError, match=r"train\.json: annotation \d+ has no point; is it the right file\?"):
+        points_given.run(
+            PointsSettings(), out / "train.json", out / "given.csv", tmp_path / "none.json", tmp_path / "run"
+        )
+
+
 def test_split_of_other_files_is_refused(tmp_path: Path) -> None:
     out = _take(tmp_path, half_labelled())
     coco = read_coco(out / "train.json")
-    write_coco(out / "train.json", coco | {"images": coco["images"][1:]})
+    kept = [one for one in coco["annotations"] if one["image_id"] != coco["images"][0]["id"]]
+    write_coco(out / "train.json", coco | {"images": coco["images"][1:], "annotations": kept})
     with pytest.raises(InputError, match=r"given\.csv: lists other images than .*train\.json; run take-given again"):
         split_given.run(GivenSplitSettings(), out / "train.json", out / "given.csv", tmp_path / "run")
 

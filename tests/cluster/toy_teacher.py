@@ -35,7 +35,7 @@ class SlowTask(ToyTask):
 def prepare(step_seconds: float) -> None:
     """Put the toy in place of the segmentor, whatever its settings and images; save every 10 steps or so."""
     segmentor_task.SegmentorTask = lambda *arguments: SlowTask(step_seconds)
-    teacher.read_coco = lambda path: COCO
+    teacher.read_labels = lambda path, *keys: COCO
     manifest.manifest_of = lambda path: None  # what stands in for the other stages writes no manifests
     metrics.EVERY = 5
     trainer.SAVE_EVERY = 10 * step_seconds

@@ -55,8 +55,12 @@ def _parts(path: Path) -> Iterator[tuple[str, Any]]:
         with Path(path).open(encoding="utf-8") as stream:
             for key, value in _Window(stream).lists():
                 seen.add(key)
-                if value is not _NOTHING:
-                    yield key, value
+                if value is _NOTHING:
+                    continue
+                if not isinstance(value, dict):
+                    what = f"an item of its {key} is no object ({str(value)[:40]})"
+                    raise InputError(f"{path}: {what}; is it the right file? A COCO file is expected")
+                yield key, value
     except FileNotFoundError:
         raise InputError(f"{path}: annotation file not found; correct the path") from None
     except (ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from wssis.config.box_points import BoxPointsSettings
 from wssis.engine.box_pointing import BoxPoints, simulated_box_points
 from wssis.errors import InputError, refuse
 from wssis.formats.box_points import KEYS, read_box_points, write_box_points
-from wssis.formats.coco import read_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import write_hidden_ids
 from wssis.formats.split import read_split
@@ -39,7 +39,7 @@ def run(settings: BoxPointsSettings, train: Path, split: Path, out: Path) -> Non
     train, split, out = Path(train), Path(split), Path(out)
     inputs = {"train": train, "split": split} | ({"given": Path(settings.file)} if settings.file else {})
     with StageRun("box_points", out / "box_points.manifest.json", settings, inputs) as stage:
-        coco, kinds = read_coco(train), read_split(split)
+        coco, kinds = read_labels(train), read_split(split)
         if {image["id"] for image in coco["images"]} != set(kinds):
             raise InputError(f"{split}: lists other images than {train}; run split again")
         chosen = [image for image in coco["images"] if kinds[image["id"]] == settings.label_kind]

@@ -9,8 +9,8 @@ from wssis.engine.box_task import train_box_network
 from wssis.engine.distributed import on_main
 from wssis.errors import InputError
 from wssis.formats.box_points import read_box_points
-from wssis.formats.coco import read_coco
 from wssis.formats.imagenet_file import imagenet_facts
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 
 
@@ -46,7 +46,7 @@ def run(
     inputs |= {"images_table": Path(images_table)}
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     with on_main(StageRun("box_student", Path(out) / "manifest.json", settings, inputs)) as stage:
-        read = {"full": read_coco, "box_points": read_box_points}
+        read = {"full": read_labels, "box_points": read_box_points}
         coco = one_training_set({inputs[name]: read[name](inputs[name]) for name in given if name in inputs})
         summary = train_box_network(
             "box_student", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard

@@ -7,10 +7,10 @@ from wssis.config.stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, crop_table, medians_of, plan_crops
 from wssis.engine.crop_rendering import render_store
 from wssis.formats.atomic import temporary_folder
-from wssis.formats.coco import read_coco
 from wssis.formats.crop_store import CropLayout, create_store, is_store, records_per_shard
 from wssis.formats.image_files import image_row
 from wssis.formats.images_table import read_images_table
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 
 
@@ -39,9 +39,10 @@ def run(
         inputs["targets"] = targets
     with StageRun("crops", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
         stage.retained = not temporary
-        proposed = read_coco(proposals)
-        medians = medians_of(read_coco(median_boxes_from), median_boxes_from)
-        crops = plan_crops(proposed, medians, None if targets is None else read_coco(targets), settings)
+        proposed = read_labels(proposals, "segmentation", "point", "point_id")
+        medians = medians_of(read_labels(median_boxes_from, "segmentation"), median_boxes_from)
+        objects = None if targets is None else read_labels(targets, "segmentation")
+        crops = plan_crops(proposed, medians, objects, settings)
         table = read_images_table(images_table, "train")
         rows = {crop.image_id: image_row(table, crop.image_id, images_table) for crop in crops}
         layout = _layout(settings, proposed, has_target=targets is not None)

@@ -6,7 +6,7 @@ from wssis.config.stages import EvaluateSettings
 from wssis.engine.coco_metrics import require, summarise
 from wssis.engine.detecting import detect_images
 from wssis.formats.atomic import write_json
-from wssis.formats.coco import read_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.scores import METRICS, write_scores
 
@@ -29,7 +29,7 @@ def run(settings: EvaluateSettings, model: Path, val: Path, images_table: Path, 
     require(settings.evaluator)
     inputs = {"model": model, "val": val, "images_table": images_table}
     with StageRun("evaluate", out / "evaluate.manifest.json", settings, inputs) as stage:
-        coco = read_coco(val)
+        coco = read_labels(val, "segmentation")
         detections = detect_images(model, coco, val, images_table, "val", image_dir, settings)
         scores = summarise(coco, detections, settings.max_detections, settings.evaluator)
         write_json(out / "detections.json", detections)

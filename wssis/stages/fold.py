@@ -8,8 +8,8 @@ from wssis.config.stages import FoldSettings
 from wssis.engine.distributed import on_main
 from wssis.engine.segmentor_task import train_segmentor
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco
 from wssis.formats.imagenet_file import imagenet_facts
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.split import assign_folds
 
@@ -57,7 +57,7 @@ def run(
     inputs = {"full": Path(full), "images_table": Path(images_table)}
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     with on_main(StageRun("fold", Path(out) / "manifest.json", settings, inputs)) as stage:
-        coco = without_fold(read_coco(full), settings.folds, settings.fold, settings.seed)
+        coco = without_fold(read_labels(full, "segmentation"), settings.folds, settings.fold, settings.seed)
         summary = train_segmentor(
             "fold", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
         )

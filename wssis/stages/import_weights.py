@@ -14,6 +14,7 @@ from wssis.config.section import Section
 from wssis.errors import InputError
 from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import read_coco
+from wssis.formats.labels_file import check_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.weights_file import read_tensors
 from wssis.models.import_weights import (
@@ -103,7 +104,9 @@ def _categories(annotations: Path | None, classes: int) -> list[dict[str, Any]]:
     """Categories in class-index order. Raises InputError where their number is not the checkpoint's."""
     if annotations is None:
         return [{"id": i, "name": str(i)} for i in range(1, classes + 1)]
-    categories = sorted(read_coco(annotations)["categories"], key=lambda category: category["id"])
+    coco = read_coco(annotations)
+    check_labels({**coco, "annotations": []}, annotations)
+    categories = sorted(coco["categories"], key=lambda category: category["id"])
     if len(categories) != classes:
         raise InputError(f"{annotations}: has {len(categories)} categories, but the checkpoint has {classes} classes")
     return [{"id": category["id"], "name": category["name"]} for category in categories]

@@ -12,7 +12,8 @@ import numpy as np
 from wssis.config.stages import PointsSettings
 from wssis.engine.pointing import simulated_points
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import write_full_points, write_hidden_ids
 from wssis.formats.split import read_split
@@ -57,7 +58,8 @@ def run(settings: PointsSettings, train: Path, split: Path, full: Path, out: Pat
     train, split, full, out = Path(train), Path(split), Path(full), Path(out)
     inputs = {"train": train, "split": split, "full": full}
     with StageRun("points", out / "points.manifest.json", settings, inputs) as stage_run:
-        coco, kinds, full_coco = read_coco(train), read_split(split), read_coco(full)
+        masks = ("segmentation", "iscrowd")
+        coco, kinds, full_coco = read_labels(train, *masks), read_split(split), read_labels(full, *masks)
         images = {image["id"]: image for image in coco["images"]}
         if set(images) != set(kinds):
             raise InputError(f"{split}: lists other images than {train}; run split again")

@@ -9,7 +9,8 @@ from pathlib import Path
 from wssis.config.stages import PointsSettings
 from wssis.engine.pointing import simulated_points
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.labels_file import check_labels, read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import write_full_points
 from wssis.formats.split import part_of, read_split
@@ -34,10 +35,12 @@ def run(settings: PointsSettings, train: Path, split: Path, full: Path, out: Pat
     """
     inputs = {"train": train, "split": split, "full": full}
     with StageRun("points_given", out / "points.manifest.json", settings, inputs) as stage_run:
-        coco, kinds, full_coco = read_coco(train), read_split(split), read_coco(full)
+        coco, kinds = read_labels(train), read_split(split)
+        full_coco = read_labels(full, "segmentation", "iscrowd")
         if {image["id"] for image in coco["images"]} != set(kinds):
             raise InputError(f"{split}: lists other images than {train}; run split-given again")
         weak = part_of(coco, kinds, "point", with_annotations=True)
+        check_labels(weak, train, "point")
         images = {image["id"]: image for image in full_coco["images"]}
         objects = [annotation for annotation in full_coco["annotations"] if not annotation["iscrowd"]]
         points = simulated_points(objects, images, settings, workers)

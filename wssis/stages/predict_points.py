@@ -9,7 +9,8 @@ from wssis.engine.distributed import this_world
 from wssis.engine.predictor import load_segmentor
 from wssis.engine.refining import Refiner, load_refiner
 from wssis.engine.reproducible import reproducible
-from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun, digest_of
 from wssis.formats.table import write_table
 from wssis.predicting.click_masks import REASONS, ClickMasker, check_pair
@@ -65,7 +66,9 @@ def run(
         device = this_world().device
         segmentor = load_segmentor(teacher, device)
         trained = _refiner(refiner, segmentor.categories)
-        medians = None if median_boxes_from is None else medians_of(read_coco(median_boxes_from), median_boxes_from)
+        medians = None
+        if median_boxes_from is not None:
+            medians = medians_of(read_labels(median_boxes_from, "segmentation"), median_boxes_from)
         described, skipped = describe_pictures(find_pictures(images, out).items())
         all_clicks = read_clicks(points, segmentor.categories)
         clicks, missing = clicks_by_picture(points, all_clicks, described, skipped)

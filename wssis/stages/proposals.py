@@ -15,6 +15,7 @@ from wssis.formats.coco import annotations_by_image, read_coco, write_coco
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_files import image_row
 from wssis.formats.images_table import ImageRow, read_images_table
+from wssis.formats.labels_file import check_labels, checked
 from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import read_full_points
@@ -57,6 +58,7 @@ def run(
         inputs["full_points"] = full_points
     with StageRun("proposals", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
         frame = read_frame(annotations)
+        check_labels(frame, annotations)
         objects = pointed_objects(frame, side, annotations, full_points)
         table = read_images_table(images_table, "train")
         images = [image_row(table, image["id"], images_table) for image in frame["images"]]
@@ -155,7 +157,8 @@ def pointed_objects(
         raise InputError("propose --side full needs --full-points")
     points = None if full_points is None or side == "weak" else read_full_points(full_points)
     objects: dict[int, list[PointedObject]] = {image["id"]: [] for image in frame["images"]}
-    for annotation in annotations_of(annotations):
+    keys = ("point",) if points is None else ("segmentation",)
+    for annotation in checked(annotations_of(annotations), frame, annotations, *keys):
         if not annotation.get("iscrowd", 0):
             objects[annotation["image_id"]].append(_object(annotation, points, annotations))
     return objects

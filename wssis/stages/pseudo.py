@@ -13,6 +13,7 @@ from wssis.errors import InputError
 from wssis.formats.coco import class_indices, write_coco
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
+from wssis.formats.labels_file import check_labels, checked
 from wssis.formats.manifest import StageRun
 from wssis.formats.spill import Spill
 from wssis.geometry.crops import paste, paste_uncertain
@@ -43,9 +44,12 @@ def run(
     with StageRun("pseudo", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
         torch.set_num_threads(settings.threads)
         frame, pointed = read_frame(full), read_frame(weak)
+        check_labels(frame, full)
+        check_labels(pointed, weak)
         check_frames(frame, pointed)
         images = {image["id"]: image for image in pointed["images"]}
-        with Spill[PseudoMask](out.parent, (point["id"] for point in annotations_of(weak))) as masks:
+        points = checked(annotations_of(weak), pointed, weak, "point")
+        with Spill[PseudoMask](out.parent, (point["id"] for point in points)) as masks:
             _add_rough(masks, images, pointed, proposals)
             if crops is not None and refiner is not None and settings.masks == "refined":
                 _refine(masks, images, settings, crops, refiner)
@@ -57,9 +61,12 @@ def run(
 
 def _add_rough(masks: Spill[PseudoMask], images: Images, weak: dict[str, Any], proposals: Path) -> None:
     """Give every weak point its rough mask."""
-    if class_indices(read_frame(proposals)) != class_indices(weak):
+    frame = read_frame(proposals)
+    check_labels(frame, proposals)
+    if class_indices(frame) != class_indices(weak):
         raise InputError(f"{proposals}: its categories are not those of weak.json; run propose again")
-    add_rough_masks(masks, annotations_of(proposals), images, proposals)
+    proposed = checked(annotations_of(proposals), frame, proposals, "segmentation", "point_id", "score")
+    add_rough_masks(masks, proposed, images, proposals)
 
 
 def _refine(masks: Spill[PseudoMask], images: Images, settings: PseudoSettings, crops: Path, checkpoint: Path) -> None:

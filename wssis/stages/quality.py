@@ -17,7 +17,7 @@ from wssis.engine.pseudo_quality import (
 )
 from wssis.engine.shown_images import shown_record
 from wssis.formats.atomic import write_json
-from wssis.formats.coco import read_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import read_hidden_ids
 from wssis.formats.table import write_table
@@ -53,12 +53,12 @@ def run(
     if proposals is not None:
         inputs["proposals"] = proposals
     with StageRun("quality", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
-        points, labels = read_coco(weak), read_coco(pseudo)
-        truth, ids = hidden_truth(read_coco(train), points), read_hidden_ids(hidden_ids)
+        points, labels = read_labels(weak), read_labels(pseudo, "segmentation")
+        truth, ids = hidden_truth(read_labels(train), points), read_hidden_ids(hidden_ids)
         weak_images = {image["id"]: image for image in points["images"]}
         made = [one for one in labels["annotations"] if one.get("source") == "pseudo"]
         made = [one for one in made if one["image_id"] in weak_images]
-        rough = None if proposals is None else _by_point(read_coco(proposals)["annotations"])
+        rough = None if proposals is None else _by_point(read_labels(proposals, "point_id")["annotations"])
         known = all("point_id" in one for one in made)
         fitting = _by_point(made) if known else match_labels(made, hidden_objects(truth, points, ids), weak_images)
         rows = point_qualities(truth, points, ids, rough, fitting)

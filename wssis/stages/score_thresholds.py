@@ -8,7 +8,7 @@ from wssis.config.stages import ScoreThresholdsSettings
 from wssis.engine.confidence import score_thresholds
 from wssis.engine.detecting import detect_images
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.score_thresholds import write_thresholds
 from wssis.formats.split import assign_folds
@@ -38,7 +38,7 @@ def run(
         raise InputError(f"score-thresholds needs --predictor {', '.join(expected)}; given {sorted(predictors)}")
     inputs = {"full": full, "images_table": images_table, **predictors}
     with StageRun("score_thresholds", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
-        coco = read_coco(full)
+        coco = read_labels(full, "segmentation")
         found = [
             detection
             for name, part in _shares(coco, settings)

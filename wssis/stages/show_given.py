@@ -10,7 +10,7 @@ from wssis.config.stages import QualitySettings
 from wssis.engine.shown_given import fates, given_record, labels_on_clicks, summarise_fates, summarise_pairs
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
-from wssis.formats.coco import read_coco
+from wssis.formats.labels_file import check_labels, read_labels
 from wssis.formats.manifest import StageRun
 
 
@@ -42,11 +42,14 @@ def run(
     named = {"weak": weak, "pseudo": pseudo, "proposals": proposals, "full": full, "pairs": pairs}
     inputs = {name: path for name, path in named.items() if path is not None}
     with StageRun("show_given", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
-        clicks = read_coco(weak)
+        clicks = read_labels(weak, "point")
         weak_images = {image["id"] for image in clicks["images"]}
-        made = [one for one in read_coco(pseudo)["annotations"] if one["source"] == "pseudo"]
-        made = [one for one in made if one["image_id"] in weak_images]
-        rough = None if proposals is None else {one["point_id"]: one for one in read_coco(proposals)["annotations"]}
+        given = read_labels(pseudo, "source", "segmentation")
+        made = [one for one in given["annotations"] if one["source"] == "pseudo" and one["image_id"] in weak_images]
+        rough = None
+        if proposals is not None:
+            rough = {one["point_id"]: one for one in read_labels(proposals, "point_id", "status")["annotations"]}
+            check_labels({**given, "annotations": made}, pseudo, "point_id")
         labels = labels_on_clicks(made, clicks) if rough is None else {one["point_id"]: one for one in made}
         found = fates(clicks, labels)
         write_json(out, given_record(found, settings.shown, settings.gallery, clicks, rough, labels))
@@ -55,4 +58,5 @@ def run(
         if rough is None:
             stage.counts["without_a_click"] = len(made) - len(labels)
         if full is not None and pairs is not None:
-            stage.counts.update(summarise_pairs(read_coco(full), read_coco(pairs)["annotations"]))
+            masks = read_labels(full, "segmentation", "iscrowd")
+            stage.counts.update(summarise_pairs(masks, read_labels(pairs, "point_id")["annotations"]))

@@ -15,7 +15,8 @@ from numpy.random import Generator
 from wssis.config.stages import SplitSettings
 from wssis.engine.image_order import Unit, classes_of, grouped_order, stratified_order, take
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.split import part_of, write_split
 
@@ -103,7 +104,7 @@ def run(settings: SplitSettings, train: Path, out: Path) -> None:
     if settings.method == "files" and settings.full_ids is not None:
         inputs["full_ids"] = Path(settings.full_ids)
     with StageRun("split", out / "split.manifest.json", settings, inputs) as stage_run:
-        coco = read_coco(train)
+        coco = read_labels(train, "segmentation", "iscrowd")
         split = split_images(coco, settings)
         full = part_of(coco, split, "full", with_annotations=True)
         write_split(out / "split.csv", split)

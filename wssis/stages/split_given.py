@@ -5,7 +5,8 @@ from pathlib import Path
 
 from wssis.config.half_labelled import GivenSplitSettings
 from wssis.errors import InputError
-from wssis.formats.coco import read_coco, write_coco
+from wssis.formats.coco import write_coco
+from wssis.formats.labels_file import check_labels, read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.split import part_of, read_split, write_split
 
@@ -23,10 +24,11 @@ def run(settings: GivenSplitSettings, train: Path, given: Path, out: Path) -> No
         InputError: given.csv does not belong to train.json.
     """
     with StageRun("split_given", out / "split.manifest.json", settings, {"train": train, "given": given}) as stage_run:
-        coco, kinds = read_coco(train), read_split(given)
+        coco, kinds = read_labels(train), read_split(given)
         if {image["id"] for image in coco["images"]} != set(kinds):
             raise InputError(f"{given}: lists other images than {train}; run take-given again")
         full = part_of(coco, kinds, "full", with_annotations=True)
+        check_labels(full, train, "segmentation", "iscrowd")
         write_split(out / "split.csv", kinds)
         write_coco(out / "full.json", full)
         write_coco(out / "unlabelled.json", part_of(coco, kinds, "unlabelled", with_annotations=False))

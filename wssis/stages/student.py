@@ -10,8 +10,8 @@ from wssis.engine.distributed import on_main
 from wssis.engine.mixed_task import MixedTask
 from wssis.engine.segmentor_task import train_segmentor, train_task
 from wssis.formats.box_points import read_box_points
-from wssis.formats.coco import read_coco
 from wssis.formats.imagenet_file import imagenet_facts
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 
 
@@ -45,7 +45,7 @@ def run(
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     common = {"workers": workers, "tensorboard": tensorboard}
     with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
-        coco = read_coco(training_set)
+        coco = read_labels(training_set, "segmentation")
         masks = weighted(coco, settings.mask_weight)
         if box_points is None:
             summary = train_segmentor(

@@ -13,8 +13,8 @@ from wssis.engine.trainer import METRICS, MODEL, snapshot_name
 from wssis.errors import InputError
 from wssis.formats.atomic import write_text
 from wssis.formats.checkpoint import load_model, save_model
-from wssis.formats.coco import read_coco
 from wssis.formats.imagenet_file import imagenet_facts
+from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun, digest_of
 
 
@@ -50,7 +50,7 @@ def run(
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     names = [snapshot_name(number) for number in range(1, len(settings.snapshot_steps) + 1)]
     with on_main(StageRun("teacher", out / "manifest.json", settings, inputs)) as stage:
-        coco = read_coco(full)
+        coco = read_labels(full, "segmentation")
         if settings.checkpoint is not None:
             _import(Path(settings.checkpoint), coco, out, names)
             stage.counts.update(imported=digest_of(Path(settings.checkpoint)), training_images="unknown")
