@@ -226,7 +226,7 @@ def test_prepare_does_not_write_over_its_source(tmp_path: Path) -> None:
     for subset in ("train", "val"):
         (tmp_path / f"{subset}.json").write_text(json.dumps(sound()))
     before = (tmp_path / "train.json").read_bytes()
-    with pytest.raises(InputError, match=r"train\.json: would be overwritten"):
+    with pytest.raises(InputError, match=r"train\.json: is a file to read"):
         prepare.run(PrepareSettings(), tmp_path / "train.json", tmp_path / "val.json", tmp_path)
     assert (tmp_path / "train.json").read_bytes() == before
 

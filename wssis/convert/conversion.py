@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wssis.convert.joining import file_names
-from wssis.convert.overwriting import refuse_overwriting
 from wssis.errors import InputError
+from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_normal import box_and_area
 from wssis.formats.importers.collected import Categories, Collected, Label, LabelledImage, Refusal, ignored_labels
@@ -79,7 +79,7 @@ def convert_labels(request: Request, options: Options) -> Conversion:
             (strict), or no label is left.
     """
     reader = _reader(request, options)
-    refuse_overwriting(request.out, [request.source, request.categories, *request.without])
+    refuse_overwriting([request.source, request.categories, *request.without], [request.out])
     options = replace(options, corners=COORDINATES[request.coordinates])
     others = [read_coco(path) for path in request.without]
     collected = _collected(request, reader, others)

@@ -9,8 +9,8 @@ from typing import Any
 
 from wssis.convert.export_sources import Coco, read_source
 from wssis.convert.mask_scores import Rank, image_ranks, quantiles, score_of
-from wssis.convert.overwriting import refuse_overwriting
 from wssis.errors import InputError
+from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.exporters import coco as plain_coco
 from wssis.formats.exporters import cvat, label_studio
 
@@ -108,7 +108,7 @@ def export_labels(label_format: str, source: Path, out: Path, choice: Choice, op
         raise InputError(f"{out}: --out must end with {SUFFIXES[label_format]} for {label_format}")
     if choice.whole_images and not choice.is_bound:
         raise InputError("export: --whole-images needs --worst, --min-score or --max-score, which choose the images")
-    refuse_overwriting(out, [source])
+    refuse_overwriting([source], [out])
     selection = _selected(read_source(source), choice)
     coco = selection.coco
     if not coco["annotations"]:

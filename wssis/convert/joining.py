@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wssis.convert.overwriting import refuse_overwriting
 from wssis.errors import InputError, refuse
+from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_check import bad_file_name, frame_problems
 from wssis.formats.json_text import dumps
@@ -29,7 +29,7 @@ def join_files(files: Sequence[Path], out: Path, without: Sequence[Path] = ()) -
             their categories or kind of label, or share an id or an image, all clashes at once; an image to leave out
             has no legal file name; no image is left; a number is NaN or infinite.
     """
-    refuse_overwriting(out, [*files, *without])
+    refuse_overwriting([*files, *without], [out])
     given = {path: read_coco(path) for path in files}
     refuse([f"{path}: {problem}" for path, coco in given.items() for problem in frame_problems(coco)])
     elsewhere = frozenset(name for path in without for name in file_names(path, read_coco(path)))

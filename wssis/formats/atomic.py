@@ -82,11 +82,14 @@ def refuse_folder(path: Path) -> None:
         raise InputError(f"{path}: is a folder; name the file to write")
 
 
-def refuse_overwriting(sources: Iterable[Path], outputs: Iterable[Path]) -> None:
-    """Raise InputError where an output would take the place of a file that it is made from."""
+def refuse_overwriting(sources: Iterable[Path | None], outputs: Iterable[Path]) -> None:
+    """Raise InputError where an output is one of the files that are read, whatever it is called.
+
+    The output lacks what options left out, or is of another format. None stands for a file that is not given.
+    """
     for source, output in product(sources, outputs):
-        if Path(source).resolve() == Path(output).resolve():
-            raise InputError(f"{source}: would be overwritten by what is made from it; name another place with --out")
+        if source is not None and Path(source).resolve() == Path(output).resolve():
+            raise InputError(f"{output}: is a file to read, which must not be lost; give another --out")
 
 
 @contextmanager

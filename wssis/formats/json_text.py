@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
-import numpy as np
 import orjson
 
 Item = TypeVar("Item")
@@ -123,6 +122,8 @@ def _may_differ(text: bytes) -> bool:
     """Whether a number with an exponent, a very small one or a null is in the text, or looks so within a string."""
     if b".0000" in text or b"null" in text:
         return True
+    import numpy as np  # Here alone: a bill, which reads streams, does without NumPy.
+
     symbols = np.frombuffer(text, np.uint8)
     before = symbols[:-1]
     return bool(((symbols[1:] == ord("e")) & (before >= ord("0")) & (before <= ord("9"))).any())
