@@ -54,7 +54,7 @@ def test_what_reads_it_makes_it_again_and_it_goes_again(clone: Clone) -> None:
 
 
 def test_another_refiner_makes_it_again(clone: Clone) -> None:
-    clone.study["refiner"] = {"dice": "columns"}
+    clone.study["refiner"]["dice"] = "columns"
     planned = clone.planned()
     assert planned["crops_weak"] == planned["train_refiner"] == 1
     assert not {"propose_weak", "crops_full", "train_fold"} & set(planned)
