@@ -9,7 +9,9 @@ from reference_vectors import Case, assert_close, assert_same_masks, load_case, 
 
 from wssis.config.training import InferenceSettings
 from wssis.models.import_weights import check_names, rename_solov2, solov2_settings
-from wssis.models.point_guidance import Guidance, PointProposals, point_guided, published_filter
+from wssis.models.point_guidance import Guidance, point_guided
+from wssis.models.point_published import published_filter
+from wssis.models.point_records import PointProposals
 from wssis.models.solov2.inference import cell_masks, cell_strides, detect, flat_kernels, full_size_masks
 from wssis.models.solov2.instances import Instances, mass_centres
 from wssis.models.solov2.loss import solov2_loss

@@ -7,15 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wssis.models.point_guidance import (
-    Guidance,
-    PointProposals,
-    consistency_of,
-    exclusive_masks,
-    held_points,
-    point_cells,
-    point_guided,
-)
+from wssis.models.point_guidance import Guidance, exclusive_masks, point_guided
+from wssis.models.point_levels import consistency_of, held_points
+from wssis.models.point_records import PointProposals
+from wssis.models.point_views import point_cells
 from wssis.models.solov2.network import DenseOutputs
 
 GRIDS = [8, 6, 4, 3, 2]

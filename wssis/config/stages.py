@@ -186,10 +186,12 @@ class ProposalsSection(Section):
     filter: Literal["ours", "published"] = Field(
         "ours", description="ours: no point is dropped; published: area, NMS, top 100."
     )
-    selection: Literal["published", "consistent"] = added_field(
+    selection: Literal["published", "consistent", "vote"] = added_field(
         "published",
-        description="Levels by maskness x category score; consistent: a mask that holds other points of its class, or "
-        "(unless points are centroids) misses its own, scores less.",
+        description="The mask of the point's cell on the level of highest maskness x category score; consistent: a"
+        " mask that holds other points of its class, or (unless points are centroids) misses its own, scores less;"
+        " vote: the mean mask of the 3 x 3 cells around the point on all levels, by how well each agrees with all"
+        " points.",
     )
     overlap: Literal["keep", "exclusive"] = added_field(
         "keep", description="exclusive: pixels that several masks of a class claim go to the likeliest."

@@ -15,7 +15,8 @@ from wssis.engine.predictor import PredictedBatch, Segmentor, predict
 from wssis.formats.coco import encode_mask, mask_box
 from wssis.formats.images_table import ImageRow
 from wssis.formats.ledger import LedgerRow
-from wssis.models.point_guidance import SOFT_LEVELS, Guidance, PointProposals, point_guided
+from wssis.models.point_guidance import SOFT_LEVELS, Guidance, point_guided
+from wssis.models.point_records import PointProposals
 
 DIGITS = 6
 
