@@ -142,7 +142,9 @@ def test_snapshots_both_predict_every_image(folder: Path, checkpoint: Callable[.
     assert ledger.groupby(["point_id", "predictor"]).size().eq(1).all()
 
 
-@pytest.mark.parametrize("named", [{"selection": "consistent"}, {"overlap": "exclusive"}, {"flip": True}])
+@pytest.mark.parametrize(
+    "named", [{"selection": "consistent"}, {"selection": "vote"}, {"overlap": "exclusive"}, {"flip": True}]
+)
 def test_improvements_lose_no_point(folder: Path, checkpoint: Callable[..., Path], named: dict[str, Any]) -> None:
     teacher = {"teacher": checkpoint("teacher", SORTED)}
     plain, _ = _run(folder, "weak", teacher)

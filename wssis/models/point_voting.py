@@ -153,7 +153,9 @@ def _elected(
     for view, one, own in zip(views, found, share.split([one.cell.shape[1] for one in found], 1), strict=True):
         cell = one.cell if points is None else one.cell[points]
         used, place = cell.unique(return_inverse=True)
-        of_cell = own.new_zeros((len(cell), len(used))).scatter_add_(1, place, own)
+        # Cells given twice have no weight; they go to a column that is dropped, so that no sum depends on an order.
+        of_cell = own.new_zeros((len(cell), len(used) + 1))
+        of_cell = of_cell.scatter_(1, place.where(own > 0, len(used)), own)[:, :-1]
         part = own.new_zeros((len(cell), view.features[0].numel()))
         kernels = _steps(view.kernels[used], view.features)
         for some, weights in zip(kernels, _steps(of_cell.T, view.features), strict=True):
