@@ -50,7 +50,7 @@ def test_a_vote_weighs_what_the_formula_says() -> None:
     for n in range(len(POINTS)):
         for v in range(cells.shape[1]):
             if not inside[n, v]:
-                assert found.weight[n, v] == found.value[n, v] == 0
+                assert found.weight[n, v] == 0
                 continue
             probability = (view.kernels[cells[n, v]] @ view.features.flatten(1)).sigmoid().view(16, 16)
             rows, columns = (probability > 0.5).nonzero().T.tolist()
@@ -62,7 +62,6 @@ def test_a_vote_weighs_what_the_formula_says() -> None:
             strength = sum(values) / len(values) * agreement * math.exp(-4 * apart / len(rows))
             category = view.scores[LABELS[n], cells[n, v]].item()
             assert found.weight[n, v].item() == pytest.approx(category * strength**2, rel=1e-4)
-            assert found.value[n, v].item() == pytest.approx(category * strength, rel=1e-4)
 
 
 def test_the_elected_mask_is_the_weighted_mean_of_the_voters_masks() -> None:
@@ -77,8 +76,8 @@ def test_the_elected_mask_is_the_weighted_mean_of_the_voters_masks() -> None:
             mean += found.weight[n, v] / found.weight[n].sum() * probability
         large = torch.nn.functional.interpolate(mean[None, None], scale_factor=4, mode="bilinear")[0, 0]
         assert guided.fate[n] == "kept" and (guided.masks[n] != (large > 0.5)).float().mean() < 1e-3
-        best = found.value[n, found.weight[n].argmax()]
-        assert guided.score[n].item() == pytest.approx(best.item())
+        assert guided.score[n].item() == pytest.approx(large[large > 0.5].mean().item())
+        assert guided.category_score[n] == found.category[n, found.weight[n].argmax()]
 
 
 def _cells_with_masks(masks: dict[tuple[int, int], torch.Tensor]) -> DenseOutputs:
@@ -204,7 +203,7 @@ def test_a_vote_loses_no_point(points: list[tuple[float, float, int]], seed: int
     assert found.index.tolist() == list(range(len(points)))
     assert [word == "empty" for word in found.fate] == (~found.masks.flatten(1).any(1)).tolist()
     assert found.soft is not None and torch.equal(found.soft >= 3, found.masks)
-    assert (found.score <= found.maskness * found.category_score + 1e-6).all()
+    assert torch.equal(found.score, found.maskness)
     # The order of the points is of no importance.
     turned = point_guided(outputs, xy.flip(0), labels.flip(0), SIZE, (50, 70), VOTE)
     torch.testing.assert_close(turned.score.flip(0), found.score)

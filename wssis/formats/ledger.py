@@ -17,9 +17,10 @@ class LedgerRow:
     snapshotK, student, corrupt; proposal_id: id in proposals/{side}.json, None where a filter dropped the mask;
     status: kept, fallback (a level that ranked higher was empty), empty (all levels were), with the published filter
     cell_taken, small, suppressed, beyond_top, without a teacher corrupted (a true mask with mistakes, which nothing
-    scored). Of the chosen level, None where dropped: level 0-4, score, maskness, category_score, area in px of the
-    image, own_point_inside, foreign_points and same_class_points (other objects' points inside the mask, of any and of
-    the same class), shares_mask_with (proposal ids with the very same mask, separated by spaces).
+    scored). Of the chosen level (by vote: of the voter that counts most, with the mask's own maskness), None where
+    dropped: level 0-4, score, maskness, category_score, area in px of the image, own_point_inside, foreign_points and
+    same_class_points (other objects' points inside the mask, of any and of the same class), shares_mask_with (proposal
+    ids with the very same mask, separated by spaces).
     """
 
     image_id: int

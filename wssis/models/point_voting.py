@@ -30,18 +30,16 @@ a disc. Clicks anywhere on an object are still heard; a click in the middle, as 
 
 @dataclass(frozen=True)
 class Voters:
-    """The cells that vote on each point's mask: cell (of all levels), level int64 (N, V); weight, value, maskness,
-    category float32 (N, V), weight 0 for a cell outside its grid or without a mask.
+    """The cells that vote on each point's mask: cell (of all levels), level int64 (N, V); weight, category float32
+    (N, V), weight 0 for a cell outside its grid or without a mask.
 
-    agreement: the probability that the mask holds its own point and none of the others, times the factor of `CENTRED`;
-    value: category score x maskness x agreement; weight: category score x (maskness x agreement)^2.
+    weight: category score x (maskness x agreement)^2, where agreement is the probability that the mask holds its own
+    point and none of the others, times the factor of `CENTRED`.
     """
 
     cell: Tensor
     level: Tensor
     weight: Tensor
-    value: Tensor
-    maskness: Tensor
     category: Tensor
 
 
@@ -57,25 +55,28 @@ class _Facts:
 
 
 def by_vote(views: Sequence[View], labels: Tensor, sizes: Sizes, threshold: float) -> Chosen:
-    """The mask that is voted for, for every point; level and scores are those of the voter that counts most.
+    """The mask that is voted for, for every point; level and category score are those of the voter that counts most.
 
-    Where votes disagree so much that no pixel is left, the voters' own masks are tried one after another, by weight.
+    The score is the mask's maskness alone: where voters disagree, its probabilities are low, which tells good masks
+    from bad ones far better than the category score does; the category is known. Where voters disagree so much that no
+    pixel is left, their own masks are tried one after another, by weight.
     """
     found = [voters(view, labels, threshold) for view in views]
-    weight, value, maskness, category, level = (
-        torch.cat([getattr(one, name) for one in found], 1)
-        for name in ("weight", "value", "maskness", "category", "level")
+    weight, category, level = (
+        torch.cat([getattr(one, name) for one in found], 1) for name in ("weight", "category", "level")
     )
     ranked = weight.argsort(dim=1, descending=True, stable=True)
     leader = ranked[:, 0].clone()
     parts = _elected(views, found, weight / weight.sum(1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny))
     enlarged = partial(full_size, views, partial(_rows, parts), sizes)
     masks = torch.zeros((len(labels), *sizes.original), dtype=torch.bool, device=labels.device)
+    maskness = torch.zeros(len(labels), device=labels.device)
     waiting = torch.arange(len(labels), device=labels.device)
     fallback = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
     for turn in range(ranked.shape[1] + 1):
         for some, probability in enlarged(waiting):
-            masks[some] = probability > threshold
+            masks[some] = mask = probability > threshold
+            maskness[some] = (probability * mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
         waiting = waiting[~masks[waiting].flatten(1).any(1)]
         last = turn == ranked.shape[1]
         waiting = waiting[:0] if last else waiting[weight[waiting, ranked[waiting, turn]] > 0]
@@ -88,8 +89,8 @@ def by_vote(views: Sequence[View], labels: Tensor, sizes: Sizes, threshold: floa
             part[waiting] = own
     lost = ~masks.flatten(1).any(1)
     leader = torch.where(lost, category.argmax(1), leader)[:, None]
-    level, value, maskness, category = (one.gather(1, leader)[:, 0] for one in (level, value, maskness, category))
-    return Chosen(masks, level, value * ~lost, maskness * ~lost, category, fallback & ~lost, lost, enlarged)
+    level, category = level.gather(1, leader)[:, 0], category.gather(1, leader)[:, 0]
+    return Chosen(masks, level, maskness, maskness, category, fallback & ~lost, lost, enlarged)
 
 
 def voters(view: View, labels: Tensor, threshold: float) -> Voters:
@@ -106,11 +107,10 @@ def voters(view: View, labels: Tensor, threshold: float) -> Voters:
     others = (free.sum(1)[place] - free[place, number]).exp()
     off = facts.centre[place] - ((view.xy + 0.5) / MASK_STRIDE - 0.5).to(facts.centre)[:, None]
     near = torch.exp(-CENTRED * off.square().sum(2) / facts.area[place].clamp(min=1))
-    maskness = facts.maskness[place] * inside
     category = view.scores[labels[:, None], cell]
-    strength = maskness * own * others * near
+    strength = facts.maskness[place] * inside * own * others * near
     level = torch.arange(len(view.outputs.grids), device=cell.device).repeat_interleave(9).expand_as(cell)
-    return Voters(cell, level, category * strength.square(), category * strength, maskness, category)
+    return Voters(cell, level, category * strength.square(), category)
 
 
 def around(cells: Tensor, grids: Sequence[int]) -> tuple[Tensor, Tensor]:
