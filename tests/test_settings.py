@@ -64,7 +64,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"pseudo": {"ignore_band": 0.5}}, ("pseudo.ignore_band: 0.5", "less than 0.5")),
     ({"student": {"mask_weight": "score"}}, ("student.mask_weight: 'score'", "'none' or 'quality'")),
     ({"student": {"full_share": 1.0}}, ("student.full_share: 1.0", "less than 1")),
-    ({"proposals": {"selection": "best"}}, ("proposals.selection: 'best'", "'published' or 'consistent'")),
+    ({"proposals": {"selection": "best"}}, ("proposals.selection: 'best'", "'published', 'consistent' or 'vote'")),
     ({"proposals": {"overlap": "none"}}, ("proposals.overlap: 'none'", "'keep' or 'exclusive'")),
     (
         {"proposals": {"filter": "published", "flip": True}},
