@@ -50,7 +50,7 @@ def test_a_vote_weighs_what_the_formula_says() -> None:
     for n in range(len(POINTS)):
         for v in range(cells.shape[1]):
             if not inside[n, v]:
-                assert found.weight[n, v] == 0
+                assert found.weight[n, v] == -math.inf
                 continue
             probability = (view.kernels[cells[n, v]] @ view.features.flatten(1)).sigmoid().view(16, 16)
             rows, columns = (probability > 0.5).nonzero().T.tolist()
@@ -61,7 +61,7 @@ def test_a_vote_weighs_what_the_formula_says() -> None:
             apart = (sum(columns) / len(columns) - x) ** 2 + (sum(rows) / len(rows) - y) ** 2
             strength = sum(values) / len(values) * agreement * math.exp(-4 * apart / len(rows))
             category = view.scores[LABELS[n], cells[n, v]].item()
-            assert found.weight[n, v].item() == pytest.approx(category * strength**2, rel=1e-4)
+            assert found.weight[n, v].exp().item() == pytest.approx(category * strength**2, rel=1e-4)
 
 
 def test_the_elected_mask_is_the_weighted_mean_of_the_voters_masks() -> None:
@@ -73,7 +73,7 @@ def test_the_elected_mask_is_the_weighted_mean_of_the_voters_masks() -> None:
         mean = torch.zeros(16, 16)
         for v in range(found.cell.shape[1]):
             probability = (view.kernels[found.cell[n, v]] @ view.features.flatten(1)).sigmoid().view(16, 16)
-            mean += found.weight[n, v] / found.weight[n].sum() * probability
+            mean += found.weight[n, v].exp() / found.weight[n].exp().sum() * probability
         large = torch.nn.functional.interpolate(mean[None, None], scale_factor=4, mode="bilinear")[0, 0]
         assert guided.fate[n] == "kept" and (guided.masks[n] != (large > 0.5)).float().mean() < 1e-3
         assert guided.score[n].item() == pytest.approx(large[large > 0.5].mean().item())
@@ -170,6 +170,12 @@ def test_a_point_without_any_voter_is_empty_and_keeps_its_record() -> None:
     found = _guide(_cells_with_masks({(0, 0): LEFT}), (60.0, 60.0), (4.0, 4.0))
     assert found.fate == ["empty", "kept"] and found.score[0] == found.maskness[0] == 0
     assert found.index.tolist() == [0, 1]
+
+
+def test_a_mask_on_a_crowd_of_points_is_better_than_none() -> None:
+    """Each of the other 60 points lowers its weight by .05 squared, far beyond what float32 can hold."""
+    found = _guide(_cells_with_masks({(0, 0): LEFT}), *[(4.0 + i % 8, 4.0 + i // 8) for i in range(61)])
+    assert set(found.fate) == {"kept"} and torch.equal(_drawn(found, 60), LEFT)
 
 
 def test_no_points() -> None:

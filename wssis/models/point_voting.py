@@ -31,10 +31,11 @@ a disc. Clicks anywhere on an object are still heard; a click in the middle, as 
 @dataclass(frozen=True)
 class Voters:
     """The cells that vote on each point's mask: cell (of all levels), level int64 (N, V); weight, category float32
-    (N, V), weight 0 for a cell outside its grid or without a mask.
+    (N, V), where weight is a logarithm, for a mask on a crowd of points has a tiny one, and that of a cell outside its
+    grid or without a mask is -inf.
 
-    weight: category score x (maskness x agreement)^2, where agreement is the probability that the mask holds its own
-    point and none of the others, times the factor of `CENTRED`.
+    weight: log of category score x (maskness x agreement)^2, where agreement is the probability that the mask holds its
+    own point and none of the others, times the factor of `CENTRED`.
     """
 
     cell: Tensor
@@ -67,7 +68,7 @@ def by_vote(views: Sequence[View], labels: Tensor, sizes: Sizes, threshold: floa
     )
     ranked = weight.argsort(dim=1, descending=True, stable=True)
     leader = ranked[:, 0].clone()
-    parts = _elected(views, found, weight / weight.sum(1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny))
+    parts = _elected(views, found, weight.softmax(1).nan_to_num())
     enlarged = partial(full_size, views, partial(_rows, parts), sizes)
     masks = torch.zeros((len(labels), *sizes.original), dtype=torch.bool, device=labels.device)
     maskness = torch.zeros(len(labels), device=labels.device)
@@ -79,7 +80,7 @@ def by_vote(views: Sequence[View], labels: Tensor, sizes: Sizes, threshold: floa
             maskness[some] = (probability * mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
         waiting = waiting[~masks[waiting].flatten(1).any(1)]
         last = turn == ranked.shape[1]
-        waiting = waiting[:0] if last else waiting[weight[waiting, ranked[waiting, turn]] > 0]
+        waiting = waiting[:0] if last else waiting[weight[waiting, ranked[waiting, turn]].isfinite()]
         if not len(waiting):
             break
         fallback[waiting] = True
@@ -102,15 +103,17 @@ def voters(view: View, labels: Tensor, threshold: float) -> Voters:
     used, place = cell.unique(return_inverse=True)
     facts = _facts(view.kernels[used], view.features, pixel_of(view.xy, view.features.shape[-2:]), threshold)
     number = torch.arange(len(labels), device=cell.device)[:, None]
-    own = facts.held.clamp(min=DOUBT)[place, number]
+    own = facts.held.clamp(min=DOUBT)[place, number].log()
     free = (1 - facts.held).clamp(min=DOUBT).log()
-    others = (free.sum(1)[place] - free[place, number]).exp()
+    others = free.sum(1)[place] - free[place, number]
     off = facts.centre[place] - ((view.xy + 0.5) / MASK_STRIDE - 0.5).to(facts.centre)[:, None]
-    near = torch.exp(-CENTRED * off.square().sum(2) / facts.area[place].clamp(min=1))
+    near = -CENTRED * off.square().sum(2) / facts.area[place].clamp(min=1)
     category = view.scores[labels[:, None], cell]
-    strength = facts.maskness[place] * inside * own * others * near
+    # No category score is so low that a mask has no vote: 0 is only what float32 makes of it.
+    likely = category.clamp(min=torch.finfo(category.dtype).tiny).log()
+    weight = likely + 2 * (facts.maskness[place].log() + own + others + near)
     level = torch.arange(len(view.outputs.grids), device=cell.device).repeat_interleave(9).expand_as(cell)
-    return Voters(cell, level, category * strength.square(), category)
+    return Voters(cell, level, weight.masked_fill(~inside, -torch.inf), category)
 
 
 def around(cells: Tensor, grids: Sequence[int]) -> tuple[Tensor, Tensor]:
