@@ -135,7 +135,7 @@ def choose_worth_a_look(
     found: Sequence[ClickFate], fallen: Set[int], number: int, without: Set[int]
 ) -> dict[int, str]:
     """Image id -> why it is in the gallery; at most `number` further images: a third for clicks without a mask, a third
-    for those that fell back to a lower-ranked level, the rest for masks that miss their click and the least sure ones.
+    for those that fell back to a mask of lower rank, the rest for masks that miss their click and the least sure ones.
 
     Args:
         fallen: ids in weak.json of clicks that fell back.

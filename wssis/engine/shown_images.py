@@ -43,7 +43,7 @@ def choose_gallery(
 ) -> dict[int, str]:
     """Image id -> why it is in the gallery; at most `number` further images, in the order in which they are looked at.
 
-    A third for points without a mask, a third for points that fell back to a lower-ranked level, and the rest in turns
+    A third for points without a mask, a third for points that fell back to a mask of lower rank, and the rest in turns
     for the worst and the best masks; what one kind leaves goes to the next.
 
     Args:

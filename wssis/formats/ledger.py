@@ -15,7 +15,7 @@ class LedgerRow:
 
     point_id: annotation id of the point's object; x, y: the point in px of the image; predictor: teacher, foldK,
     snapshotK, student, corrupt; proposal_id: id in proposals/{side}.json, None where a filter dropped the mask;
-    status: kept, fallback (a level that ranked higher was empty), empty (all levels were), with the published filter
+    status: kept, fallback (what ranked higher was empty), empty (everything was), with the published filter
     cell_taken, small, suppressed, beyond_top, without a teacher corrupted (a true mask with mistakes, which nothing
     scored). Of the chosen level (by vote: of the voter that counts most, with the mask's own maskness), None where
     dropped: level 0-4, score, maskness, category_score, area in px of the image, own_point_inside, foreign_points and

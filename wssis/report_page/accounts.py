@@ -9,8 +9,8 @@ from wssis.formats.manifest import read_manifest
 from wssis.report_page.plan import PlannedArm, PlannedRow
 
 FATES = {
-    "kept": "mask from the best level",
-    "fallback": "mask from a lower-ranked level, the best being empty",
+    "kept": "mask of first choice",
+    "fallback": "mask of lower rank, the first choice being empty",
     "empty": "no mask on any level",
     "cell_taken": "cell already taken by another point",
     "small": "mask too small",

@@ -31,7 +31,7 @@ LAYERS = {
     "point": "points", "rough": "rough masks", "pseudo": "masks trained on", "student": "student's prediction",
     "truth": "hidden truth",
 }  # fmt: skip
-STATUSES = {"unmasked": "without a mask", "fallback": "fell back", "masked": "from the best level"}
+STATUSES = {"unmasked": "without a mask", "fallback": "fell back", "masked": "first choice"}
 TOLERANCE = 0.5
 """How far an outline may lie off the mask's, in px of the embedded image."""
 
