@@ -59,7 +59,6 @@ DEFAULT_STUDY: dict[str, Any] = {
     "threads": 1,
     "inference": {"short_side": SIZE, "long_side": SIZE, "candidates": 200, "batch": 16},
     "teacher": SEGMENTOR | {"schedule": {"iterations": 500} | COSINE},
-    "proposals": {"selection": "vote"},
     "crops": {"size": 64},
     "refiner": {
         "network": {
