@@ -1,5 +1,6 @@
 """Manifests: what they say, and that a store's digest ignores Snakemake's time stamp."""
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from wssis.config.stages import PointsSettings
 from wssis.errors import InputError
+from wssis.formats import atomic
 from wssis.formats import manifest as manifests
 from wssis.formats.atomic import write_text
 from wssis.formats.manifest import StageRun, digest_of, input_record, manifest_of, read_manifest
@@ -81,6 +83,37 @@ def test_a_run_that_fails_before_its_outputs_leaves_the_old_manifest(tmp_path: P
     with pytest.raises(InputError, match="gone"):
         StageRun("points", manifest, PointsSettings(), {"train": tmp_path / "gone"}, code="c").__enter__()
     assert (manifest.read_bytes(), manifest.stat().st_mtime_ns) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", manifest.name]
+
+
+def test_a_full_disk_loses_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = _run(tmp_path, "out.json", "x")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "_sync", full)
+    with pytest.raises(RuntimeError, match="its own"), StageRun("points", manifest, PointsSettings(), {}, code="c"):
+        raise RuntimeError("its own")
+    assert read_manifest(manifest)["outputs"].keys() == {"out.json"}
+
+
+def test_what_a_killed_run_set_aside_goes_with_the_next(tmp_path: Path) -> None:
+    manifest = _run(tmp_path, "out.json", "x")
+    StageRun("points", manifest, PointsSettings(), {}, code="c").__enter__()
+    assert not manifest.exists() and manifest_of(tmp_path / "out.json") is None
+    with pytest.raises(RuntimeError), StageRun("points", manifest, PointsSettings(), {}, code="c"):
+        raise RuntimeError
+    assert not manifest.exists(), "the killed run may have written anything"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_an_unreadable_manifest_is_put_back_too(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text("somebody's")
+    with pytest.raises(RuntimeError), StageRun("points", manifest, PointsSettings(), {}, code="c"):
+        raise RuntimeError
+    assert manifest.read_text() == "somebody's"
 
 
 def test_store_digest(tmp_path: Path) -> None:

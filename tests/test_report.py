@@ -139,6 +139,24 @@ def test_one_seed_says_so(study: MadeUp, tmp_path: Path) -> None:
     assert "no resamples" in single
 
 
+def test_it_is_made_again_by_hand_where_snakemake_made_it(study: MadeUp, tmp_path: Path) -> None:
+    """Snakemake marks folders; a folder of somebody else's tables refuses the report before anything is lost."""
+
+    def make() -> None:
+        settings = ReportSettings(bootstrap=10, gallery=2)
+        report.run(settings, json.dumps(study.plan), study.results, {"toy": study.images}, tmp_path)
+
+    make()
+    (tmp_path / "tables" / ".snakemake_timestamp").touch()
+    make()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    (tmp_path / "tables" / "mine.xlsx").touch()
+    with pytest.raises(InputError, match="tables: holds files of another kind"):
+        make()
+    (tmp_path / "tables" / "mine.xlsx").unlink()
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
 def test_own_seconds_stand_beside_the_two_models(study: MadeUp, page: str, tmp_path: Path) -> None:
     own = {"image": 4.0, "point_first": 2.0, "point_more": 1.0}
     settings = ReportSettings(bootstrap=10, gallery=2, cost={"measured": own})

@@ -190,6 +190,9 @@ def test_other_data_are_not_drawn_over(tmp_path: Path, there: str) -> None:
         generate.run(GenerateSettings(train_images=10, val_images=4), tmp_path)
     assert path.read_text() == "mine"
     path.unlink()
-    for _ in range(2):  # Its own older images it replaces.
+    for _ in range(2):  # Its own older images it replaces, also by hand where Snakemake made them.
         generate.run(GenerateSettings(train_images=10, val_images=4), tmp_path)
+        assert not (tmp_path / "images" / "train" / ".snakemake_timestamp").exists()
+        (tmp_path / "images" / "train" / ".snakemake_timestamp").touch()
+    (tmp_path / "images" / "train" / ".snakemake_timestamp").unlink()
     assert len(list((tmp_path / "images" / "train").iterdir())) == 10

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from wssis.formats.strays import STRAYS
+
 MANIFEST_SUFFIX = "manifest.json"
 RUN_DEPTH = 4
 """Folders of a run below its study: data set, mix, seed, variant."""
 SHARED_VARIANT = "base"
-NO_ARTIFACTS = re.compile(r"\.snakemake_timestamp|events\.out\.tfevents.*|\.DS_Store")
+NO_ARTIFACTS = re.compile("|".join([*map(re.escape, STRAYS), r"events\.out\.tfevents.*"]))
 """Names of files that no manifest lists: Snakemake's mark, TensorBoard's event files."""
 HASHED_ALONE = re.compile(r"report/.*|[^/]+/images/(train|val)|.*/quality/[^/]+\.(shown|predictions)\.json")
 """Outputs whose content nothing is computed from: an audit looks at their digests alone."""

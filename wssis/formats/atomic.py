@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from wssis.errors import InputError
+from wssis.formats.strays import without_strays
 
 
 def _remove(path: Path) -> None:
@@ -58,7 +59,8 @@ def temporary_folder(path: Path, own: Callable[[Path], bool]) -> Iterator[Path]:
     """As `temporary_path`, for a folder, which replaces an older one whole.
 
     Args:
-        own: whether an older folder is one of the writer's and may go; it is asked of folders that are not empty.
+        own: whether an older folder is one of the writer's and may go; it is asked of folders that are not empty, where
+            strays (see `wssis.formats.strays`) do not count.
 
     Raises:
         InputError: `path` is a file, or a folder with something else in it.
@@ -66,7 +68,7 @@ def temporary_folder(path: Path, own: Callable[[Path], bool]) -> Iterator[Path]:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file, and a folder is to be written; move it away, or name another place")
-    if path.is_dir() and any(path.iterdir()) and not own(path):
+    if path.is_dir() and any(without_strays(path)) and not own(path):
         raise InputError(f"{path}: holds files of another kind, which would be lost; name another place")
     with _sibling(path) as temporary:
         yield temporary

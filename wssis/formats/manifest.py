@@ -15,10 +15,10 @@ from typing import Any, Self
 
 from wssis.config.section import Section
 from wssis.errors import InputError
-from wssis.formats.atomic import write_bytes, write_text
+from wssis.formats.atomic import write_text
+from wssis.formats.strays import SNAKEMAKE_TIMESTAMP
 from wssis.provenance import code_digest, package_versions
 
-SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
 LARGE = 64 * 2**20
 """Size in bytes from which an input is referred to by its own manifest instead of being hashed again."""
 
@@ -103,26 +103,34 @@ class _OlderManifest:
     """A manifest that a run is about to replace, and how its outputs lay there then."""
 
     path: Path
-    text: bytes
-    times: tuple[int, int]
+    aside: Path
     outputs: dict[Path, tuple[int, ...] | None]
 
     @classmethod
-    def at(cls, path: Path) -> Self | None:
-        """None where there is no manifest, or one that nobody can read."""
+    def set_aside(cls, path: Path) -> Self | None:
+        """Rename it, to what is no manifest's name; a full disk allows that. None where there is no manifest."""
+        aside = path.with_name(f".tmp-{path.name}.older")
+        aside.unlink(missing_ok=True)  # A killed run's.
+        if not path.is_file():
+            return None
         try:
             outputs = [path.parent / name for name in read_manifest(path)["outputs"]]
-        except InputError:
-            return None
-        found = path.stat()
-        times = found.st_atime_ns, found.st_mtime_ns
-        return cls(path, path.read_bytes(), times, {output: _state(output) for output in outputs})
+        except InputError:  # It vouches for nothing, but it may be somebody's.
+            outputs = []
+        states = {output: _state(output) for output in outputs}
+        os.replace(path, aside)
+        return cls(path, aside, states)
 
     def put_back(self) -> None:
         """With its old time, so that nothing reruns; not if an output is no longer the file that it was."""
         if all(_state(output) == state for output, state in self.outputs.items()):
-            write_bytes(self.path, self.text)
-            os.utime(self.path, ns=self.times)
+            os.replace(self.aside, self.path)
+        else:
+            self.forget()
+
+    def forget(self) -> None:
+        """Nobody needs it any more."""
+        self.aside.unlink(missing_ok=True)
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
@@ -177,8 +185,7 @@ class StageRun:
         self._records = {name: input_record(path) for name, path in self.inputs.items()}
         if self.code is None:
             self.code = code_digest(self.stage)
-        self._older = _OlderManifest.at(self.manifest)
-        self.manifest.unlink(missing_ok=True)
+        self._older = _OlderManifest.set_aside(self.manifest)
         return self
 
     def __exit__(
@@ -188,6 +195,8 @@ class StageRun:
             write_text(self.manifest, json.dumps(self._content(), indent=1, ensure_ascii=False) + "\n")
             for folder in self._discarded:
                 shutil.rmtree(folder)
+            if self._older is not None:
+                self._older.forget()
         elif self._older is not None:
             self._older.put_back()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from wssis.formats.atomic import write_text
+from wssis.formats.strays import without_strays
 
 FOLDER = "tables"
 PLAIN = str.maketrans({"−": "-", "\u202f": "", "\u00a0": " "})
@@ -84,7 +85,7 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
 
 def are_tables(folder: Path) -> bool:
     """Whether a folder has nothing in it but files as `write_tables` writes them."""
-    return all(path.suffix in (".csv", ".tex") for path in folder.iterdir())
+    return all(path.suffix in (".csv", ".tex") for path in without_strays(folder))
 
 
 def csv_text(table: Table) -> str:

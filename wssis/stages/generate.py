@@ -15,6 +15,7 @@ from wssis.formats.atomic import temporary_folder
 from wssis.formats.coco import decode_mask, encode_mask, mask_box, write_coco
 from wssis.formats.manifest import StageRun
 from wssis.formats.photographs import photograph_paths, read_photographs
+from wssis.formats.strays import without_strays
 from wssis.geometry.shapes.drawn_masks import draw
 from wssis.geometry.shapes.outlines import CATALOGUE
 from wssis.geometry.shapes.scenes import Scene, draw_scene
@@ -80,13 +81,13 @@ def _refuse_other_data(out: Path) -> None:
     """Somebody else's train.json and images are not to be replaced by drawn ones."""
     for subset in SUBSETS:
         path, images = out / f"{subset}.json", out / "images" / subset
-        if path.exists() and not (images.is_dir() and any(images.iterdir()) and _all_drawn(images)):
+        if path.exists() and not (images.is_dir() and any(without_strays(images)) and _all_drawn(images)):
             raise InputError(f"{path}: exists, and is none of the drawn data set's; name another folder with --out")
 
 
 def _all_drawn(folder: Path) -> bool:
     """Whether every name in a folder is one of an image that is drawn here."""
-    return all(re.fullmatch(r"\d{6}\.png", path.name) for path in folder.iterdir())
+    return all(re.fullmatch(r"\d{6}\.png", path.name) for path in without_strays(folder))
 
 
 def run(settings: GenerateSettings, out: Path) -> None:

@@ -46,11 +46,11 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
         curves = collect_curves(groups, samples)
         comparisons = compare_all(groups, samples)
         pages = render(Story(settings, study, groups, comparisons, curves, samples, results, image_dirs))
+        with temporary_folder(out / FOLDER, are_tables) as folder:
+            write_tables(folder, pages.tables)
         write_score_table(out / "scores.csv", [network.table_row(study.study) for network in networks])
         known = settings.cost.categories_known
         write_curves(out / CURVES, StudyCurves(study=study.study, categories_known=known, curves=curves))
-        with temporary_folder(out / FOLDER, are_tables) as folder:
-            write_tables(folder, pages.tables)
         write_text(out / "gallery.html", pages.gallery)
         write_text(out / "index.html", pages.index)
         stage.output(*(out / name for name in ("index.html", "gallery.html", "scores.csv", CURVES, FOLDER)))
