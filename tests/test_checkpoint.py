@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from wssis.engine.box_predictor import load_box_segmentor
+from wssis.engine.predictor import load_segmentor
+from wssis.engine.refining import load_refiner
 from wssis.errors import InputError
 from wssis.formats.checkpoint import load_model, save_model
 
@@ -35,6 +38,25 @@ def test_shared_weights_are_stored_each(tmp_path: Path) -> None:
     tensor = torch.ones(2)
     save_model(tmp_path / "m.safetensors", {"a": tensor, "b": tensor}, {})
     assert load_model(tmp_path / "m.safetensors")[0].keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "load"),
+    [
+        ("solov2", lambda path: load_segmentor(path, torch.device("cpu"))),
+        ("mask-rcnn", lambda path: load_box_segmentor(path, torch.device("cpu"))),
+        ("maskrefinenet", load_refiner),
+    ],
+)
+@pytest.mark.parametrize(
+    "wrong", [{"categories": None}, {"categories": "x"}, {"network": None}, {"network": '{"unknown": 1}'}]
+)
+def test_metadata_of_another_version_are_one_error(tmp_path: Path, kind: str, load, wrong: dict) -> None:
+    path = tmp_path / "m.safetensors"
+    metadata = {**METADATA, "kind": kind, "crop_size": "64", **wrong}
+    save_model(path, {"a": torch.ones(1)}, {key: value for key, value in metadata.items() if value is not None})
+    with pytest.raises(InputError, match=r"m\.safetensors: what its metadata say of the network cannot be read \("):
+        load(path)
 
 
 def test_missing_and_cut_files_are_refused(tmp_path: Path) -> None:

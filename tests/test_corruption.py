@@ -6,9 +6,21 @@ from drawn_masks import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import distance_transform_edt
 
 from wssis.geometry import corruption
-from wssis.geometry.corruption import KINDS, corrupted, dilated, eroded, grown, holed, merged, moved, shifted
+from wssis.geometry.corruption import (
+    KINDS,
+    Neighbour,
+    corrupted,
+    dilated,
+    eroded,
+    grown,
+    holed,
+    merged,
+    moved,
+    shifted,
+)
 
 BLOCK = drawn("""
     .........
@@ -88,9 +100,16 @@ def test_the_image_edge_is_no_border() -> None:
 
 def test_merged_with_the_nearest_neighbour_only() -> None:
     rng = np.random.default_rng(0)
-    assert (merged(BLOCK, 3.0, [CORNER, NEAR], rng) == (BLOCK | NEAR)).all()
+    assert (merged(BLOCK, 3.0, [Neighbour.of(CORNER), Neighbour.of(NEAR)], rng) == (BLOCK | NEAR)).all()
     assert (merged(BLOCK, 3.0, [], rng) == BLOCK).all()
-    assert (merged(BLOCK, 3.0, [np.zeros((6, 9), bool)], rng) == BLOCK).all()
+
+
+@given(arrays(bool, (6, 9)).filter(np.any), st.lists(arrays(bool, (6, 9)).filter(np.any), min_size=1, max_size=4))
+def test_the_nearest_is_found_without_looking_at_the_whole_image(mask: np.ndarray, others: list[np.ndarray]) -> None:
+    away = distance_transform_edt(~mask)
+    nearest = others[int(np.argmin([away[other].min() for other in others]))]
+    made = merged(mask, 3.0, [Neighbour.of(other) for other in others], np.random.default_rng(0))
+    assert (made == (mask | nearest)).all()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -100,7 +119,7 @@ def test_a_hole_takes_away_a_few_pixels(seed: int) -> None:
 
 
 def test_masks_become_larger_smaller_and_merged() -> None:
-    made = [corrupted(BLOCK, [NEAR], np.random.default_rng(seed)) for seed in range(60)]
+    made = [corrupted(BLOCK, [Neighbour.of(NEAR)], np.random.default_rng(seed)) for seed in range(60)]
     assert any((one & NEAR).all(where=NEAR) for one in made), "merged"
     assert any(one.sum() > BLOCK.sum() for one in made) and any(one.sum() < BLOCK.sum() for one in made)
     assert len({one.tobytes() for one in made}) > 30
@@ -114,18 +133,18 @@ def test_every_kind_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(corruption, "KINDS", tuple(noted(kind) for kind in KINDS))
     for seed in range(20):
-        corrupted(BLOCK, [NEAR], np.random.default_rng(seed))
+        corrupted(BLOCK, [Neighbour.of(NEAR)], np.random.default_rng(seed))
     assert used == {merged, shifted, grown, holed}
 
 
 @given(
     arrays(bool, (6, 9)).filter(np.any),
-    st.lists(arrays(bool, (6, 9)), max_size=2),
+    st.lists(arrays(bool, (6, 9)).filter(np.any), max_size=2),
     st.integers(0, 10**6),
 )
 def test_never_empty_and_always_the_same(mask: np.ndarray, others: list[np.ndarray], seed: int) -> None:
-    before = mask.copy()
-    made = corrupted(mask, others, np.random.default_rng(seed))
+    before, near = mask.copy(), [Neighbour.of(other) for other in others]
+    made = corrupted(mask, near, np.random.default_rng(seed))
     assert made.any() and made.shape == mask.shape and made.dtype == bool
     assert (mask == before).all(), "the mask itself is left alone"
-    assert (corrupted(mask, others, np.random.default_rng(seed)) == made).all()
+    assert (corrupted(mask, near, np.random.default_rng(seed)) == made).all()

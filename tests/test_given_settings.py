@@ -91,6 +91,12 @@ def test_by_mix_may_name_it() -> None:
     assert resolve(study, "teacher", mix="given", seed="s0").schedule.iterations == 700
 
 
+def test_given_points_were_clicked_inside_whatever_simulated_ones_are() -> None:
+    study = _study(proposals={"selection": "consistent"}, refiner={"pairs": "crossfit"})
+    sides = {side: resolve(study, "proposals", mix="given", seed="s0", side=side) for side in ("weak", "full")}
+    assert {side: one.own_point_inside for side, one in sides.items()} == {"weak": True, "full": False}
+
+
 def test_settings_of_what_is_held_out() -> None:
     held_out = resolve(_study(cells={"val_share": 0.3, "val_seed": 4}), "take_given", dataset="cells")
     assert (held_out.val_share, held_out.val_seed, held_out.group_key) == (0.3, 4, None)

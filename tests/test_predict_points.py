@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from predict_fixtures import CATEGORIES, SIZES, predict, pseudo_masks, write_images, write_refiner, write_segmentor
 
+from wssis.formats.atomic import write_json
 from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.predicting import click_masks
@@ -87,6 +88,42 @@ def test_without_a_refiner_masks_are_rough(study: Path) -> None:
     made = read_coco(study / "out/masks.json")["annotations"]
     assert made and all(one["segmentation"] == rough[one["point_id"]]["segmentation"] for one in made)
     assert {one["source"] for one in made} == {"rough"} and not (study / "out/overlays").exists()
+
+
+def test_a_row_of_an_image_alone_says_that_it_was_looked_at(study: Path) -> None:
+    (study / "points.csv").write_text("image,x,y,category\n11.png,4,4,bar\n12.png,,,\n13.png\n")
+    arguments = ["--points", study / "points.csv", *_models(study), "--out", study / "out"]
+    assert predict(study / "images", *arguments) == 0
+    numbers = {one["point_id"] for one in read_coco(study / "out/masks.json")["annotations"]}
+    assert numbers | {int(row["point_id"]) for row in _unmasked(study / "out")} == {1}
+
+
+def test_selection_is_the_variants_or_as_one_says(study: Path, capsys: pytest.CaptureFixture) -> None:
+    """A variant with base's teacher had proposals of its own; its refiner was trained on base's crops."""
+    here, other = study / "refiner", study.parent / "base/refiner"
+    write_refiner(other / "model.safetensors", crop_size=32)
+    shutil.move(study / "teacher", other.parent)
+    teacher = other.with_name("teacher") / "model.safetensors"
+    for home, selection in ((study, "vote"), (other.parent, "published")):
+        record = {"settings": {"selection": selection, "inference": {"short_side": 48}}, "outputs": {},
+                  "inputs": {"teacher": {"sha256": digest_of(teacher)}}}  # fmt: skip
+        write_json(home / "proposals/weak.json.manifest.json", record)
+    assert point_mask_settings(teacher, None, {})[0].proposals.selection == "published"
+    assert point_mask_settings(teacher, other / "model.safetensors", {})[0].proposals.selection == "published"
+    assert point_mask_settings(teacher, here / "model.safetensors", {})[0].proposals.selection == "vote"
+    crops = {"settings": {"scale": 3.0}, "inputs": {}, "outputs": {"full.zarr": "c"}}
+    write_json(other.parent / "crops/full.zarr.manifest.json", crops)
+    own = {"model.safetensors": digest_of(here / "model.safetensors")}
+    write_json(here / "manifest.json", {"settings": {}, "inputs": {"crops": {"sha256": "c"}}, "outputs": own})
+    assert point_mask_settings(teacher, here / "model.safetensors", {})[0].crops.scale == 3.0, "in base's folder"
+    arguments = [study / "images", "--points", study / "weak.json", "--teacher", teacher, "--out", study / "out"]
+    assert predict(*arguments, "--selection", "vote") == 0
+    settings = read_manifest(study / "out/predict_points.manifest.json")["settings"]
+    assert settings["proposals"]["selection"] == "vote"
+    assert predict(*arguments, "--selection", "votes") == 2
+    assert "published" in capsys.readouterr().err
+    assert predict(teacher, study / "images", "--out", study / "out2", "--selection", "vote") == 2
+    assert "--selection needs --points" in capsys.readouterr().err
 
 
 def test_every_point_is_accounted_for(study: Path, capsys: pytest.CaptureFixture) -> None:

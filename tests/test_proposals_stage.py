@@ -201,6 +201,16 @@ def test_a_corrupt_mask_follows_from_its_annotation_id(folder: Path) -> None:
     assert len(after) == 6 and all(before[number] == mask for number, mask in after.items())
 
 
+def test_ids_may_be_negative(folder: Path) -> None:
+    full = read_coco(folder / "full.json")
+    for one in full["annotations"]:
+        one["id"] = -one["id"]
+    write_coco(folder / "full.json", full)
+    write_full_points(folder / "full_points.csv", {one["id"]: (5.5, 8.25) for one in full["annotations"]})
+    made = _run(folder, "full", {}, pairs="corrupt")[0]["annotations"]
+    assert [one["point_id"] for one in made] == [one["id"] for one in full["annotations"]]
+
+
 def test_published_filter_says_what_became_of_every_point(folder: Path, checkpoint: Callable[..., Path]) -> None:
     coco, ledger = _run(folder, "weak", {"teacher": checkpoint("teacher", SORTED)}, filter="published")
     assert len(ledger) == 9

@@ -240,7 +240,9 @@ def _data_warnings(config: Study, at: Coordinates) -> DataWarningsSettings:
 def _proposals(config: Study, at: Coordinates) -> Section:
     values = _section(config.proposals, at) | {"inference": _proposals_inference(config)}
     if config.proposals.selection == "consistent":
-        values["own_point_inside"] = config.points.strategy != "centroid"
+        # Given points were clicked; `points.strategy` says where simulated ones are.
+        clicked = at.mix == GIVEN_MIX and at.side == "weak"
+        values["own_point_inside"] = clicked or config.points.strategy != "centroid"
     if at.side == "weak":
         return ProposalsSettings(**values)
     if at.arm is not None and at.the_arm.teacher is not None:

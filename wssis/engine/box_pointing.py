@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.config.box_points import BoxPointsSettings
+from wssis.engine.streams import stream
 from wssis.errors import InputError
 from wssis.formats.coco import compressed_many, segmentation_of
 from wssis.formats.rle import pixel_spans
@@ -54,7 +55,7 @@ def simulated_box_points(
     labels, distance = np.zeros((number, settings.points), np.int64), np.zeros((number, settings.points))
     for place, (annotation, (part, corner)) in enumerate(zip(annotations, _parts(annotations, images), strict=True)):
         boxes[place] = (*corner, part.shape[1], part.shape[0])
-        rng = np.random.default_rng([settings.seed, POINT_STREAM, annotation["id"]])
+        rng = stream(settings.seed, POINT_STREAM, annotation["id"])
         coords[place] = np.floor(uniform_in_box(boxes[place], settings.points, rng) * STEPS) / STEPS
         labels[place] = labels_at(part, coords[place] - corner)
         if settings.noise == "boundary":

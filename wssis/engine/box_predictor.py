@@ -16,7 +16,7 @@ from wssis.config.training import InferenceSettings
 from wssis.engine.predictor import batches, network_size, resize_image
 from wssis.engine.progress import Progress
 from wssis.errors import InputError
-from wssis.formats.checkpoint import load_model
+from wssis.formats.checkpoint import load_model, reading_metadata
 from wssis.formats.coco import encode_mask
 from wssis.formats.image_files import read_image
 from wssis.formats.images_table import ImageRow
@@ -70,8 +70,10 @@ def load_box_segmentor(path: Path, device: torch.device) -> BoxSegmentor:
     weights, metadata = load_model(path)
     if metadata.get("kind") not in KINDS:
         raise InputError(f"{path}: not a box network's checkpoint (kind {metadata.get('kind')!r}); give one of {KINDS}")
-    categories = json.loads(metadata["categories"])
-    model = MaskRCNN(MaskRCNNSettings.model_validate_json(metadata["network"]), len(categories))
+    with reading_metadata(path):
+        categories = json.loads(metadata["categories"])
+        settings = MaskRCNNSettings.model_validate_json(metadata["network"])
+    model = MaskRCNN(settings, len(categories))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

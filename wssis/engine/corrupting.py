@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from wssis.engine.proposing import PointedObject, Proposal, bare_row, measured_row, proposal_annotation
+from wssis.engine.streams import stream
 from wssis.formats.coco import decode_mask
-from wssis.geometry.corruption import corrupted
+from wssis.geometry.corruption import Neighbour, corrupted
 
 PREDICTOR = "corrupt"
 CORRUPT_STREAM = 11
@@ -34,13 +35,15 @@ def corrupt_proposals(
         }
         if masks:
             pointed = objects[image.image_id]
-            yield image.image_id, [_record(one, image.image_id, masks, pointed, seed) for one in pointed]
+            near = {number: Neighbour.of(mask) for number, mask in masks.items() if mask.any()}
+            yield image.image_id, [_record(one, image.image_id, masks[one.id], near, pointed, seed) for one in pointed]
 
 
 def _record(
-    one: PointedObject, image_id: int, masks: Mapping[int, np.ndarray], pointed: Sequence[PointedObject], seed: int
-) -> Proposal:
-    others = [mask for number, mask in masks.items() if number != one.id]
-    mask = corrupted(masks[one.id], others, np.random.default_rng([CORRUPT_STREAM, seed, one.id]))
+    one: PointedObject, image_id: int, true: np.ndarray, near: Mapping[int, Neighbour],
+    pointed: Sequence[PointedObject], seed: int,
+) -> Proposal:  # fmt: skip
+    others = [neighbour for number, neighbour in near.items() if number != one.id]
+    mask = corrupted(true, others, stream(CORRUPT_STREAM, seed, one.id))
     row = measured_row(bare_row(one, image_id, PREDICTOR, "corrupted"), mask, pointed)
     return Proposal(row, proposal_annotation(row, mask))

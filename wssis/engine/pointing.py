@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.config.stages import PointsSettings
+from wssis.engine.streams import stream
 from wssis.errors import InputError
 from wssis.formats.coco import compressed_many, segmentation_of
 from wssis.formats.json_text import blocks
@@ -105,7 +106,7 @@ def _single(
     outline: Outline, first: NDArray[np.int64], last: NDArray[np.int64], point: Point | None, settings: PointsSettings
 ) -> Point:
     """The point of one mask, given as spans, by a strategy or drift that draws; `point` is its centroid, if wanted."""
-    rng = np.random.default_rng([settings.seed, POINT_STREAM, outline.id])
+    rng = stream(settings.seed, POINT_STREAM, outline.id)
     if point is None:
         part, (left, top) = span_mask(first, last, outline.height)
         column, row = simulate(part, settings.strategy, 0.0, rng)

@@ -17,7 +17,7 @@ from wssis.config.training import InferenceSettings
 from wssis.engine.placement import scaled_size
 from wssis.engine.progress import Progress
 from wssis.errors import InputError
-from wssis.formats.checkpoint import load_model
+from wssis.formats.checkpoint import load_model, reading_metadata
 from wssis.formats.image_files import read_image
 from wssis.formats.images_table import ImageRow
 from wssis.models.solov2.network import DenseOutputs, SOLOv2, padded_size
@@ -76,8 +76,10 @@ def load_segmentor(path: Path, device: torch.device) -> Segmentor:
     weights, metadata = load_model(path)
     if metadata.get("kind") != KIND:
         raise InputError(f"{path}: not a segmentor's checkpoint (kind {metadata.get('kind')!r})")
-    categories = json.loads(metadata["categories"])
-    model = SOLOv2(SOLOv2Settings.model_validate_json(metadata["network"]), len(categories))
+    with reading_metadata(path):
+        categories = json.loads(metadata["categories"])
+        settings = SOLOv2Settings.model_validate_json(metadata["network"])
+    model = SOLOv2(settings, len(categories))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from wssis.config.network import RefineNetSettings
 from wssis.engine.crop_data import CropBatch, collate, pixel_scale, sample_of
 from wssis.errors import InputError
-from wssis.formats.checkpoint import load_model
+from wssis.formats.checkpoint import load_model, reading_metadata
 from wssis.formats.crop_store import CropLayout, CropStore
 from wssis.geometry.crop_changes import move_points
 from wssis.geometry.heatmaps import NOWHERE
@@ -54,14 +54,16 @@ def load_refiner(path: Path) -> Refiner:
     state, metadata = load_model(path)
     if metadata.get("kind") != KIND:
         raise InputError(f"{path}: holds {metadata.get('kind', 'an unknown network')}, not a refiner ({KIND})")
-    settings = RefineNetSettings.model_validate_json(metadata["network"])
-    categories = json.loads(metadata["categories"])
+    with reading_metadata(path):
+        settings = RefineNetSettings.model_validate_json(metadata["network"])
+        categories = json.loads(metadata["categories"])
+        size = int(metadata["crop_size"])
     network = MaskRefineNet(settings, len(categories))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(f"{path}: its tensors do not fit its settings ({error})") from error
-    return Refiner(network.eval(), categories, int(metadata["crop_size"]), metadata.get("rough", "binary"))
+    return Refiner(network.eval(), categories, size, metadata.get("rough", "binary"))
 
 
 def check_fits(refiner: Refiner, store: CropStore, path: Path) -> None:

@@ -6,7 +6,8 @@ MaskRCNNSettings), categories, step. A refiner: kind "maskrefinenet", network, c
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -59,4 +60,17 @@ def load_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"{path}: not a whole safetensors file ({error}); delete it and run its stage again"
+        ) from error
+
+
+@contextmanager
+def reading_metadata(path: Path) -> Iterator[None]:
+    """Within: metadata of the checkpoint at `path` that lack something, or say it in another way, are an InputError."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError) as error:  # pydantic's and JSON's errors are ValueErrors.
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"{path}: what its metadata say of the network cannot be read ({said}); the file is damaged, or was written"
+            " by another version: make it again, or use that version"
         ) from error

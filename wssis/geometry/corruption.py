@@ -4,6 +4,7 @@ For training pairs of the refiner that need no teacher. Lengths are shares of th
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 Mask = NDArray[np.bool_]
+Window = tuple[slice, slice]
 
 MOST_KINDS = 3
 SHIFT = (0.05, 0.25)
@@ -18,11 +20,30 @@ GROWTH = (0.03, 0.15)
 HOLE = (0.1, 0.25)
 
 
-def corrupted(mask: Mask, others: Sequence[Mask], rng: Generator) -> Mask:
+@dataclass(frozen=True)
+class Neighbour:
+    """A mask (H, W) that is not empty, and the window of its box: measured once, not for every object of a crowd."""
+
+    mask: Mask
+    window: Window
+
+    @classmethod
+    def of(cls, mask: Mask) -> "Neighbour":
+        """With its window."""
+        return cls(mask, _window(mask, 0))
+
+    def away_from(self, window: Window) -> float:
+        """Distance in px between the boxes, pixel centre to pixel centre: no pixels of the two are nearer."""
+        pairs = zip(self.window, window, strict=True)
+        gaps = [max(0, one.start - other.stop + 1, other.start - one.stop + 1) for one, other in pairs]
+        return float(np.hypot(*gaps))
+
+
+def corrupted(mask: Mask, others: Sequence[Neighbour], rng: Generator) -> Mask:
     """The mask (H, W) with one to three kinds of mistakes; never empty if it was not.
 
     Args:
-        others: masks of the image's other objects; the nearest is the neighbour. Without any, nothing is merged.
+        others: the image's other objects; the nearest is the neighbour. Without any, nothing is merged.
         rng: decides which mistakes, and how large they are.
     """
     size = float(np.sqrt(mask.sum()))
@@ -34,7 +55,7 @@ def corrupted(mask: Mask, others: Sequence[Mask], rng: Generator) -> Mask:
     return made
 
 
-def shifted(mask: Mask, size: float, others: Sequence[Mask], rng: Generator) -> Mask:
+def shifted(mask: Mask, size: float, others: Sequence[Neighbour], rng: Generator) -> Mask:
     """Moved in any direction by a fraction of its size, at least a pixel; what leaves the image is lost."""
     length, angle = max(1.0, size * rng.uniform(*SHIFT)), rng.uniform(0, 2 * np.pi)
     return moved(mask, round(length * np.cos(angle)), round(length * np.sin(angle)))
@@ -56,7 +77,7 @@ def moved(mask: Mask, across: int, down: int) -> Mask:
     return made
 
 
-def grown(mask: Mask, size: float, others: Sequence[Mask], rng: Generator) -> Mask:
+def grown(mask: Mask, size: float, others: Sequence[Neighbour], rng: Generator) -> Mask:
     """Dilated by a disc, or eroded by one, either as likely; at least by a pixel."""
     radius, dilate = max(1.0, size * rng.uniform(*GROWTH)), rng.uniform() < 0.5
     return dilated(mask, radius) if dilate else eroded(mask, radius)
@@ -89,27 +110,49 @@ def eroded(mask: Mask, radius: float) -> Mask:
     return made
 
 
-def holed(mask: Mask, size: float, others: Sequence[Mask], rng: Generator) -> Mask:
+def holed(mask: Mask, size: float, others: Sequence[Neighbour], rng: Generator) -> Mask:
     """Without a disc around one of its pixels; at the border of the mask that is a bite."""
     rows, columns = np.nonzero(mask)
     chosen, radius = int(rng.integers(len(rows))), max(0.5, size * rng.uniform(*HOLE))
-    down, across = np.ogrid[: mask.shape[0], : mask.shape[1]]
-    return mask & ((down - rows[chosen]) ** 2 + (across - columns[chosen]) ** 2 > radius**2)
+    window = _window(mask, 0)
+    down, across = np.ogrid[window]
+    made = mask.copy()
+    made[window] &= (down - rows[chosen]) ** 2 + (across - columns[chosen]) ** 2 > radius**2
+    return made
 
 
-def merged(mask: Mask, size: float, others: Sequence[Mask], rng: Generator) -> Mask:
+def merged(mask: Mask, size: float, others: Sequence[Neighbour], rng: Generator) -> Mask:
     """Together with its nearest neighbour, the first of several that are equally near."""
-    present = [other for other in others if other.any()]
-    if not present:
+    if not others:
         return mask
-    away = distance_transform_edt(~mask)
-    return mask | present[int(np.argmin([away[other].min() for other in present]))]
+    here = _window(mask, 0)
+    # Whatever is nearest, it is no farther than any one of them: pixels beyond need not be looked at.
+    near = min(others, key=lambda other: other.away_from(here))
+    reach = _distance(mask, near, _around(here, near.window))
+    window = _window(mask, int(reach) + 1)
+    away = distance_transform_edt(~mask[window])
+    return mask | others[int(np.argmin([_least(away, other.mask[window]) for other in others]))].mask
 
 
-KINDS: tuple[Callable[[Mask, float, Sequence[Mask], Generator], Mask], ...] = (merged, shifted, grown, holed)
+def _distance(mask: Mask, other: Neighbour, window: Window) -> float:
+    """Distance in px between the nearest pixels of the two; all pixels of both lie in the window."""
+    return _least(distance_transform_edt(~mask[window]), other.mask[window])
 
 
-def _window(mask: Mask, margin: int) -> tuple[slice, slice]:
-    """Rows and columns of the mask's box, `margin` px wider on every side."""
+def _least(away: NDArray[np.float64], part: Mask) -> float:
+    return float(away[part].min(initial=np.inf))
+
+
+def _around(one: Window, other: Window) -> Window:
+    """The smallest window that holds both."""
+    pairs = zip(one, other, strict=True)
+    return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
+
+
+KINDS: tuple[Callable[[Mask, float, Sequence[Neighbour], Generator], Mask], ...] = (merged, shifted, grown, holed)
+
+
+def _window(mask: Mask, margin: int) -> Window:
+    """Rows and columns of the mask's box, `margin` px wider on every side; it may end beyond the image."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return tuple(slice(max(0, int(side[0]) - margin), int(side[-1]) + margin + 1) for side in (rows, columns))

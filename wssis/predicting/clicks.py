@@ -88,6 +88,8 @@ def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click
     clicks, problems = [], []
     for number, (_, row) in enumerate(point_rows(path), start=1):
         image, x, y, category = (row[name] for name in COLUMNS)
+        if not (x or y or category):  # An image that was looked at, and has no object.
+            continue
         try:
             clicks.append(Click(number, image, ids[category], (float(x) - 0.5, float(y) - 0.5)))
         except KeyError:

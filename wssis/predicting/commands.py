@@ -21,6 +21,9 @@ def predict(
     median_boxes_from: Annotated[
         Path | None, typer.Option(help="With --points: full.json, for points whose rough mask is empty.")
     ] = None,
+    selection: Annotated[
+        str | None, typer.Option(help="With --points: published, consistent or vote (proposals.selection).")
+    ] = None,
     overlays: Annotated[str, typer.Option(help="How many images to paint: a number, all or none.")] = "20",
     overlay_score: Annotated[float, typer.Option(help="Detections that score less are not painted.")] = 0.3,
     short_side: Annotated[int | None, typer.Option(help="Short side of the image in the network, px.")] = None,
@@ -43,14 +46,14 @@ def predict(
     given = {
         "short_side": short_side, "long_side": long_side, "score_threshold": score_threshold,
         "mask_threshold": mask_threshold, "max_detections": max_detections, "crop_scale": crop_scale,
-        "crop_min_side": crop_min_side, "flip": flip, "batch": batch, "threads": threads,
+        "crop_min_side": crop_min_side, "flip": flip, "selection": selection, "batch": batch, "threads": threads,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     painted = _painted(overlays)
     of_refiner = {"--crop-scale": crop_scale, "--crop-min-side": crop_min_side, "--flip": flip}
     if points is None:
         unfit = {"--teacher": teacher, "--refiner": refiner, "--median-boxes-from": median_boxes_from}
-        _refuse_unfit({**unfit, **of_refiner}, "needs --points")
+        _refuse_unfit({**unfit, **of_refiner, "--selection": selection}, "needs --points")
         problems = _detect(paths, out, painted, overlay_score, given)
     else:
         _refuse_unfit({"--max-detections": max_detections}, "does not go with --points")

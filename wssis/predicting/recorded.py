@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
 from wssis.config.stages import CropsSettings, EvaluateSettings, ProposalsSettings
+from wssis.config.study import BASE
 from wssis.config.training import InferenceSettings
 from wssis.engine.refining import load_refiner
 from wssis.errors import InputError
@@ -63,9 +64,9 @@ def point_mask_settings(
 ) -> tuple[PointMaskSettings, list[str]]:
     """Settings from points to masks, as the study of these models had them, changed by what is given.
 
-    Looked for: the manifests of the weak proposals and of the evaluation (teacher), of the crops the refiner was
-    trained on and of a pseudo set it made. Each counts only where its digest is that of the model's file. The side of
-    a crop, and whether rough masks are soft, is in the refiner's file.
+    Looked for in the run of the refiner or teacher, and in base's: the manifests of the weak proposals and of the
+    evaluation (teacher), of the crops the refiner was trained on and of a pseudo set it made. Each counts only where
+    its digest is that of the model's file. The side of a crop, and whether rough masks are soft, is in the refiner's.
 
     Returns the settings, and where they come from, for people.
 
@@ -76,13 +77,14 @@ def point_mask_settings(
     check_kind(teacher, [SOLOV2])
     if refiner is not None:
         check_kind(refiner, [REFINER])
-    manifest = teacher.parent.parent / "proposals/weak.json.manifest.json"
-    proposals, sources = _recorded(manifest, "teacher", digest_of(teacher)), [f"proposals: {manifest}"]
+    proposals, source = _proposals(teacher, refiner)
     if proposals is None:
         evaluated, source = evaluate_settings(teacher, given)
-        proposals, sources = {"inference": evaluated.inference.model_dump()}, [f"proposals: {source}"]
+        proposals = {"inference": evaluated.inference.model_dump()}
+    sources = [f"proposals: {source}"]
     inference = {**proposals["inference"], **_only(given, InferenceSettings)}
-    values: dict[str, Any] = {"proposals": {**proposals, "inference": inference}}
+    chosen = _only(given, ProposalsSettings, ("selection",))
+    values: dict[str, Any] = {"proposals": {**proposals, **chosen, "inference": inference}}
     if refiner is not None:
         crops, crop_source = _crops(refiner)
         refining, refine_source = _refining(refiner)
@@ -97,11 +99,33 @@ def point_mask_settings(
 
 def median_boxes_file(refiner: Path) -> Path | None:
     """full.json of the study that the refiner is from, unchanged; None where it is not there."""
-    manifest, full = _crops_manifest(refiner), refiner.parent.parent / "full.json"
-    if manifest is None or not full.is_file():
+    manifest = _crops_manifest(refiner)
+    if manifest is None:
         return None
     recorded = _manifest(manifest)["inputs"].get("median_boxes_from", {}).get("sha256")
-    return full if recorded == digest_of(full) else None
+    files = (home / "full.json" for home in _homes(refiner))
+    return next((file for file in files if file.is_file() and digest_of(file) == recorded), None)
+
+
+def _homes(model: Path) -> list[Path]:
+    """Where a run may have what a model was used with: its folder, of an arm's own round the run's too; then base's."""
+    here = model.parent.parent
+    of_arm = here.parent.name == "arms"
+    run, inside = (here.parent.parent, here.relative_to(here.parent.parent)) if of_arm else (here, Path())
+    base = run.parent / BASE
+    return list(dict.fromkeys([here, run, base / inside, base]))
+
+
+def _proposals(teacher: Path, refiner: Path | None) -> tuple[dict[str, Any] | None, str]:
+    """Those that led to the refiner's crops come first: a variant may have had others than base with one teacher."""
+    digest = digest_of(teacher)
+    homes = [*(_homes(refiner) if refiner is not None else []), *_homes(teacher)]
+    for home in dict.fromkeys(homes):
+        manifest = home / "proposals/weak.json.manifest.json"
+        recorded = _recorded(manifest, "teacher", digest)
+        if recorded is not None:
+            return recorded, str(manifest)
+    return None, ""
 
 
 def _crops(refiner: Path) -> tuple[dict[str, Any], str]:
@@ -111,13 +135,15 @@ def _crops(refiner: Path) -> tuple[dict[str, Any], str]:
 
 def _crops_manifest(refiner: Path) -> Path | None:
     """Manifest of the crops that the refiner was trained on, as the refiner's own manifest names their digest."""
-    own, crops = refiner.with_name("manifest.json"), refiner.parent.parent / "crops/full.zarr.manifest.json"
-    if not own.is_file() or not crops.is_file():
+    own = refiner.with_name("manifest.json")
+    if not own.is_file():
         return None
     trained = _manifest(own)
-    made_here = trained["outputs"].get(refiner.name) == digest_of(refiner)
-    same = trained["inputs"].get("crops", {}).get("sha256") == read_manifest(crops)["outputs"].get("full.zarr")
-    return crops if made_here and same else None
+    if trained["outputs"].get(refiner.name) != digest_of(refiner):
+        return None
+    wanted = trained["inputs"].get("crops", {}).get("sha256")
+    found = (home / "crops/full.zarr.manifest.json" for home in _homes(refiner))
+    return next((m for m in found if m.is_file() and read_manifest(m)["outputs"].get("full.zarr") == wanted), None)
 
 
 def _refining(refiner: Path) -> tuple[dict[str, Any], str]:

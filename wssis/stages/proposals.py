@@ -8,6 +8,7 @@ from wssis.config.stages import ProposalsSettings
 from wssis.engine.corrupting import corrupt_proposals
 from wssis.engine.distributed import this_world
 from wssis.engine.predictor import check_categories, load_segmentor, refuse_imported_snapshot
+from wssis.engine.progress import Progress
 from wssis.engine.proposing import PointedObject, Proposal, Tally, numbered, propose
 from wssis.engine.reproducible import reproducible
 from wssis.errors import InputError
@@ -65,9 +66,7 @@ def run(
         tally = Tally()
         with Spill[list[Proposal]](out.parent, (image.image_id for image in images)) as found:
             if side == "full" and settings.pairs == "corrupt":
-                by_image = annotations_by_image(read_coco(annotations))
-                for image_id, records in corrupt_proposals(images, by_image, objects, settings.corrupt_seed):
-                    found[image_id] = records
+                _corrupt(found, settings, images, annotations, objects)
             for name, part in shares(settings, side, images).items():
                 _predict(found, settings, name, predictors[name], part, frame, annotations, objects, image_dir)
             with open_ledger(ledger) as write_row:
@@ -80,6 +79,19 @@ def run(
             **tally.counts(),
         )
         stage.output(out, ledger)
+
+
+def _corrupt(
+    found: Spill[list[Proposal]], settings: ProposalsSettings, images: Sequence[ImageRow], annotations: Path,
+    objects: Objects,
+) -> None:  # fmt: skip
+    """The records of all images with objects, made from their true masks."""
+    by_image = annotations_by_image(read_coco(annotations))
+    made = corrupt_proposals(images, by_image, objects, settings.corrupt_seed)
+    with Progress("propose, corrupt", sum(bool(objects[image.image_id]) for image in images)) as progress:
+        for number, (image_id, records) in enumerate(made, start=1):
+            found[image_id] = records
+            progress.count(number)
 
 
 def _predict(

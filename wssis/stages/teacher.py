@@ -12,7 +12,7 @@ from wssis.engine.segmentor_task import categories_of, train_segmentor
 from wssis.engine.trainer import METRICS, MODEL, snapshot_name
 from wssis.errors import InputError
 from wssis.formats.atomic import write_text
-from wssis.formats.checkpoint import load_model, save_model
+from wssis.formats.checkpoint import load_model, reading_metadata, save_model
 from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun, digest_of
@@ -70,8 +70,11 @@ def _import(checkpoint: Path, coco: dict[str, Any], out: Path, names: list[str])
     weights, metadata = load_model(checkpoint)
     if metadata.get("kind") != KIND:
         raise InputError(f"{checkpoint}: not a segmentor's checkpoint; make one with import-weights")
-    found, expected = json.loads(metadata["categories"]), categories_of(coco)
-    if [one["name"] for one in found] != [one["name"] for one in expected]:
+    expected = categories_of(coco)
+    with reading_metadata(checkpoint):
+        found = json.loads(metadata["categories"])
+        names_found = [one["name"] for one in found]
+    if names_found != [one["name"] for one in expected]:
         raise InputError(
             f"{checkpoint}: its categories ({_names(found)}) are not the data set's ({_names(expected)}), in this order"
         )
