@@ -1,6 +1,7 @@
 """wssis export-study: one archive, from which the audit is verified without the data."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,17 @@ def test_other_settings_are_told(sound_study: Path, configs: tuple[Path, list[Pa
     assert "other settings than this configuration gives: shapes/prepare.manifest.json (size" in told
     (note,) = [one for one in audit_archive(tmp_path / "a.zip").notes if one.file == "config/study.json"]
     assert "other settings than the configuration comes to" in note.what
+
+
+def test_an_unfinished_study_is_packed_and_said_to_be_so(
+    sound_study: Path, configs: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
+    study = copied(sound_study, tmp_path)
+    assert not any("no report yet" in line for line in export_study(study, tmp_path / "a.zip", *configs))
+    shutil.rmtree(study / "report")
+    told = export_study(study, tmp_path / "b.zip", *configs)
+    assert any("the study is unfinished: no report yet (done: " in line for line in told)
+    assert audit_archive(tmp_path / "b.zip").faults == []
 
 
 def test_other_packages_are_told(sound_study: Path, configs: tuple[Path, list[Path]], tmp_path: Path) -> None:

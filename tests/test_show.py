@@ -286,7 +286,11 @@ def test_an_image_by_name_has_its_own_size(tmp_path: Path) -> None:
 
 def test_settings_that_a_stage_does_not_read_are_not_shown_as_values(sound_study: Path) -> None:
     text = show(sound_study / RUN / "proposals/weak.csv")
-    assert "candidates 500" not in text and "(not read by proposals: inference.candidates, " in text
+    assert "candidates 500" not in text and "(not read by proposals: fold_seed, folds, inference.candidates, " in text
+    full = show(sound_study / RUN / "proposals/full.csv")
+    assert "pairs crossfit" in full and "pairs crossfit" not in text
+    corrupt = show(sound_study / "shapes/50pct/s0/corrupt/proposals/full.csv")
+    assert "pairs corrupt" in corrupt and "short_side 48" not in corrupt and "(not read by proposals: filter, " in corrupt
     assert "inference.short_side" in text and "not read" not in show(sound_study / RUN / "teacher/scores.json")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
-from wssis.audit.auditing import account, audit_files
+from wssis.audit.auditing import LAST, account, audit_files
 from wssis.audit.finding import Finding, StudyAudit, some
 from wssis.audit.places import is_manifest
 from wssis.audit.study_files import StudyFiles, read_study_files
@@ -68,6 +68,7 @@ def export_study(folder: Path, archive: Path, config: Path, configfiles: Sequenc
         (staging / "audit.txt").write_text(account([audit]) + "\n", encoding="utf-8")
         _write_zip(staging, archive, study.study, differing)
     told = [f"{archive}: {archive.stat().st_size / 1e6:.1f} MB, sha256 {digest_of(archive)}"]
+    told += [note.what for note in audit.findings if note.file == LAST and not note.fault]
     if differing:
         what = "manifests have other settings than this configuration gives"
         told.append(f"{len(differing)} {what}: {some(differing, 3)}")

@@ -62,7 +62,7 @@ def trace(
 
 
 def export_study(
-    study: Annotated[Path, typer.Argument(help="Folder of a finished study, results/NAME.")],
+    study: Annotated[Path, typer.Argument(help="Folder of a study, results/NAME.")],
     archive: Annotated[Path, typer.Argument(help="The zip to write.")],
     configfile: ConfigFiles = None,
     config: DefaultConfig = Path("config.yaml"),

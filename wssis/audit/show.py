@@ -73,10 +73,13 @@ def _origin(manifest: Mapping[str, Any], name: str) -> Iterator[str]:
     digest = manifest["outputs"].get(name)
     yield (f"sha256 {short(digest)}..., " if digest else "") + f"code {short(manifest['code'])}..."
     yield "settings"
-    settings, left_out = flat(manifest["settings"]), unread(manifest["stage"], manifest["settings"])
-    yield from (f"  {line}" for line in wrapped({key: settings[key] for key in settings if key not in left_out}))
-    if left_out & settings.keys():
-        told = f"(not read by {manifest['stage']}: {', '.join(sorted(left_out & settings.keys()))})"
+    settings = manifest["settings"]
+    left_out = unread(manifest["stage"], settings, manifest["inputs"])
+    read = {key: value for key, value in flat(settings).items() if not {key, key.partition(".")[0]} & left_out}
+    yield from (f"  {line}" for line in wrapped(read))
+    idle = sorted(left_out & {*settings, *flat(settings)})
+    if idle:
+        told = f"(not read by {manifest['stage']}: {', '.join(idle)})"
         yield from fill(told, 110, initial_indent="  ", subsequent_indent="  ").splitlines()
     if manifest["inputs"]:
         yield "inputs"

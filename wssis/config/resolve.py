@@ -1,7 +1,7 @@
 """From the study to one stage's settings: its section, the overrides of its mix, seeds, threads and the arm's part."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,14 +114,19 @@ def settings_json(section: Section) -> str:
     return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
-def unread(stage: str, settings: Mapping[str, Any]) -> frozenset[str]:
-    """Dotted keys of a stage's settings, as its manifest has them, that it does not read: they have their defaults,
-    whatever the study says, so that changing them reruns nothing.
+def unread(stage: str, settings: Mapping[str, Any], inputs: Collection[str]) -> frozenset[str]:
+    """Sections and dotted keys of a stage's settings, as its manifest has them, that it does not read: they have their
+    defaults, whatever the study says, so that changing them reruns nothing.
+
+    inputs: names of the manifest's inputs, which tell of which side proposals are.
     """
     if stage not in ("proposals", "box_pseudo"):
         return frozenset()
+    if settings.get("pairs") == "corrupt":
+        return frozenset(settings) - {"pairs", "corrupt_seed"}
     keys = {*UNSEEN_BY_PROPOSALS, *(["nms_iou"] if settings.get("filter", "ours") == "ours" else [])}
-    return frozenset(f"inference.{key}" for key in keys)
+    of_pairs = ("pairs", "folds", "fold_seed") if stage == "proposals" and "full_points" not in inputs else ()
+    return frozenset((*(f"inference.{key}" for key in keys), *of_pairs))
 
 
 def mix_of(config: Study, name: str) -> Mix:

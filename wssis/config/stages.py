@@ -199,7 +199,8 @@ class ProposalsSection(Section):
     flip: bool = added_field(False, description="Average the predictions over the image and its mirror image.")
     rough: Literal["binary", "soft"] = added_field(
         "binary",
-        description="What the refiner is shown of a proposal: its mask; soft: how likely each pixel is, in five steps.",
+        description="What the refiner is shown of a proposal: its mask; soft: how likely each pixel is, in five steps"
+        " (with refiner.pairs crossfit or snapshots).",
     )
 
     @model_validator(mode="after")

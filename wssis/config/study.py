@@ -136,7 +136,9 @@ class Study(Section):
         " (masks on some images, clicks on others).",
     )
     mixes: dict[MixName, Mix] = Field(
-        {}, description="Named mixes {full, point, points10, unlabelled}; 10pct needs no definition."
+        {},
+        description="Named mixes: percent of the training images that have masks (full), points (point), boxes with"
+        " points (points10) or nothing (unlabelled), 100 together; 10pct needs no definition.",
     )
     variants: dict[VariantName, Overrides] = Field(
         {},

@@ -43,7 +43,7 @@ def cost_figure(points: Sequence[SpentPoint], name: str) -> str:
         axes.plot(*zip(*front, strict=True), color="#f0d9a8", linewidth=7, solid_capstyle="round", zorder=1)
         _arms(axes, points)
         log_axis(axes, [p.spent for p in points])
-        axes.set_xlabel("label cost, days of work")
+        axes.set_xlabel("label cost, days of 24 h")
         _finish(figure, axes, points)
     return svg[0]
 
