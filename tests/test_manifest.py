@@ -116,6 +116,13 @@ def test_an_unreadable_manifest_is_put_back_too(tmp_path: Path) -> None:
     assert manifest.read_text() == "somebody's"
 
 
+def test_a_folder_in_the_manifests_place_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").mkdir()
+    run = StageRun("points", tmp_path / "manifest.json", PointsSettings(), {})
+    with pytest.raises(InputError, match="is a folder"), run:
+        pytest.fail("the work has begun")
+
+
 def test_store_digest(tmp_path: Path) -> None:
     store = tmp_path / "a.zarr"
     (store / "image" / "c").mkdir(parents=True)

@@ -73,11 +73,12 @@ def _origin(manifest: Mapping[str, Any], name: str) -> Iterator[str]:
     digest = manifest["outputs"].get(name)
     yield (f"sha256 {short(digest)}..., " if digest else "") + f"code {short(manifest['code'])}..."
     yield "settings"
-    settings = manifest["settings"]
-    left_out = unread(manifest["stage"], settings, manifest["inputs"])
-    read = {key: value for key, value in flat(settings).items() if not {key, key.partition(".")[0]} & left_out}
+    nested = manifest["settings"]
+    settings = flat(nested)
+    left_out = unread(manifest["stage"], nested, manifest["inputs"])
+    read = {key: value for key, value in settings.items() if not {key, key.partition(".")[0]} & left_out}
     yield from (f"  {line}" for line in wrapped(read))
-    idle = sorted(left_out & {*settings, *flat(settings)})
+    idle = sorted(left_out & {*nested, *settings})
     if idle:
         told = f"(not read by {manifest['stage']}: {', '.join(idle)})"
         yield from fill(told, 110, initial_indent="  ", subsequent_indent="  ").splitlines()

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from wssis.config.section import Section
 from wssis.errors import InputError
-from wssis.formats.atomic import write_text
+from wssis.formats.atomic import refuse_folder, write_text
 from wssis.formats.strays import SNAKEMAKE_TIMESTAMP
 from wssis.provenance import code_digest, package_versions
 
@@ -181,6 +181,7 @@ class StageRun:
         self._discarded.extend(Path(folder) for folder in folders)
 
     def __enter__(self) -> Self:
+        refuse_folder(self.manifest)  # Before the work, not after it.
         self._begun = time.monotonic()
         self._records = {name: input_record(path) for name, path in self.inputs.items()}
         if self.code is None:
