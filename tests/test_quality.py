@@ -148,6 +148,8 @@ def test_rows_follow_the_points(run_folder: Path) -> None:
     counts = manifest["counts"]
     assert (counts["points"], counts["masked"], counts["unmasked"], counts["touching"]) == (3, 2, 1, 2)
     assert counts["mean_iou_pseudo"] == pytest.approx(0.5)
+    shares = [counts[f"above_{bound}_{kind}"] for bound in ("half", "three_quarters") for kind in ("rough", "pseudo")]
+    assert shares == pytest.approx([2 / 3, 2 / 3, 0, 1 / 3], abs=1e-6)
     assert counts["precision_50_pseudo"] == pytest.approx(1)
     assert counts["recall_50_pseudo"] == pytest.approx(2 / 3, abs=1e-6)
     assert set(manifest["outputs"]) == {"q.csv", "q.shown.json"}

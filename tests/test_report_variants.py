@@ -88,10 +88,11 @@ def test_a_variant_is_told_by_its_masks_and_its_price(study: MadeUp) -> None:
     (line,) = variant_table(groups, samples).lines
     for name in ("evaluate.manifest.json", "manifest.json"):
         (run / "students" / "wssis" / name).unlink()
-    iou = read_manifest(run.with_name("base") / "quality/wssis.csv.manifest.json")["counts"]["mean_iou_pseudo"]
-    of_ap, of_masks, time = [cell.text for cell in line[5:8]], [cell.text for cell in line[8:10]], line[10].text
+    counts = read_manifest(run.with_name("base") / "quality/wssis.csv.manifest.json")["counts"]
+    iou, good = counts["mean_iou_pseudo"], counts["above_three_quarters_pseudo"]
+    of_ap, of_masks, time = [cell.text for cell in line[5:8]], [cell.text for cell in line[8:11]], line[11].text
     assert of_ap == ["+1.0", "[+1.0, +1.0]", "one seed"]
-    assert (of_masks, time) == ([f"{iou:.3f}", "0.000"], "3.0 s (+1.5 s)")
+    assert (of_masks, time) == ([f"{iou:.3f}", "0.000", f"{100 * good:.0f} %"], "3.0 s (+1.5 s)")
 
 
 def test_a_refiner_without_fold_teachers_spares_them(study: MadeUp) -> None:

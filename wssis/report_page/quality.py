@@ -10,13 +10,13 @@ from statistics import mean
 
 import pandas as pd
 
+from wssis.engine.pseudo_quality import BOUNDS
 from wssis.formats.manifest import read_manifest
 from wssis.report_page import figures, words
 from wssis.report_page.figures import Picture
 from wssis.report_page.results import ArmResult, Group
 from wssis.report_page.tables import Cell, Table, make_table
 
-HALF = 0.5
 SMALL, LARGE = 32**2, 96**2
 """COCO's bounds of small, medium and large objects: area of the mask, px."""
 
@@ -125,8 +125,8 @@ def _mean_iou(column: Column, part: Part) -> float | None:
     return mean(defined) if defined else None
 
 
-def _above(column: Column, part: Part) -> float | None:
-    shares = [(table.loc[part(table), column.kind].dropna() >= HALF).mean() for table in column.tables]
+def _above(column: Column, part: Part, bound: float) -> float | None:
+    shares = [(table.loc[part(table), column.kind].dropna() >= bound).mean() for table in column.tables]
     defined = [float(share) for share in shares if share == share]
     return mean(defined) if defined else None
 
@@ -139,11 +139,12 @@ def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str,
             continue
         kinds = ("" if column is columns[0] else "main" for column in columns)
         ious = [Cell(words.number(_mean_iou(c, line.part), 3), kind=k) for c, k in zip(columns, kinds, strict=True)]
-        above = [words.percent(_above(c, line.part)) for c in columns]
+        above = [words.percent(_above(c, line.part, bound)) for bound in BOUNDS.values() for c in columns]
         told = " / ".join(map(words.count, dict.fromkeys(points)))
         lines.append((Cell(line.title, href=link(line.query)), told, *ious, *above))
     head = ("part of the points", "points, all seeds", *(f"mean IoU, {c.title}" for c in columns),
-            *(f"IoU ≥ .5, {c.title}" for c in columns))  # fmt: skip
+            *(f"IoU ≥ {str(bound).lstrip('0')}, {c.title}" for bound in BOUNDS.values()
+              for c in columns))  # fmt: skip
     caption = (
         f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 x 32 px,"
         " large: over 96 x 96 px; a point without a mask counts as 0"

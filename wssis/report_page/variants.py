@@ -36,29 +36,33 @@ def variant_table(groups: Sequence[Group], samples: ApSamples) -> Table | None:
     if not lines:
         return None
     head = ("variant", "masks", "arm", "AP", "base's AP", "difference of AP", "95 % interval", "spread over seeds",
-            "IoU of pseudo masks", "difference of IoU", "own jobs (longer than base's)")  # fmt: skip
+            "IoU of pseudo masks", "difference of IoU", "IoU ≥ .75", "own jobs (longer than base's)")  # fmt: skip
     caption = (
         f"Variants of {groups[0].dataset}: mask AP of the networks that they change, paired with those of base; mean"
-        " IoU of pseudo masks with hidden truth; wall-clock time of the jobs that a variant makes again, per seed, and"
-        " how much longer they took than base's; base's fold teachers, where a variant's refiner does without"
+        " IoU of pseudo masks with hidden truth, and the share of them that reach .75; wall-clock time of the jobs that"
+        " a variant makes again, per seed, and how much longer they took than base's; base's fold teachers, where a"
+        " variant's refiner does without"
     )
     return make_table(f"variants-{groups[0].dataset}", caption, head, lines, text=(2,))
 
 
-def _masks(arm: ArmResult, base: ArmResult) -> tuple[str, str]:
-    """Mean IoU of an arm's pseudo masks, mean over seeds, and by how much it differs from base's on the same seeds."""
-    own, others = _ious(arm), _ious(base)
+def _masks(arm: ArmResult, base: ArmResult) -> tuple[str, str, str]:
+    """Mean IoU of an arm's pseudo masks, mean over seeds, by how much it differs from base's on the same seeds, and the
+    share of masks at IoU .75 and more."""
+    own, others = _counts(arm, "mean_iou_pseudo"), _counts(base, "mean_iou_pseudo")
     if not own:
-        return "", ""
+        return "", "", ""
     changes = [own[seed] - others[seed] for seed in own if seed in others]
-    return words.number(mean(own.values()), 3), words.signed(mean(changes) if changes else None, 3)
+    good = _counts(arm, "above_three_quarters_pseudo")
+    change = words.signed(mean(changes) if changes else None, 3)
+    return words.number(mean(own.values()), 3), change, words.percent(mean(good.values()) if good else None)
 
 
-def _ious(arm: ArmResult) -> dict[str, float]:
-    """Mean IoU with hidden masks by seed, where there are any."""
+def _counts(arm: ArmResult, key: str) -> dict[str, float]:
+    """What pseudo-quality counted under `key`, by seed, where there is any."""
     tables = {seed: result.row.quality for seed, result in arm.seeds.items() if result.row.quality is not None}
     counts = {seed: read_manifest(Path(f"{table}.manifest.json"))["counts"] for seed, table in tables.items()}
-    return {seed: one["mean_iou_pseudo"] for seed, one in counts.items() if "mean_iou_pseudo" in one}
+    return {seed: one[key] for seed, one in counts.items() if key in one}
 
 
 def _time_of(arms: Iterable[ArmResult], variant: str) -> str:
