@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 SIDE = 64
 STEPS = 20
 TEACHER = {
+    "network": {"backbone": {"weights": "none", "norm": "batch", "frozen_stages": 0}},
     "schedule": {"iterations": STEPS, "warmup": 3, "decay": "cosine", "steps": []},
     "optimizer": {"name": "adamw", "lr": 0.05, "batch": 4, "ema": 0.9, "threads": 1},
     "snapshots": [10, STEPS],

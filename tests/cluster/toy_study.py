@@ -43,9 +43,12 @@ def toy_clone(folder: Path) -> Clone:
 def set_steps(clone: Clone, steps: int, seconds: str = "0.1") -> None:
     """Make the toy teacher's training so many steps of so many seconds long."""
     clone.edit("bin/python", "'0.1'", repr(seconds))
-    schedule = {"iterations": steps, "warmup": 3, "decay": "cosine", "steps": []}
-    optimizer = {"name": "adamw", "lr": 0.05, "batch": 4, "ema": 0.9}
-    clone.study["teacher"] = {"schedule": schedule, "optimizer": optimizer, "snapshots": [steps // 2, steps]}
+    clone.study["teacher"] = {
+        "network": {"backbone": {"weights": "none", "norm": "batch", "frozen_stages": 0}},  # No file is at hand.
+        "schedule": {"iterations": steps, "warmup": 3, "decay": "cosine", "steps": []},
+        "optimizer": {"name": "adamw", "lr": 0.05, "batch": 4, "ema": 0.9},
+        "snapshots": [steps // 2, steps],
+    }
 
 
 def set_resources(clone: Clone, rule: str, old: str, new: str) -> None:
