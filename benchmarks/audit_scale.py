@@ -114,7 +114,8 @@ def write_study(folder: Path, images: int = IMAGES, objects: int = OBJECTS, crow
         _proposals(made, data, run, side, places, numbers)
     out = run / "pseudo/rough.json"
     inputs = {"full": run / "full.json", "weak": run / "weak.json", "proposals": run / "proposals/weak.json"}
-    with StageRun("pseudo", out.with_name("rough.json.manifest.json"), settings.PseudoSettings(), inputs) as stage:
+    rough = settings.PseudoSettings(masks="rough")
+    with StageRun("pseudo", out.with_name("rough.json.manifest.json"), rough, inputs) as stage:
         frame, rest = made.frame(full=True), made.frame(full=False)
         frame["images"] += rest["images"]
         write_coco(out, frame | {"annotations": made.pseudo(weak, objects + crowd)})
@@ -171,7 +172,8 @@ def _labels(made: Made, data: Path, run: Path, weak: Numbers, full: Numbers) -> 
 
 def _teacher(made: Made, run: Path) -> None:
     """Weights that were given, as those of an imported teacher: nothing was trained."""
-    out, inputs = run / "teacher/model.safetensors", {"full": run / "full.json"}
+    out = run / "teacher/model.safetensors"
+    inputs = {"full": run / "full.json", "images_table": run.parents[2] / "images.csv"}
     with StageRun("teacher", out.with_name("manifest.json"), settings.TeacherSettings(), inputs) as one:
         about = {"kind": "solov2", "categories": json.dumps(CATEGORIES), "imported": "made up"}
         save_model(out, {"weight": torch.zeros(1)}, about)
@@ -197,7 +199,7 @@ def _proposals(made: Made, data: Path, run: Path, side: str, places: Numbers, nu
 
 def _quality(made: Made, run: Path, weak: Numbers) -> None:
     out = run / "quality/rough.csv"
-    inputs = {"weak": run / "weak.json", "pseudo": run / "pseudo/rough.json"}
+    inputs = {"train": run.parents[2] / "train.json", "weak": run / "weak.json", "pseudo": run / "pseudo/rough.json"}
     with StageRun("quality", out.with_name("rough.csv.manifest.json"), settings.QualitySettings(), inputs) as stage:
         rows = ((number, place + 1, int(made.image[place]), int(made.category[place]), 2800, 0, "masked", 0.5, 0.6, 0.6)
                 for number, place in enumerate(weak.tolist(), start=1))  # fmt: skip

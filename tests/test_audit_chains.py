@@ -98,7 +98,7 @@ def test_an_artifact_and_its_manifest_deleted(study: Path) -> None:
     for name in ("weak.json", "weak.csv", "weak.json.manifest.json"):
         (study / RUN / "proposals" / name).unlink()
     faults = faults_of(study)
-    assert "is gone, and so is the manifest of it" in faults[f"{RUN}/pseudo/rough.json.manifest.json"]
+    assert "is gone, and no manifest lists it" in faults[f"{RUN}/pseudo/rough.json.manifest.json"]
 
 
 def test_a_mixture_of_two_runs(study: Path, rerun_study: Path) -> None:

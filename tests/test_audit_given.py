@@ -101,8 +101,8 @@ def test_fates_of_labels_without_clicks(taken: Path, count: str) -> None:
     made = [_label(number, image, outcome="confident") for number, image in ((1, 30), (2, 30), (3, 34))]
     pseudo, shown = _sealed("confident_labels", RUN / "pseudo/semi.json", made), RUN / "quality/semi.shown.json"
     show_given.run(QualitySettings(shown=2), RUN / "weak.json", pseudo, shown)
-    assert audit_study(taken).faults == []
     manifest = f"{IN_RUN}/quality/semi.shown.json.manifest.json"
+    assert manifest not in faults_of(taken)
     edit(taken / manifest, lambda one: one["counts"].update({count: one["counts"][count] + 1}))
     assert "the files have" in faults_of(taken)[manifest]
 
@@ -116,7 +116,7 @@ def test_fates_of_clicks(taken: Path, count: str) -> None:
     bare |= {"segmentation": None, "outcome": "unmasked_no_proposal"}
     pseudo, shown = _sealed("pseudo", RUN / "pseudo/rough.json", [masked, bare]), RUN / "quality/rough.shown.json"
     show_given.run(QualitySettings(shown=2), RUN / "weak.json", pseudo, shown, proposals)
-    assert audit_study(taken).faults == []
     manifest = f"{IN_RUN}/quality/rough.shown.json.manifest.json"
+    assert manifest not in faults_of(taken)
     edit(taken / manifest, lambda one: one["counts"].update({count: 9}))
     assert f"counts: {count} is 9, the files have" in faults_of(taken)[manifest]

@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import distributions
@@ -18,6 +19,7 @@ from platform import python_version
 from typing import Any
 
 from wssis.audit.auditing import LAST, account, audit_files
+from wssis.audit.chains import is_listed
 from wssis.audit.finding import Finding, StudyAudit, some
 from wssis.audit.places import is_manifest
 from wssis.audit.study_files import StudyFiles, read_study_files
@@ -30,7 +32,9 @@ from wssis.formats.atomic import temporary_path
 from wssis.formats.manifest import digest_of
 from wssis.provenance import package_versions
 
-INDEX, STUDY = "archive.json", "study"
+INDEX, STUDY, CONFIG = "archive.json", "study", "config/study.json"
+ALWAYS = ("audit.txt", "environment.txt", CONFIG)
+"""What is in every archive, beside the index and the study."""
 SMALL = ("split.csv", "thresholds.csv", "scores.json", "metrics.jsonl")
 """Names of artifacts that go into an archive, beside manifests and the report."""
 REPORT = "report/"
@@ -100,13 +104,17 @@ def _stage(staging: Path, files: StudyFiles, configs: Sequence[Path], study: Stu
     """Lay out the archive's content in a folder."""
     for path in files.sizes:
         name = path.rpartition("/")[2]
-        small = name in SMALL or path.startswith(REPORT)
-        if is_manifest(name) or (small and path in files.producers):
+        if is_manifest(name) or (_is_packed(path) and is_listed(files, path)):
             _copy(files.full(path), staging / STUDY / path)
     for place, path in enumerate(configs):
         _copy(path, staging / "config" / f"{place}-{path.name}")
-    (staging / "config/study.json").write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (staging / CONFIG).write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (staging / "environment.txt").write_text("\n".join(_environment()) + "\n", encoding="utf-8")
+
+
+def _is_packed(path: str) -> bool:
+    """Whether an artifact goes into archives."""
+    return path.rpartition("/")[2] in SMALL or path.startswith(REPORT)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -147,12 +155,33 @@ def audit_archive(archive: Path) -> StudyAudit:
     with _unpacked(archive) as (folder, index):
         files = read_study_files(folder / STUDY, in_archive=True)
         audit = audit_files(files, f"{archive}, study {index['study']}")
-        audit.findings[:0] = _file_findings(folder, index["files"])
-        if index["other_settings"]:
-            what = f"{len(index['other_settings'])} manifests have other settings than the configuration comes to"
-            remedy = f"none, if the package has changed since; else state it: {some(index['other_settings'], 3)}"
-            audit.findings.append(Finding("config/study.json", what, remedy, fault=False))
+        audit.findings[:0] = [*_file_findings(folder, index["files"]), *_gone(folder, files)]
+        if differing := index["other_settings"] or _differing(folder / CONFIG, files):
+            what = f"{len(differing)} manifests have other settings than the configuration comes to"
+            remedy = f"none, if the package has changed since; else state it: {some(differing, 3)}"
+            audit.findings.append(Finding(CONFIG, what, remedy, fault=False))
         return audit
+
+
+def _gone(folder: Path, files: StudyFiles) -> Iterator[Finding]:
+    """What every archive has, whatever its index lists: who leaves it out can write another index."""
+    remedy = "get the archive again from who made it"
+    for name in ALWAYS:
+        if not (folder / name).is_file():
+            yield Finding(name, "every archive has it, this one does not", remedy)
+    if not files.records:
+        yield Finding(STUDY, "holds no manifest: there is nothing to verify", remedy)
+    for path, record in files.producers.items():
+        if _is_packed(path) and record.retained and not files.exists(path):
+            yield Finding(f"{STUDY}/{path}", f"{record.path} lists it, but it is not in the archive", remedy)
+
+
+def _differing(config: Path, files: StudyFiles) -> list[str]:
+    """`other_settings` by the archive's own configuration; nothing where this version cannot read that."""
+    try:
+        return other_settings(Study.model_validate_json(config.read_bytes()), files)
+    except (OSError, ValueError, InputError):
+        return []
 
 
 @contextmanager
@@ -164,11 +193,11 @@ def _unpacked(archive: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
                 if packed.getinfo(INDEX).file_size > LARGEST_INDEX:
                     raise ValueError("its index is too large")
                 index = json.loads(packed.read(INDEX))
-                whole = isinstance(index, dict) and {"study", "other_settings"} <= index.keys()
-                if not whole or not isinstance(index.get("files"), dict):
+                kinds = {"study": str, "other_settings": list, "files": dict}
+                if not isinstance(index, dict) or any(not isinstance(index.get(k), kind) for k, kind in kinds.items()):
                     raise ValueError("its index lacks files, study or other_settings")
                 packed.extractall(temporary)
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, RuntimeError) as error:
             raise InputError(f"{archive}: no whole archive of a study ({error}); make it with export-study") from None
         yield Path(temporary), index
 

@@ -12,6 +12,7 @@ from wssis.audit.chains import chain_findings, code_findings, listing_findings
 from wssis.audit.contents import read_contents, reader_of
 from wssis.audit.digests import digest_findings, present_digests
 from wssis.audit.finding import Finding, StudyAudit, some
+from wssis.audit.input_places import input_findings
 from wssis.audit.networks import network_findings
 from wssis.audit.places import HASHED_ALONE
 from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files
@@ -36,6 +37,7 @@ def audit_files(study: StudyFiles, name: str, workers: int = 0) -> StudyAudit:
     audit.findings += study.problems
     audit.findings += digest_findings(study, digests)
     audit.findings += chain_findings(study)
+    audit.findings += input_findings(study)
     audit.findings += listing_findings(study)
     audit.findings += unread
     audit.findings += blindness_findings(study)
@@ -53,10 +55,20 @@ def _state_findings(study: StudyFiles, digests: Iterable[str]) -> Iterator[Findi
         done = ", ".join(f"{stage} {number}" for stage, number in sorted(_stages(study).items()))
         what = f"the study is unfinished: no report yet (done: {done or 'nothing'})"
         yield Finding(LAST, what, "the command that runs the study goes on with it", fault=False)
+    elif apart := _not_reported(study):
+        what = f"{len(apart)} evaluated networks are not in the report: {some(apart, 3)}"
+        remedy = "none needed, if their arms are no longer in the study; else run report again"
+        yield Finding(LAST, what, remedy, fault=False)
     gone = [path for path in study.producers if not study.producers[path].retained and path not in digests]
     if gone and not study.in_archive:
         what = f"{len(gone)} temporary artifacts are gone, as their manifests say"
         yield Finding(gone[0], what, "none needed; the workflow makes them again where it must", fault=False)
+
+
+def _not_reported(study: StudyFiles) -> list[str]:
+    read = {one.path for one in study.records[LAST].inputs}
+    made = (path for record in study.records.values() if record.stage == "evaluate" for path in record.outputs)
+    return sorted(path for path in made if path.endswith("/scores.json") and path not in read)
 
 
 def _stages(study: StudyFiles) -> Counter[str]:
@@ -92,7 +104,16 @@ def _unrecorded_weights(record: StageRecord) -> str | None:
 
 def account(audits: Iterable[StudyAudit]) -> str:
     """The findings of all studies, and a summary of each."""
-    return "\n\n".join("\n".join(_study_lines(audit)) for audit in audits)
+    return "\n\n".join("\n".join(map(_one_line, _study_lines(audit))) for audit in audits)
+
+
+def _one_line(line: str) -> str:
+    """A line in which a file's name with a line break in it looks like no line of its own.
+
+    >>> _one_line("a\\nb ä")
+    'a\\\\nb ä'
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in line)
 
 
 def _study_lines(audit: StudyAudit) -> Iterator[str]:
@@ -117,6 +138,7 @@ def _study_lines(audit: StudyAudit) -> Iterator[str]:
 
 def print_account(audits: list[StudyAudit]) -> int:
     """Print the account; the exit status: 1 where there is a fault."""
-    print(account(audits))
+    encoding = sys.stdout.encoding or "utf-8"  # Names of files may hold what the terminal cannot show.
+    print(account(audits).encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
     return int(any(audit.faults for audit in audits))

@@ -14,8 +14,10 @@ MAY_READ_HIDDEN = (
 """Stages that may read them: before points and boxes are drawn, and two whose outputs tell of them, too. Half-labelled
 data have no hidden masks, and what comes after their points is held to the same."""
 TELL_HIDDEN = ("quality", "oracle_mask")
+VALIDATION = "val.json"
 LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report", "data_warnings")
 """Stages that feed no training."""
+MAY_READ_VALIDATION = ("check_images", *LOOK_ON)
 MASKS_ALONE = ("teacher", "fold", "score_thresholds", "confident_labels")
 """Stages whose labels are masks alone."""
 BOUGHT = {
@@ -33,13 +35,18 @@ def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
     }
     telling = {path: record for path, record in study.producers.items() if record.stage in TELL_HIDDEN}
     told = _Descent(study, set(telling))
+    copies = {digest: path for path, record in study.producers.items() if (digest := record.outputs[path])
+              and _name(path) in (*HIDDEN, VALIDATION)}  # fmt: skip
     for record in study.records.values():
         remedy = f"run {record.stage} again by the workflow; no result of it counts"
-        if record.stage not in MAY_READ_HIDDEN:
-            for one in record.inputs:
-                if one.path is not None and one.path.rpartition("/")[2] in HIDDEN:
-                    what = f"read {one.path} (input {one.name}), which holds the hidden masks of weak images"
-                    yield Finding(record.path, what, remedy)
+        for one in record.inputs:
+            # A copy outside of the study has the content; in it, full.json may have that of train.json: all masks.
+            original = one.path if one.path is not None else copies.get(one.sha256)
+            if original is None or not _is_refused(record, _name(original)):
+                continue
+            holds = "validation labels" if _name(original) == VALIDATION else "the hidden masks of weak images"
+            where = one.path or f"{one.recorded}, a copy of {original}"
+            yield Finding(record.path, f"read {where} (input {one.name}), which holds {holds}", remedy)
         if _may_not_see_hidden(record) and (one := told.input(record)):
             what = f"input {one.name}, {one.path}, was made from hidden masks of weak images"
             yield Finding(record.path, what, remedy)
@@ -47,6 +54,17 @@ def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
             if _does_without(record, kind) and (one := labels[kind].input(record)):
                 what = f"input {one.name}, {one.path}, was made from {words}, which {record.stage} does without here"
                 yield Finding(record.path, what, remedy)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _is_refused(record: StageRecord, name: str) -> bool:
+    """Whether a stage may not read a file of that name."""
+    if name == VALIDATION:
+        return record.stage not in MAY_READ_VALIDATION
+    return name in HIDDEN and record.stage not in MAY_READ_HIDDEN
 
 
 def _may_not_see_hidden(record: StageRecord) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from wssis.arms.registry import arms
 from wssis.audit.digests import short
 from wssis.audit.finding import Finding, some
 from wssis.audit.places import NO_ARTIFACTS, UNFINISHED, is_manifest, place_of, stages_at
@@ -40,7 +41,7 @@ def _input_findings(study: StudyFiles, record: StageRecord, one: Input) -> Itera
     producer = study.producers.get(one.path)
     if producer is None:
         if not study.exists(one.path):
-            yield Finding(record.path, f"input {one.name}, {one.path}, is gone, and so is the manifest of it", again)
+            yield Finding(record.path, f"input {one.name}, {one.path}, is gone, and no manifest lists it", again)
         return
     said = producer.outputs[one.path]
     if one.sha256 != said:
@@ -63,7 +64,13 @@ def listing_findings(study: StudyFiles) -> Iterator[Finding]:
     """Files that no manifest lists, manifests at a wrong place, and what a killed run left."""
     for record in study.records.values():
         expected = stages_at(record.path)
-        if expected is not None and record.stage not in expected:
+        if expected is None:
+            what = f"a manifest of the stage {record.stage} at a place where the workflow puts none, and reads none"
+            yield Finding(record.path, what, "none needed, unless you look for it elsewhere", fault=False)
+        elif record.place.student is not None and record.place.student not in arms():
+            what = f"of an arm that this version does not know, {record.place.student}: the workflow does not read it"
+            yield Finding(record.path, what, "none needed; a copy is better kept outside of the study", fault=False)
+        elif record.stage not in expected:
             what = f"is of the stage {record.stage}; at this place lies the manifest of {' or '.join(expected)}"
             yield Finding(record.path, what, "delete it and run the stage of this place again")
     for folder in study.predictions:
@@ -78,13 +85,13 @@ def _unlisted(study: StudyFiles) -> set[str]:
     found = set()
     for path in study.sizes:
         name = path.rpartition("/")[2]
-        if is_manifest(name) or NO_ARTIFACTS.fullmatch(name) or _listed(study, path):
+        if is_manifest(name) or NO_ARTIFACTS.fullmatch(name) or is_listed(study, path):
             continue
         found.add(_store_around(path))
     return found
 
 
-def _listed(study: StudyFiles, path: str) -> bool:
+def is_listed(study: StudyFiles, path: str) -> bool:
     """Whether a file, or a folder it lies in, is an output."""
     parts = path.split("/")
     return any("/".join(parts[:count]) in study.producers for count in range(len(parts), 0, -1))

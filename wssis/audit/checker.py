@@ -97,7 +97,7 @@ def until_unknown(record: StageRecord, findings: Iterator[Finding]) -> Iterator[
         yield from findings
     except Unknown:
         return
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         what = f"its settings, or an artifact of it, cannot be checked ({error!r})"
         yield Finding(record.path, what, f"run {record.stage} again, or audit with the version that ran")
 

@@ -35,7 +35,7 @@ from wssis.formats.table import read_table
 from wssis.formats.warnings_file import read_warnings
 
 Facts = dict[str, Any]
-DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError, SafetensorError)
+DAMAGE = (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, SafetensorError)
 """What reading a damaged file may raise, besides InputError."""
 LARGE = 2**26
 """Bytes of contents from which worker processes are worth their start."""

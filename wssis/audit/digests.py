@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tqdm import tqdm
 
 from wssis.audit.finding import Finding
 from wssis.audit.study_files import StudyFiles
+from wssis.errors import InputError
 from wssis.formats.manifest import digest_of
 
 LONG_ENOUGH = 12
 """Digits of a digest that are shown."""
+UNREADABLE = ""
+"""In place of the digest of what is no file, or may not be read."""
 
 
 def short(digest: str) -> str:
@@ -19,7 +23,7 @@ def short(digest: str) -> str:
 
 
 def present_digests(study: StudyFiles) -> tuple[dict[str, str], int]:
-    """Digest of every listed output that is there, and how many bytes were read for them.
+    """Digest of every listed output that is there, empty where it cannot be read; and how many bytes were read.
 
     Several threads hash: it lets others run.
     """
@@ -29,10 +33,17 @@ def present_digests(study: StudyFiles) -> tuple[dict[str, str], int]:
         tqdm(total=sum(sizes.values()), desc="digests", unit="B", unit_scale=True, disable=None, leave=False) as bar,
         ThreadPoolExecutor() as pool,
     ):
-        for path, digest in zip(sizes, pool.map(digest_of, map(study.full, sizes)), strict=True):
+        for path, digest in zip(sizes, pool.map(_digest, map(study.full, sizes)), strict=True):
             found[path] = digest
             bar.update(sizes[path])
     return found, sum(sizes.values())
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_of(path)
+    except (InputError, OSError):
+        return UNREADABLE
 
 
 def _bytes(study: StudyFiles, path: str) -> int:
@@ -46,12 +57,14 @@ def digest_findings(study: StudyFiles, digests: Mapping[str, str]) -> Iterator[F
     digests: of `present_digests`.
     """
     for path, record in study.producers.items():
-        if path in digests:
+        if digests.get(path) == UNREADABLE:
+            yield Finding(path, "cannot be read", "make it a file that can be read, and audit again")
+        elif path in digests:
             if digests[path] != record.outputs[path]:
                 found, said = short(digests[path]), short(record.outputs[path])
                 what = f"changed since it was written: its sha256 is {found}..., {record.path} says {said}..."
                 yield Finding(path, what, f"put the file back, or run {record.stage} again and all that follows")
         elif record.retained and not study.in_archive:
             what = f"is gone; {record.path} lists it and does not call it temporary"
-            remedy = f"put it back, or run {record.stage} again; big stores may go with crops.temporary"
-            yield Finding(path, what, remedy)
+            more = "; big stores may go with crops.temporary" if path.endswith(".zarr") else ""
+            yield Finding(path, what, f"put it back, or run {record.stage} again{more}")

@@ -107,6 +107,8 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
     ids, times = np.unique(points, return_counts=True)
     if (times > 1).any():
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
+    yield from _alike(check, path, "labels", (made, made.pseudo, points), weak, f"{name}.json")
+    yield from _alike(check, path, "full annotations", (made, ~made.pseudo, made.id[~made.pseudo]), full, "full.json")
     yield from check_round(check)
     if made.extras["uncertain"] and not check.record.settings.get("ignore_band"):
         what = f"{made.extras['uncertain']} labels have an uncertain band; by the settings none has"
@@ -121,6 +123,28 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
         "weak_images": len(weak.images), "weak_points": len(points), "pseudo_masks": masked,
         "unmasked": len(points) - masked, **made.outcomes,
     })  # fmt: skip
+
+
+def _alike(
+    check: Checker, path: str, what: str, part: tuple[CocoFacts, np.ndarray, np.ndarray], source: CocoFacts, where: str
+) -> Iterator[Finding]:
+    """Classes are those of the file that a part's annotations come from; each annotation has its image and class.
+
+    part: facts (A,), which of them (A,), and the ids in `source` that these stand for.
+    """
+    made, chosen, ids = part
+    if made.categories != source.categories:
+        yield check.wrong(path, f"its categories are not those of {where}")
+    known = np.isin(ids, source.id)
+    if len(np.unique(source.id)) != len(source.id) or not known.any():
+        return  # Told elsewhere.
+    places = places_in(source.id, ids[known])
+    for words, own, theirs in (
+        ("on another image", made.image_id, source.image_id), ("of another class", made.category_id, source.category_id)
+    ):  # fmt: skip
+        odd = ids[known][own[chosen][known] != theirs[places]]
+        if len(odd):
+            yield check.wrong(path, f"{len(odd)} {what} are {words} than in {where}: {some(odd)}")
 
 
 def check_quality(check: Checker) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wssis.audit.checker import Checker, until_unknown
@@ -13,6 +13,8 @@ from wssis.formats.scores import METRICS
 
 KINDS = {"teacher": "solov2", "fold": "solov2", "student": "solov2", "refiner": "maskrefinenet", "box_student": None}
 """Kind of a stage's checkpoints; None: the one that its settings name."""
+AP_ROUNDING = 1e-6
+"""By how much AP may differ from the mean of the classes'."""
 TABLE_ROUNDING = 0.5e-4
 """Half a unit of the last decimal in scores.csv."""
 
@@ -76,7 +78,9 @@ def _metrics(check: Checker, facts: Facts) -> Iterator[Finding]:
     last = lines[-1]["step"] if lines else 0
     if last != said:
         yield check.wrong(path, f"ends at step {last}; the settings say {said}")
-    yield from check.counts({"steps": said})
+    counted = check.record.counts.get("steps")
+    if counted != said:
+        yield check.wrong(check.record.path, f"counts: steps is {counted}; the settings say {said}")
 
 
 def _evaluated(check: Checker, facts: Facts) -> Iterator[Finding]:
@@ -95,9 +99,24 @@ def _evaluated(check: Checker, facts: Facts) -> Iterator[Finding]:
             yield check.wrong(path, f"{metric} is {value}, its manifest says {said}")
         if value is not None and not 0 <= value <= 100:
             yield check.wrong(path, f"{metric} is {value}, not within 0 ... 100")
+    yield from _adds_up(check, path, scores)
     unknown = sorted(detections["images"] - set(val.images))
     if unknown or detections["categories"] - set(val.categories):
         yield check.wrong(listed, f"has detections on images or of categories that val.json has not: {some(unknown)}")
+
+
+def _adds_up(check: Checker, path: str, scores: Mapping[str, Any]) -> Iterator[Finding]:
+    """AP is the mean of the classes' and no more than AP at IoU .5; objects are those of all classes."""
+    objects = sum(one["objects"] for one in scores["per_class"])
+    if objects != scores["objects"]:
+        yield check.wrong(path, f"objects is {scores['objects']}, its classes have {objects}")
+    for metric in ("AP", "AP50"):
+        known = [one[metric] for one in scores["per_class"] if one[metric] is not None]
+        value = scores[metric]
+        if value is not None and known and not math.isclose(value, sum(known) / len(known), abs_tol=AP_ROUNDING):
+            yield check.wrong(path, f"{metric} is {value}, the mean of its classes is {sum(known) / len(known)}")
+    if None not in (scores["AP"], scores["AP50"]) and scores["AP"] > scores["AP50"] + AP_ROUNDING:
+        yield check.wrong(path, f"AP is {scores['AP']}, more than AP50, {scores['AP50']}")
 
 
 def _reported(check: Checker, facts: Facts) -> Iterator[Finding]:

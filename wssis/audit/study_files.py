@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
@@ -207,12 +208,27 @@ def checked_manifest(path: Path) -> dict[str, Any]:
     missing = [name for name, kind in FIELDS.items() if not isinstance(content.get(name), kind)]
     if missing:
         raise InputError(f"{path}: lacks {', '.join(missing)}; delete it and run its stage again")
-    inputs = content["inputs"].items()
-    broken = [name for name, one in inputs if not isinstance(one, dict) or not {"path", "sha256"} <= one.keys()]
-    if broken:
-        what = f"inputs without path or sha256: {', '.join(broken)}"
-        raise InputError(f"{path}: {what}; delete it and run its stage again")
+    broken = {
+        "inputs without path or sha256": [name for name, one in content["inputs"].items() if not _is_input(one)],
+        "outputs without sha256": [name for name, digest in content["outputs"].items() if not isinstance(digest, str)],
+        "outputs at no place below it": [name for name in content["outputs"] if not _is_below(name)],
+        "versions that are no text": [name for name, one in content["versions"].items() if not isinstance(one, str)],
+    }
+    for what, names in broken.items():
+        if names:
+            raise InputError(f"{path}: {what}: {', '.join(names)}; delete it and run its stage again")
     return content
+
+
+def _is_input(one: object) -> bool:
+    """Whether an entry has a file's path, and its digest."""
+    texts = [one.get(key) for key in ("path", "sha256")] if isinstance(one, dict) else [None]
+    return all(isinstance(text, str) and text.strip("/.") for text in texts)
+
+
+def _is_below(name: str) -> bool:
+    """Whether an output's name is a path below its manifest's folder."""
+    return bool(name.strip("/.")) and not name.startswith("/") and ".." not in name.split("/")
 
 
 def _visible(path: Path) -> bool:
@@ -220,14 +236,43 @@ def _visible(path: Path) -> bool:
 
 
 def _sizes(root: Path) -> Iterator[tuple[str, int]]:
-    """Relative path and bytes of every file below a folder."""
-    for folder, _, names in os.walk(root):
+    """Relative path and bytes of every file below a folder, and below the folders that links in it lead to.
+
+    Raises:
+        InputError: a folder cannot be read; nothing could be said of what is in it.
+    """
+    around = {root.as_posix(): (_identity(root),)}
+    for folder, folders, names in os.walk(root, onerror=_refuse_unreadable, followlinks=True):
+        above = around.pop(Path(folder).as_posix())
+        for name in list(folders):
+            own = _identity(Path(folder, name))
+            if own in above:  # A link back to where it lies.
+                folders.remove(name)
+            else:
+                around[Path(folder, name).as_posix()] = (*above, own)
         for name in names:
             path = Path(folder, name)
             try:
                 yield path.relative_to(root).as_posix(), path.stat().st_size
             except FileNotFoundError:  # A running stage has removed or renamed it; or a link that leads nowhere.
                 continue
+            except OSError as error:
+                if error.errno != ELOOP:
+                    raise
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What is the same for two paths of one folder; None where it has just gone."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, and audit again")
 
 
 def _outputs(path: str, content: Mapping[str, Any]) -> dict[str, str]:

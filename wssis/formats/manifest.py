@@ -56,7 +56,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: manifest not found; run the stage that writes it") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a manifest ({error}); delete it and run its stage again") from None
     if not isinstance(content, dict) or not isinstance(content.get("outputs"), dict):
         raise InputError(f"{path}: not a manifest (no outputs listed); delete it and run its stage again")

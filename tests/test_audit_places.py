@@ -1,0 +1,172 @@
+"""Audit: inputs that lie where no workflow puts them, folders behind links, what does not belong together."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from audit_fixtures import reseal
+from tampering import edit, faults_of
+
+from wssis.audit.auditing import account, audit_study
+from wssis.errors import InputError
+from wssis.formats.manifest import digest_of
+
+RUN = "shapes/50pct/s0/base"
+ROUGH, WSSIS = f"{RUN}/students/rough", f"{RUN}/students/wssis"
+EVALUATED = ("scores.json", "detections.json", "evaluate.manifest.json")
+
+
+def _set_input(manifest: Path, name: str, source: Path | None) -> None:
+    """Let a manifest have read another file, or none."""
+
+    def change(content: dict[str, Any]) -> None:
+        if source is None:
+            del content["inputs"][name]
+        else:
+            content["inputs"][name] = {"path": source.as_posix(), "sha256": digest_of(source)}
+
+    edit(manifest, change)
+
+
+def _recorded(study: Path, path: str) -> Path:
+    """A file of the study as its manifests name it."""
+    content = json.loads((study / WSSIS / "manifest.json").read_text())
+    prefix = content["inputs"]["training_set"]["path"].removesuffix(f"{RUN}/pseudo/wssis.json")
+    return Path(f"{prefix}{path}")
+
+
+def test_the_results_of_two_arms_exchanged(study: Path, tmp_path: Path) -> None:
+    """With their manifests: every digest holds, and a report made anew would show each as the other."""
+    for name in EVALUATED:
+        (study / WSSIS / name).rename(tmp_path / name)
+        (study / ROUGH / name).rename(study / WSSIS / name)
+        (tmp_path / name).rename(study / ROUGH / name)
+    fault = faults_of(study)[f"{WSSIS}/evaluate.manifest.json"]
+    assert f"input model is {ROUGH}/model.safetensors; here it is students/wssis/model.safetensors" in fault
+
+
+@pytest.mark.parametrize(
+    ("manifest", "name"),
+    [("teacher/manifest.json", "full"), ("students/wssis/evaluate.manifest.json", "val"),
+     ("pseudo/wssis.json.manifest.json", "refiner"), ("students/rough/manifest.json", "training_set"),
+     ("crops/full.zarr.manifest.json", "proposals"), ("quality/wssis.csv.manifest.json", "pseudo")],
+)  # fmt: skip
+def test_an_input_that_is_missing(study: Path, manifest: str, name: str) -> None:
+    _set_input(study / RUN / manifest, name, None)
+    assert f"has no input {name}" in faults_of(study)[f"{RUN}/{manifest}"]
+
+
+def test_a_network_in_the_refiners_place(study: Path) -> None:
+    path = f"{RUN}/pseudo/wssis.json.manifest.json"
+    edit(study / path, lambda one: one["inputs"]["refiner"].update(
+        path=_recorded(study, f"{RUN}/teacher/model.safetensors").as_posix()))  # fmt: skip
+    assert f"input refiner is {RUN}/teacher/model.safetensors" in faults_of(study)[path]
+
+
+def test_a_copy_of_the_hidden_masks(study: Path, tmp_path: Path) -> None:
+    """Outside of the study and under another name, it still is what the digest says."""
+    path = f"{RUN}/teacher/manifest.json"
+    _set_input(study / path, "full", Path(shutil.copy(study / "shapes/train.json", tmp_path / "mine.json")))
+    assert "mine.json, a copy of shapes/train.json (input full), which holds the hidden masks" in faults_of(study)[path]
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_validation_labels_in_a_training(study: Path, tmp_path: Path, outside: bool) -> None:
+    path = f"{WSSIS}/manifest.json"
+    copy = Path(shutil.copy(study / "shapes/val.json", tmp_path / "more.json"))
+    _set_input(study / path, "more", copy)
+    if not outside:
+        recorded = _recorded(study, "shapes/val.json").as_posix()
+        edit(study / path, lambda one: one["inputs"]["more"].update(path=recorded))
+    assert "which holds validation labels" in faults_of(study)[path]
+
+
+def test_a_folder_behind_a_link_is_audited(study: Path, tmp_path: Path) -> None:
+    whole = audit_study(study)
+    shutil.move(study / WSSIS, tmp_path / "moved")
+    (study / WSSIS).symlink_to(tmp_path / "moved")
+    (study / "shapes/around").symlink_to(study)
+    linked = audit_study(study)
+    assert (linked.manifests, linked.artifacts, linked.faults) == (whole.manifests, whole.artifacts, [])
+    edit(tmp_path / "moved/scores.json", lambda one: one.update(AP=99.0))
+    assert "changed since it was written" in faults_of(study)[f"{WSSIS}/scores.json"]
+
+
+def test_a_folder_that_cannot_be_read(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith("/quality"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"quality: cannot be read \(Permission denied\); make it readable"):
+        audit_study(study)
+
+
+DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no path": lambda one: one["inputs"]["val"].update(path=None),
+    "an empty path": lambda one: one["inputs"]["val"].update(path=""),
+    "no digest": lambda one: one["inputs"]["val"].update(sha256=None),
+    "output without digest": lambda one: one["outputs"].update({"scores.json": None}),
+    "output elsewhere": lambda one: one["outputs"].update({"../../teacher/scores.json": "0"}),
+    "version": lambda one: one["versions"].update(torch=None),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_manifest_is_named(study: Path, damage: str) -> None:
+    path = f"{WSSIS}/evaluate.manifest.json"
+    edit(study / path, DAMAGES[damage])
+    assert path in faults_of(study)
+
+
+def test_ids_beyond_all_numbers(study: Path) -> None:
+    path = "shapes/val.json"
+    edit(study / path, lambda coco: coco["images"][0].update(id=2**70))
+    reseal(study, path)
+    assert path in faults_of(study)
+
+
+@pytest.mark.parametrize(
+    ("key", "what"), [("category_id", "are of another class than in weak.json"), ("image_id", "are on another image")]
+)
+def test_a_pseudo_label_of_another_class_or_image_than_its_point(study: Path, key: str, what: str) -> None:
+    path = f"{RUN}/pseudo/rough.json"
+
+    def change(coco: dict[str, Any]) -> None:
+        label = next(one for one in coco["annotations"] if one.get("source") == "pseudo")
+        others = {one[key] for one in coco["annotations"]} - {label[key]}
+        label[key] = min(others)
+
+    edit(study / path, change)
+    reseal(study, path)
+    assert what in faults_of(study)[path]
+
+
+def test_an_ap_that_is_not_the_mean_of_its_classes(study: Path) -> None:
+    path = f"{WSSIS}/scores.json"
+    edit(study / path, lambda one: one.update(AP=one["AP"] + 30, objects=one["objects"] + 1))
+    edit(study / WSSIS / "evaluate.manifest.json", lambda one: one["counts"].update(AP=one["counts"]["AP"] + 30))
+    reseal(study, path)
+    fault = faults_of(study)[path]
+    assert "the mean of its classes is" in fault and "its classes have" in fault and "more than AP50" in fault
+
+
+def test_copies_within_the_study_are_noted(study: Path) -> None:
+    shutil.copytree(study / WSSIS, study / f"{RUN}/students/wssis-old")
+    shutil.copytree(study / WSSIS, study / WSSIS / "old")
+    notes = {note.file: note.what for note in audit_study(study).notes}
+    assert "does not know, wssis-old" in notes[f"{RUN}/students/wssis-old/manifest.json"]
+    assert "where the workflow puts none" in notes[f"{WSSIS}/old/manifest.json"]
+    assert "evaluated networks are not in the report" in notes["report/manifest.json"]
+
+
+def test_a_line_break_in_a_name_makes_no_line(study: Path) -> None:
+    (study / "shapes/a\n  0 faults").write_text("")
+    assert "FAULT  shapes/a\\n  0 faults" in account([audit_study(study)])
