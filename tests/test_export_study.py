@@ -60,7 +60,8 @@ def test_what_is_in_it(archive: Path, sound_study: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         names = set(packed.namelist())
         manifests = {f"study/{path.relative_to(sound_study)}" for path in sound_study.rglob("*manifest.json")}
-        assert manifests <= names and {"study/report/index.html", "study/report/scores.csv"} <= names
+        report = {f"study/{path.relative_to(sound_study)}" for path in (sound_study / "report").rglob("*.*")}
+        assert manifests | report <= names and {"study/report/index.html", "study/report/scores.csv"} <= report
         assert {f"{RUN}/students/wssis/scores.json", "config/0-config.yaml", "config/1-mini.yaml"} <= names
         assert json.loads(packed.read("config/study.json"))["study"] == "mini"
         assert "torch==" in packed.read("environment.txt").decode()
@@ -132,6 +133,53 @@ def test_a_changed_file_with_a_changed_index(archive: Path, tmp_path: Path) -> N
         files["archive.json"] = json.dumps(index).encode()
 
     assert "changed since it was written" in _faults(_changed(archive, tmp_path / "a.zip", change))["report/scores.csv"]
+
+
+def _without(files: dict[str, bytes], gone: Callable[[str], bool]) -> None:
+    """Leave files out, of the index, too."""
+    index = json.loads(files["archive.json"])
+    for name in [name for name in files if gone(name)]:
+        del files[name]
+        index["files"].pop(name, None)
+    files["archive.json"] = json.dumps(index).encode()
+
+
+@pytest.mark.parametrize(
+    "name", ["audit.txt", "environment.txt", "config/study.json", "study/report/index.html", f"{RUN}/split.csv"]
+)
+def test_what_every_archive_has_is_missed_though_the_index_does_not_list_it(
+    archive: Path, tmp_path: Path, name: str
+) -> None:
+    changed = _changed(archive, tmp_path / "a.zip", lambda files: _without(files, lambda one: one == name))
+    assert name in _faults(changed)
+
+
+def test_an_archive_of_nothing(archive: Path, tmp_path: Path) -> None:
+    changed = _changed(archive, tmp_path / "a.zip", lambda files: _without(files, lambda one: one != "archive.json"))
+    assert "nothing to verify" in _faults(changed)["study"]
+
+
+def test_a_configuration_that_was_changed(archive: Path, tmp_path: Path) -> None:
+    """The index names no manifest whose settings differ; the configuration in the archive does."""
+
+    def change(files: dict[str, bytes]) -> None:
+        index = json.loads(files["archive.json"])
+        index["other_settings"] = []
+        files["archive.json"] = json.dumps(index).encode()
+
+    (note,) = [one for one in audit_archive(_changed(archive, tmp_path / "a.zip", change)).notes
+               if one.file == "config/study.json"]  # fmt: skip
+    assert "other settings than the configuration comes to" in note.what
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+def test_a_damaged_zip_is_no_archive(archive: Path, tmp_path: Path, at: float) -> None:
+    content = bytearray(archive.read_bytes())
+    place = int(len(content) * at)
+    content[place : place + 40] = bytes(255 - one for one in content[place : place + 40])
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match="no whole archive of a study"):
+        audit_archive(tmp_path / "a.zip")
 
 
 def test_a_broken_chain_in_an_archive(archive: Path, tmp_path: Path) -> None:
