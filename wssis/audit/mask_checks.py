@@ -136,7 +136,7 @@ def _alike(
     if made.categories != source.categories:
         yield check.wrong(path, f"its categories are not those of {where}")
     known = np.isin(ids, source.id)
-    if len(np.unique(source.id)) != len(source.id) or not known.any():
+    if len(pd.unique(source.id)) != len(source.id) or not known.any():
         return  # Told elsewhere.
     places = places_in(source.id, ids[known])
     for words, own, theirs in (
