@@ -21,7 +21,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 study: $(INSTALLED)
 	@echo "The study runs; a killed one continues where it stopped when this command is given again."
 	snakemake --cores $(CORES) --quiet reason host $(SETTINGS)
-	@echo "The report: $$(ls -t results/*/report/index.html | head -1)"
+	@python -c 'import sys; from pathlib import Path; from wssis.config.files import read_study; \
+	  study = read_study(Path("config.yaml"), [*map(Path, sys.argv[1:])]).study; \
+	  print("The report: results/" + study + "/report/index.html")' $(STUDY)
 
 test: $(INSTALLED)
 	pytest -q -n 2 -m "not slow" $(PYTEST)

@@ -180,6 +180,7 @@ def test_measured_seconds_are_a_study_file(tmp_path: Path) -> None:
     for category in (3, 3, 7):
         act(session, "add", image=41, category=category, x=1, y=1)
     assert "Nothing measured" in seconds_text(session)
+    assert yaml.safe_load(seconds_text(session)) == {}
     act(session, "finish", image=41)
     measured = yaml.safe_load(seconds_text(session))["report"]["cost"]["measured"]
     assert measured == {"image": 2.0, "point_first": 2.0, "point_more": 2.0}

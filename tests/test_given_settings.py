@@ -1,13 +1,16 @@
 """Settings of half-labelled data sets: the mix `given` is theirs alone, and no arm may need hidden masks."""
 
+import json
+import re
 from typing import Any
 
 import pytest
 
 from wssis.arms.registry import arms
 from wssis.config import locations
+from wssis.config.files import read_study
 from wssis.config.half_labelled import GIVEN_MIX
-from wssis.config.locations import image_folder, missing_data
+from wssis.config.locations import data_set_folder, image_folder, missing_data
 from wssis.config.merging import merged
 from wssis.config.plan import mixes_of, plan_rows
 from wssis.config.resolve import resolve
@@ -123,6 +126,23 @@ def test_missing_data_are_named_by_their_keys(tmp_path, monkeypatch: pytest.Monk
     assert "val_images" not in "\n".join(missing_data(_study()))
 
 
+def test_a_path_corrected_after_preparing_is_looked_at_again(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the checked annotations were made from may go; another file that is not there is a mistake."""
+    monkeypatch.chdir(tmp_path)
+    study = _study()
+    folder = tmp_path / data_set_folder(study, "cells")
+    folder.mkdir(parents=True)
+    for name in ("train.json", "val.json"):
+        (folder / name).write_text("{}")
+    given = {key: {"path": CELLS[key], "sha256": "0"} for key in ("full_annotations", "weak_annotations")}
+    (folder / "prepare.manifest.json").write_text(json.dumps({"inputs": given}))
+    assert "annotations" not in "\n".join(missing_data(study))
+    lines = "\n".join(missing_data(_study(cells={"weak_annotations": "waek.json"})))
+    assert "missing: waek.json (datasets.cells.weak_annotations)" in lines and "full_annotations" not in lines
+    (folder / "prepare.manifest.json").write_text("[")
+    assert "datasets.cells.full_annotations" in "\n".join(missing_data(study))
+
+
 def test_missing_weights_of_fold_teachers_are_named(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An imported teacher needs no backbone weights, the fold teachers that stand in for it do."""
     monkeypatch.chdir(tmp_path)
@@ -139,3 +159,21 @@ def test_an_evaluator_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyP
     assert missing_data(study)[-1] == (
         "missing: the package hotcoco (evaluate.evaluator): pip install 'wssis[hotcoco]', or set pycocotools"
     )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "what"),
+    [({"title": "x"}, "datasets.cells: its key kind is missing; coco, shapes or half-labelled"),
+     ({"kind": "cocco"}, "kind: 'cocco' is not legal: coco, shapes or half-labelled")],
+)  # fmt: skip
+def test_a_data_set_of_no_kind(tmp_path, dataset: dict[str, str], what: str) -> None:
+    config, mine = tmp_path / "config.yaml", tmp_path / "mine.yaml"
+    config.write_text(json.dumps({**STUDY, "datasets": {}}))
+    mine.write_text(json.dumps({"datasets": {"cells": dataset}}))
+    with pytest.raises(InputError, match=re.escape(what)):
+        read_study(config, [mine])
+
+
+def test_weights_of_another_kind_of_file_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"'A\.log' is not legal: none, imagenet, or a file that ends in"):
+        _study(teacher={"network": {"backbone": {"weights": "A.log"}}})

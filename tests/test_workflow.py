@@ -1,6 +1,7 @@
 """The real Snakefile: its DAG, its refusals, what it may import, and who sees hidden masks."""
 
 import ast
+import json
 import re
 import resource
 
@@ -82,10 +83,22 @@ def test_missing_data_do_not_hide_the_dag(clone: Clone) -> None:
 def test_data_may_go_once_they_are_prepared(clone: Clone) -> None:
     done = clone.snakemake("--cores", "2", "data")
     assert done.returncode == 0, done.stderr
+    inputs = {subset: {"path": f"data/{subset}.json", "sha256": "0"} for subset in ("train", "val")}
+    manifest = clone.folder / "results/fake/cars/prepare.manifest.json"
+    manifest.write_text(json.dumps({"inputs": inputs}))  # What stands in for the stage writes none.
     (clone.folder / "data/train.json").unlink()
     dry = clone.snakemake("-n")
     assert "missing: " not in dry.stdout + dry.stderr
     assert "prepare" not in planned_jobs(dry.stdout + dry.stderr)
+
+
+def test_exchanged_annotations_are_prepared_again(clone: Clone) -> None:
+    """As a set, the inputs are what they were."""
+    done = clone.snakemake("--cores", "2", "data")
+    assert done.returncode == 0, done.stderr
+    assert "prepare" not in clone.planned("data")
+    clone.study["datasets"]["cars"] |= {"train_annotations": "data/val.json", "val_annotations": "data/train.json"}
+    assert "prepare" in clone.planned("data")
 
 
 @pytest.mark.parametrize(

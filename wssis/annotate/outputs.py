@@ -103,4 +103,4 @@ def seconds_text(session: Session) -> str:
     told = f"# {found.seconds:.0f} s on {found.images} finished images with {found.points} points"
     told += f"; {pauses} pause(s), counted as {PAUSE:g} s each.\n"
     rows = [f"      {key}: {value:.3f}\n" for key, value in values.items() if value is not None]
-    return told + ("report:\n  cost:\n    measured:\n" + "".join(rows) if rows else "# Nothing measured yet.\n")
+    return told + ("report:\n  cost:\n    measured:\n" + "".join(rows) if rows else "# Nothing measured yet.\n{}\n")

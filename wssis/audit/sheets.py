@@ -16,6 +16,7 @@ from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
 from wssis.formats.json_text import loads
 from wssis.formats.remark import Fault
+from wssis.formats.text_font import text_font
 from wssis.geometry.painting import DARK, WHITE, Colour, lay_mask, lay_outline
 
 IMAGES, ACROSS = 12, 4
@@ -25,6 +26,7 @@ SIDE, CROP_SIDE = 260, 150
 NAMED_SIDES = 520, 1000
 """Least and largest longer side, px, of images that were asked for by name; between, they have their own size."""
 GAP, LINE = 6, 15
+FONT = text_font(10)
 GROUND, INK = (255, 255, 255), (40, 40, 40)
 NO_IMAGE = 225
 """Grey of an image that is not there."""
@@ -268,9 +270,9 @@ def _grid(cells: Sequence[Cell], legend: Sequence[tuple[str, Colour]], across: i
     for place, (picture, caption) in enumerate(cells):
         left, top = GAP + place % across * width, GAP + place // across * height
         sheet.paste(picture, (left, top))
-        draw.text((left, top + picture.height + 1), caption, fill=INK)
+        draw.text((left, top + picture.height + 1), caption, fill=INK, font=FONT)
     for (left, top), (text, colour) in zip(words, legend, strict=True):
-        draw.text((left, rows * height + GAP + top), text, fill=colour)
+        draw.text((left, rows * height + GAP + top), text, fill=colour, font=FONT)
     return sheet
 
 
@@ -279,7 +281,7 @@ def _placed(legend: Sequence[tuple[str, Colour]], width: int) -> list[tuple[int,
     places, left, top = [], GAP, 0
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     for text, _ in legend:
-        length = int(measure.textlength(text)) + 2 * GAP
+        length = int(measure.textlength(text, font=FONT)) + 2 * GAP
         if left > GAP and left + length > width:
             left, top = GAP, top + LINE
         places.append((left, top))

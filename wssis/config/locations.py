@@ -1,5 +1,6 @@
 """Where the study's given files lie: locations, no settings; none of them is opened here."""
 
+import json
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -48,6 +49,17 @@ def is_prepared(study: Study, dataset: str) -> bool:
     return all((folder / name).is_file() for name in ("train.json", "val.json", "prepare.manifest.json"))
 
 
+def _taken(study: Study, dataset: str) -> set[str]:
+    """Paths that the checked annotations were made from; none where nothing is checked or their manifest is damaged."""
+    if not is_prepared(study, dataset):
+        return set()
+    try:
+        content = json.loads((Path(data_set_folder(study, dataset)) / "prepare.manifest.json").read_text("utf-8"))
+        return {one["path"] for one in content["inputs"].values()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return set()
+
+
 def weight_files(settings: Section) -> dict[str, str]:
     """Name of the input -> file of given weights that a training starts from: a checkpoint, or its backbone's."""
     checkpoint, backbone = getattr(settings, "checkpoint", None), settings.network.backbone.weights
@@ -78,7 +90,8 @@ def _given(study: Study) -> Iterator[tuple[str, str]]:
     for name in study.run.datasets:
         dataset = study.datasets[name]
         files, folders = _keys_of(dataset)
-        for key in (*([] if is_prepared(study, name) else files), *folders):
+        taken = _taken(study, name)  # A path that was corrected since, rightly or not, is looked at again.
+        for key in (*(key for key in files if Path(getattr(dataset, key)).as_posix() not in taken), *folders):
             yield f"datasets.{name}.{key}", getattr(dataset, key)
     for variant in study.run.variants:
         for mix in run_mixes(study):

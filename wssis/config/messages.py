@@ -51,8 +51,16 @@ def _legal(details: ErrorDetails) -> str:
     if details["type"] in ("value_error", "missing"):
         return message
     if details["type"].startswith("union_tag"):
-        return message.replace(" using 'kind'", "")
+        return _of_kind(details)
     return f"{details['input']!r} is not legal: {message[0].lower()}{message[1:]}"
+
+
+def _of_kind(details: ErrorDetails) -> str:
+    """A section whose key `kind` says which settings it has, and that lacks the key or has another value there."""
+    legal = "coco, shapes or half-labelled"
+    if details["type"] == "union_tag_not_found":
+        return f"its key kind is missing; {legal} (a second study file goes after the first, which has it)"
+    return f"kind: {details['ctx']['tag']!r} is not legal: {legal}"
 
 
 def _dotted(prefix: str, keys: Location) -> str:

@@ -32,6 +32,13 @@ class BackboneSettings(Section):
         "frozen", description="Batch norm of the backbone: frozen statistics and scale, or trained."
     )
 
+    @field_validator("weights")
+    @classmethod
+    def _is_of_weights(cls, value: str) -> str:
+        if value not in ("none", "imagenet") and not value.endswith((".safetensors", ".pth")):
+            raise ValueError(f"{value!r} is not legal: none, imagenet, or a file that ends in .safetensors or .pth")
+        return value
+
     @model_validator(mode="after")
     def _msra_exists(self) -> "BackboneSettings":
         if self.style == "msra" and self.name not in ("resnet50", "resnet101"):

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_path
 from wssis.formats.coco import decode_mask
+from wssis.formats.text_font import text_font
 from wssis.geometry.painting import DARK, Colour, lay_dot, lay_mask, object_colour
 from wssis.predicting.label_places import LabelPlaces
 from wssis.predicting.pictures import Picture
@@ -58,7 +58,7 @@ class Painter:
         self._folder, self._least_score = folder, least_score
         self._all, self._chosen = frozenset(names), frozenset(chosen)
         self._names = {one["id"]: str(one["name"]) for one in categories}
-        self._font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", FONT_PX)
+        self._font = text_font(FONT_PX)
 
     def path(self, file_name: str) -> Path:
         """Where the overlay of an image goes."""

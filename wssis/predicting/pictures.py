@@ -54,7 +54,10 @@ def find_pictures(paths: Sequence[Path], out: Path) -> dict[str, Path]:
         for file in _images_in(path, out.resolve()) if path.is_dir() else (path,):
             found.setdefault(file.resolve(), file)
     if not found:
-        raise InputError(f"no image in {', '.join(map(str, paths))}; give image files, or folders of them")
+        around = [path for path in paths if path.is_dir() and path.resolve().is_relative_to(out.resolve())]
+        remedy = "give image files, or folders of them"
+        remedy = f"what lies in {out} is passed over: give another --out" if around else remedy
+        raise InputError(f"no image in {', '.join(map(str, paths))}; {remedy}")
     single = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
     root = single.resolve() if single else Path(commonpath([file.parent for file in found]))
     named = {_relative(file, root): file for file in found}
