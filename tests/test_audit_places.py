@@ -85,6 +85,14 @@ def test_validation_labels_in_a_training(study: Path, tmp_path: Path, outside: b
     assert "which holds validation labels" in faults_of(study)[path]
 
 
+def test_given_annotations_may_be_those_of_an_earlier_study(study: Path, tmp_path: Path) -> None:
+    """Checked once, they come out of prepare as they go in."""
+    path = "shapes/prepare.manifest.json"
+    for name in ("train", "val"):
+        _set_input(study / path, name, Path(shutil.copy(study / f"shapes/{name}.json", tmp_path)))
+    assert path not in faults_of(study)
+
+
 def test_a_folder_behind_a_link_is_audited(study: Path, tmp_path: Path) -> None:
     whole = audit_study(study)
     shutil.move(study / WSSIS, tmp_path / "moved")

@@ -18,6 +18,8 @@ VALIDATION = "val.json"
 LOOK_ON = ("evaluate", "predict_shown", "quality", "show_given", "report", "data_warnings")
 """Stages that feed no training."""
 MAY_READ_VALIDATION = ("check_images", *LOOK_ON)
+MAKERS = ("prepare", "generate", "take_given")
+"""Stages that make the checked annotations: of given ones that may be the same, byte by byte."""
 MASKS_ALONE = ("teacher", "fold", "score_thresholds", "confident_labels")
 """Stages whose labels are masks alone."""
 BOUGHT = {
@@ -62,6 +64,8 @@ def _name(path: str) -> str:
 
 def _is_refused(record: StageRecord, name: str) -> bool:
     """Whether a stage may not read a file of that name."""
+    if record.stage in MAKERS:
+        return False
     if name == VALIDATION:
         return record.stage not in MAY_READ_VALIDATION
     return name in HIDDEN and record.stage not in MAY_READ_HIDDEN
