@@ -12,7 +12,9 @@ from wssis.arms.registry import arms, get_arm
 from wssis.config.files import refuse_repeated_keys
 from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_of, network, second_round, training_set
-from wssis.config.locations import data_set_folder, image_folder, is_prepared, missing_data, weight_files
+from wssis.config.locations import (
+    annotation_files, data_set_folder, image_folder, is_prepared, missing_data, weight_files,
+)
 from wssis.config.plan import plan_json, plan_rows
 from wssis.config.resolve import full_percent, settings_json
 from wssis.config.study import BASE
@@ -203,6 +205,13 @@ def image_dir(subset):
 def folder_of(name="manifest"):
     """Params, not recorded: the folder of the rule's output of that name."""
     return lambda wildcards, output: os.path.dirname(getattr(output, name))
+
+
+def roles_of(wildcards):
+    """Params: which of the given annotations is which. Snakemake compares inputs as a set: exchanged, they would rerun
+    nothing.
+    """
+    return [f"{key}={path}" for key, path in annotation_files(STUDY.datasets[wildcards.dataset]).items()]
 
 
 def store_of(manifest):

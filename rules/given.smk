@@ -49,7 +49,7 @@ rule take_given:
     params:
         settings=settings_of("take_given"),
         code=code_of("take_given"),
-        roles=lambda wildcards: STUDY.datasets[wildcards.dataset].full_annotations,  # As in prepare.
+        roles=roles_of,
         optional=optional_files,
         workers=workers,
         out=folder_of(),

@@ -34,8 +34,7 @@ rule prepare:
     params:
         settings=settings_of("prepare"),
         code=code_of("prepare"),
-        # Snakemake compares inputs as a set: exchanged, they would rerun nothing.
-        roles=lambda wildcards: STUDY.datasets[wildcards.dataset].train_annotations,
+        roles=roles_of,
         train_images=image_dir("train"),
         val_images=image_dir("val"),
         workers=workers,

@@ -12,6 +12,7 @@ from wssis.config.files import read_study
 from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.locations import data_set_folder, image_folder, missing_data
 from wssis.config.merging import merged
+from wssis.config.network import WEIGHT_SUFFIXES
 from wssis.config.plan import mixes_of, plan_rows
 from wssis.config.resolve import resolve
 from wssis.config.study import Study
@@ -163,8 +164,8 @@ def test_an_evaluator_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("dataset", "what"),
-    [({"title": "x"}, "datasets.cells: its key kind is missing; coco, shapes or half-labelled"),
-     ({"kind": "cocco"}, "kind: 'cocco' is not legal: coco, shapes or half-labelled")],
+    [({"title": "x"}, "datasets.cells: its key kind is missing: one of 'coco', 'shapes', 'half-labelled'"),
+     ({"kind": "cocco"}, "kind: 'cocco' is not legal: one of 'coco', 'shapes', 'half-labelled'")],
 )  # fmt: skip
 def test_a_data_set_of_no_kind(tmp_path, dataset: dict[str, str], what: str) -> None:
     config, mine = tmp_path / "config.yaml", tmp_path / "mine.yaml"
@@ -177,3 +178,9 @@ def test_a_data_set_of_no_kind(tmp_path, dataset: dict[str, str], what: str) -> 
 def test_weights_of_another_kind_of_file_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"'A\.log' is not legal: none, imagenet, or a file that ends in"):
         _study(teacher={"network": {"backbone": {"weights": "A.log"}}})
+
+
+@pytest.mark.parametrize("suffix", WEIGHT_SUFFIXES)
+def test_every_kind_of_file_of_weights_that_can_be_read_is_legal(suffix: str) -> None:
+    backbone = {"weights": f"weights/A{suffix}"}
+    assert _study(teacher={"network": {"backbone": backbone}}).teacher.network.backbone.weights == backbone["weights"]

@@ -69,6 +69,19 @@ def test_manifests_are_where_the_jobs_say_and_folders_may_move(half: Clone) -> N
     assert half.planned()["take_given"] == 1
 
 
+@pytest.mark.parametrize("keys", [("full_annotations", "weak_annotations"), ("weak_annotations", "val_annotations")])
+def test_exchanged_files_are_taken_again(half: Clone, keys: tuple[str, str]) -> None:
+    """As a set, the inputs are what they were."""
+    cells = half.study["datasets"]["cells"]
+    cells |= {"val_annotations": "data/val.json", "val_images": "data/images"}
+    done = half.snakemake("--cores", "2", "data")
+    assert done.returncode == 0, done.stderr
+    assert "take_given" not in half.planned("data")
+    one, other = keys
+    cells |= {one: cells[other], other: cells[one]}
+    assert "take_given" in half.planned("data")
+
+
 def test_val_files_of_ones_own(half: Clone) -> None:
     half.study["datasets"]["cells"] |= {
         "val_annotations": "data/val.json", "val_images": "data/images", "unlabelled": "data/val.json",

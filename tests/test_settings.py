@@ -140,7 +140,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"run": 3}, ("run: 3", "object")),
     ({"datasets": {"shapes": {"sise": 3}}}, ("datasets.shapes.sise: unknown key (did you mean size?)",)),
     ({"datasets": {"shapes": {"objects": [7, 2]}}}, ("datasets.shapes.objects: needs [low, high]", "[7, 2]")),
-    ({"datasets": {"c": {"kind": "voc"}}}, ("datasets.c: ", "'voc'", "coco, shapes or half-labelled")),
+    ({"datasets": {"c": {"kind": "voc"}}}, ("datasets.c: ", "'voc'", "'coco', 'shapes'")),
     ({"datasets": {"c": {"kind": "coco"}}}, ("datasets.c.train_images: required key is missing (Folder of the",)),
     ({"datasets": {"a/b": COCO}}, ("datasets.a/b: ", "pattern")),
     ({"datasets": {"report": COCO}}, ("datasets.report: this name is taken",)),

@@ -17,7 +17,7 @@ from wssis.audit.networks import network_findings
 from wssis.audit.places import HASHED_ALONE
 from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files
 from wssis.audit.values import flat
-from wssis.config.locations import NOT_FILES
+from wssis.config.network import NOT_FILES
 
 LAST = "report/manifest.json"
 SHOWN = 200

@@ -9,12 +9,11 @@ from pathlib import Path
 from wssis.arms.registry import get_arm, with_teachers
 from wssis.config.half_labelled import GIVEN_MIX, HalfLabelledDataset, stage_at
 from wssis.config.mixes import ORACLE_MIX
+from wssis.config.network import NOT_FILES
 from wssis.config.plan import run_mixes
 from wssis.config.resolve import resolve
 from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
-
-NOT_FILES = ("none", "imagenet")
 
 
 def data_set_folder(study: Study, dataset: str) -> str:
@@ -47,6 +46,20 @@ def is_prepared(study: Study, dataset: str) -> bool:
     """Whether the checked annotations are there, so that the given ones are not needed again."""
     folder = Path(data_set_folder(study, dataset))
     return all((folder / name).is_file() for name in ("train.json", "val.json", "prepare.manifest.json"))
+
+
+def annotation_files(dataset: Section) -> dict[str, str]:
+    """Key -> path of a data set's annotation files, as far as it has such keys and they are given."""
+    return {key: getattr(dataset, key) for key in _keys_of(dataset)[0]}
+
+
+def _not_taken(study: Study, dataset: str) -> list[str]:
+    """Keys of the annotation files that are not there, and that the checked annotations were not made from: a path that
+    was corrected since, rightly or not, is looked at.
+    """
+    absent = {key: path for key, path in annotation_files(study.datasets[dataset]).items() if not Path(path).exists()}
+    taken = _taken(study, dataset) if absent else set()  # Read only then: a study is parsed at every job.
+    return [key for key, path in absent.items() if Path(path).as_posix() not in taken]
 
 
 def _taken(study: Study, dataset: str) -> set[str]:
@@ -89,10 +102,8 @@ def _given(study: Study) -> Iterator[tuple[str, str]]:
     """Keys of the configuration and the paths they give, as far as what the study runs needs them."""
     for name in study.run.datasets:
         dataset = study.datasets[name]
-        files, folders = _keys_of(dataset)
-        taken = _taken(study, name)  # A path that was corrected since, rightly or not, is looked at again.
-        for key in (*(key for key in files if Path(getattr(dataset, key)).as_posix() not in taken), *folders):
-            yield f"datasets.{name}.{key}", getattr(dataset, key)
+        _, folders = _keys_of(dataset)
+        yield from ((f"datasets.{name}.{key}", getattr(dataset, key)) for key in (*_not_taken(study, name), *folders))
     for variant in study.run.variants:
         for mix in run_mixes(study):
             yield from _given_to_stages(study.of_variant(variant), mix)

@@ -34,11 +34,11 @@ def _follows(details: ErrorDetails, broken: set[Location]) -> bool:
 
 
 def _problem(details: ErrorDetails, model: type[Section], prefix: str) -> str:
-    keys, parent, field = _walk(model, details["loc"])
+    keys, parent, field, expected = _walk(model, details["loc"])
     name = _dotted(prefix, keys)
     if details["type"] == "extra_forbidden":
         return f"{name}: {unknown_key(str(keys[-1]), sorted(parent.model_fields) if parent else [])}"
-    message = _legal(details)
+    message = _of_kind(details, expected) if details["type"].startswith("union_tag") else _legal(details)
     about = f" ({field.description.removesuffix('.')})" if field is not None and field.description else ""
     if details["type"] == "missing":
         return f"{name}: required key is missing{about}"
@@ -50,17 +50,15 @@ def _legal(details: ErrorDetails) -> str:
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] in ("value_error", "missing"):
         return message
-    if details["type"].startswith("union_tag"):
-        return _of_kind(details)
     return f"{details['input']!r} is not legal: {message[0].lower()}{message[1:]}"
 
 
-def _of_kind(details: ErrorDetails) -> str:
+def _of_kind(details: ErrorDetails, union: Any) -> str:
     """A section whose key `kind` says which settings it has, and that lacks the key or has another value there."""
-    legal = "coco, shapes or half-labelled"
+    legal = ", ".join(map(repr, _tagged(union)))
     if details["type"] == "union_tag_not_found":
-        return f"its key kind is missing; {legal} (a second study file goes after the first, which has it)"
-    return f"kind: {details['ctx']['tag']!r} is not legal: {legal}"
+        return f"its key kind is missing: one of {legal} (a second study file goes after the first, which has it)"
+    return f"kind: {details['ctx']['tag']!r} is not legal: one of {legal}"
 
 
 def _dotted(prefix: str, keys: Location) -> str:
@@ -71,12 +69,12 @@ def _dotted(prefix: str, keys: Location) -> str:
     return text or "the study"
 
 
-def _walk(model: type[Section], location: Location) -> tuple[Location, type[Section] | None, FieldInfo | None]:
+def _walk(model: type[Section], location: Location) -> tuple[Location, type[Section] | None, FieldInfo | None, Any]:
     """Follow a location through the models.
 
     Returns:
-        The keys as the user wrote them (pydantic puts a union's tag between them), the last model on the way, and the
-        field the location ends in.
+        The keys as the user wrote them (pydantic puts a union's tag between them), the last model on the way, the field
+        the location ends in, and the type that is expected there.
     """
     keys: list[int | str] = []
     here: Any = model
@@ -96,7 +94,7 @@ def _walk(model: type[Section], location: Location) -> tuple[Location, type[Sect
             here = field.annotation if field is not None else None
         else:
             here = _element(here)
-    return tuple(keys), parent, field
+    return tuple(keys), parent, field, here
 
 
 def _bare(annotation: Any) -> Any:

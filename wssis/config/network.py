@@ -1,5 +1,6 @@
 """Settings of the networks: backbone, SOLOv2 head, MaskRefineNet."""
 
+from pathlib import PurePath
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -7,6 +8,10 @@ from pydantic import Field, field_validator, model_validator
 from wssis.config.section import Section, added_field
 
 LEVELS = 5
+NOT_FILES = ("none", "imagenet")
+"""Values of `weights` that are no path."""
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt")
+"""Files of weights that can be read without running code in them."""
 
 
 class BackboneSettings(Section):
@@ -19,7 +24,7 @@ class BackboneSettings(Section):
     )
     weights: str = Field(
         "none",
-        description="none (random), imagenet, or the path of a .safetensors/.pth file of backbone weights.",
+        description="none (random), imagenet, or the path of a .safetensors, .pth or .pt file of backbone weights.",
     )
     style: Literal["torchvision", "msra"] = Field(
         "torchvision",
@@ -35,8 +40,9 @@ class BackboneSettings(Section):
     @field_validator("weights")
     @classmethod
     def _is_of_weights(cls, value: str) -> str:
-        if value not in ("none", "imagenet") and not value.endswith((".safetensors", ".pth")):
-            raise ValueError(f"{value!r} is not legal: none, imagenet, or a file that ends in .safetensors or .pth")
+        if value not in NOT_FILES and PurePath(value).suffix not in WEIGHT_SUFFIXES:
+            legal = f"{', '.join(NOT_FILES)}, or a file that ends in one of {', '.join(WEIGHT_SUFFIXES)}"
+            raise ValueError(f"{value!r} is not legal: {legal}")
         return value
 
     @model_validator(mode="after")

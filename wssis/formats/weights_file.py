@@ -7,24 +7,25 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from wssis.config.network import WEIGHT_SUFFIXES
 from wssis.errors import InputError
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .safetensors or .pth file (pickles only with weights_only=True).
+    """Tensors of a .safetensors, .pth or .pt file (pickles only with weights_only=True).
 
     Raises:
         InputError: the file is missing, damaged, of another kind, or a pickle of more than tensors and plain values.
     """
     if not path.is_file():
         raise InputError(f"weights file {path} does not exist")
+    if path.suffix not in WEIGHT_SUFFIXES:
+        raise InputError(f"weights file {path}: expected one of {', '.join(WEIGHT_SUFFIXES)}")
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
         except SafetensorError as error:
             raise InputError(f"weights file {path} is not a whole .safetensors file ({error}); get it again") from error
-    if path.suffix not in (".pth", ".pt"):
-        raise InputError(f"weights file {path}: expected .safetensors or .pth")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # Its message advises to run the code all the same.
