@@ -199,7 +199,10 @@ def _proposals(made: Made, data: Path, run: Path, side: str, places: Numbers, nu
 
 def _quality(made: Made, run: Path, weak: Numbers) -> None:
     out = run / "quality/rough.csv"
-    inputs = {"train": run.parents[2] / "train.json", "weak": run / "weak.json", "pseudo": run / "pseudo/rough.json"}
+    inputs = {
+        "train": run.parents[2] / "train.json", "weak": run / "weak.json", "hidden_ids": run / "hidden_ids.csv",
+        "pseudo": run / "pseudo/rough.json",
+    }  # fmt: skip
     with StageRun("quality", out.with_name("rough.csv.manifest.json"), settings.QualitySettings(), inputs) as stage:
         rows = ((number, place + 1, int(made.image[place]), int(made.category[place]), 2800, 0, "masked", 0.5, 0.6, 0.6)
                 for number, place in enumerate(weak.tolist(), start=1))  # fmt: skip

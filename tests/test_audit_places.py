@@ -1,42 +1,30 @@
 """Audit: inputs that lie where no workflow puts them, folders behind links, what does not belong together."""
 
-import json
+import io
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_fixtures import reseal
-from tampering import edit, faults_of
+from tampering import RUN, edit, faults_of, give_input, tamper
 
-from wssis.audit.auditing import account, audit_study
+from wssis.audit import digests
+from wssis.audit.auditing import account, audit_study, print_account
 from wssis.errors import InputError
 from wssis.formats.manifest import digest_of
 
-RUN = "shapes/50pct/s0/base"
 ROUGH, WSSIS = f"{RUN}/students/rough", f"{RUN}/students/wssis"
 EVALUATED = ("scores.json", "detections.json", "evaluate.manifest.json")
 
 
-def _set_input(manifest: Path, name: str, source: Path | None) -> None:
-    """Let a manifest have read another file, or none."""
-
-    def change(content: dict[str, Any]) -> None:
-        if source is None:
-            del content["inputs"][name]
-        else:
-            content["inputs"][name] = {"path": source.as_posix(), "sha256": digest_of(source)}
-
-    edit(manifest, change)
-
-
-def _recorded(study: Path, path: str) -> Path:
-    """A file of the study as its manifests name it."""
-    content = json.loads((study / WSSIS / "manifest.json").read_text())
-    prefix = content["inputs"]["training_set"]["path"].removesuffix(f"{RUN}/pseudo/wssis.json")
-    return Path(f"{prefix}{path}")
+def _give_copy(study: Path, manifest: str, name: str, source: str, copy: Path) -> None:
+    """Let a manifest have read, as its input `name`, a copy of a file outside of the study."""
+    shutil.copy(study / source, copy)
+    given = {"path": copy.as_posix(), "sha256": digest_of(copy)}
+    edit(study / manifest, lambda one: one["inputs"].update({name: given}))
 
 
 def test_the_results_of_two_arms_exchanged(study: Path, tmp_path: Path) -> None:
@@ -56,32 +44,30 @@ def test_the_results_of_two_arms_exchanged(study: Path, tmp_path: Path) -> None:
      ("crops/full.zarr.manifest.json", "proposals"), ("quality/wssis.csv.manifest.json", "pseudo")],
 )  # fmt: skip
 def test_an_input_that_is_missing(study: Path, manifest: str, name: str) -> None:
-    _set_input(study / RUN / manifest, name, None)
+    edit(study / RUN / manifest, lambda one: one["inputs"].pop(name))
     assert f"has no input {name}" in faults_of(study)[f"{RUN}/{manifest}"]
 
 
 def test_a_network_in_the_refiners_place(study: Path) -> None:
     path = f"{RUN}/pseudo/wssis.json.manifest.json"
-    edit(study / path, lambda one: one["inputs"]["refiner"].update(
-        path=_recorded(study, f"{RUN}/teacher/model.safetensors").as_posix()))  # fmt: skip
+    give_input(study, path, f"{RUN}/proposals/weak.json.manifest.json", "teacher", to="refiner")
     assert f"input refiner is {RUN}/teacher/model.safetensors" in faults_of(study)[path]
 
 
 def test_a_copy_of_the_hidden_masks(study: Path, tmp_path: Path) -> None:
     """Outside of the study and under another name, it still is what the digest says."""
     path = f"{RUN}/teacher/manifest.json"
-    _set_input(study / path, "full", Path(shutil.copy(study / "shapes/train.json", tmp_path / "mine.json")))
+    _give_copy(study, path, "full", "shapes/train.json", tmp_path / "mine.json")
     assert "mine.json, a copy of shapes/train.json (input full), which holds the hidden masks" in faults_of(study)[path]
 
 
 @pytest.mark.parametrize("outside", [False, True])
 def test_validation_labels_in_a_training(study: Path, tmp_path: Path, outside: bool) -> None:
     path = f"{WSSIS}/manifest.json"
-    copy = Path(shutil.copy(study / "shapes/val.json", tmp_path / "more.json"))
-    _set_input(study / path, "more", copy)
-    if not outside:
-        recorded = _recorded(study, "shapes/val.json").as_posix()
-        edit(study / path, lambda one: one["inputs"]["more"].update(path=recorded))
+    if outside:
+        _give_copy(study, path, "more", "shapes/val.json", tmp_path / "more.json")
+    else:
+        give_input(study, path, f"{WSSIS}/evaluate.manifest.json", "val")
     assert "which holds validation labels" in faults_of(study)[path]
 
 
@@ -89,7 +75,7 @@ def test_given_annotations_may_be_those_of_an_earlier_study(study: Path, tmp_pat
     """Checked once, they come out of prepare as they go in."""
     path = "shapes/prepare.manifest.json"
     for name in ("train", "val"):
-        _set_input(study / path, name, Path(shutil.copy(study / f"shapes/{name}.json", tmp_path)))
+        _give_copy(study, path, name, f"shapes/{name}.json", tmp_path / f"{name}.json")
     assert path not in faults_of(study)
 
 
@@ -136,8 +122,7 @@ def test_a_damaged_manifest_is_named(study: Path, damage: str) -> None:
 
 def test_ids_beyond_all_numbers(study: Path) -> None:
     path = "shapes/val.json"
-    edit(study / path, lambda coco: coco["images"][0].update(id=2**70))
-    reseal(study, path)
+    tamper(study, path, lambda coco: coco["images"][0].update(id=2**70))
     assert path in faults_of(study)
 
 
@@ -152,16 +137,14 @@ def test_a_pseudo_label_of_another_class_or_image_than_its_point(study: Path, ke
         others = {one[key] for one in coco["annotations"]} - {label[key]}
         label[key] = min(others)
 
-    edit(study / path, change)
-    reseal(study, path)
+    tamper(study, path, change)
     assert what in faults_of(study)[path]
 
 
 def test_an_ap_that_is_not_the_mean_of_its_classes(study: Path) -> None:
     path = f"{WSSIS}/scores.json"
-    edit(study / path, lambda one: one.update(AP=one["AP"] + 30, objects=one["objects"] + 1))
     edit(study / WSSIS / "evaluate.manifest.json", lambda one: one["counts"].update(AP=one["counts"]["AP"] + 30))
-    reseal(study, path)
+    tamper(study, path, lambda one: one.update(AP=one["AP"] + 30, objects=one["objects"] + 1))
     fault = faults_of(study)[path]
     assert "the mean of its classes is" in fault and "its classes have" in fault and "more than AP50" in fault
 
@@ -173,6 +156,37 @@ def test_copies_within_the_study_are_noted(study: Path) -> None:
     assert "does not know, wssis-old" in notes[f"{RUN}/students/wssis-old/manifest.json"]
     assert "where the workflow puts none" in notes[f"{WSSIS}/old/manifest.json"]
     assert "evaluated networks are not in the report" in notes["report/manifest.json"]
+
+
+def test_the_true_masks_of_other_images_behind_the_quality(study: Path) -> None:
+    path = f"{RUN}/quality/wssis.csv.manifest.json"
+    give_input(study, path, f"{RUN}/quality/points10-selftrain.csv.manifest.json", "hidden_ids", to="hidden_ids")
+    fault = faults_of(study)[path]
+    assert f"input hidden_ids is {RUN}/box_hidden_ids.csv; here it is hidden_ids.csv of the run" in fault
+
+
+def test_targets_of_crops_that_are_not_the_full_masks(study: Path) -> None:
+    path = f"{RUN}/crops/full.zarr.manifest.json"
+    give_input(study, path, f"{WSSIS}/manifest.json", "training_set", to="targets")
+    assert "here it is full.json of the run" in faults_of(study)[path]
+
+
+def test_an_output_that_cannot_be_read_is_named_with_the_reason(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> str:
+        if path.name == "detections.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return digest_of(path)
+
+    monkeypatch.setattr(digests, "digest_of", refuse)
+    assert "cannot be read (Permission denied)" in faults_of(study)[f"{WSSIS}/detections.json"]
+
+
+def test_names_that_the_terminal_cannot_show(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (study / "shapes/größe.json").write_text("{}")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert print_account([audit_study(study)]) == 1
+    assert b"FAULT  shapes/gr\\xf6\\xdfe.json" in written.getvalue()
 
 
 def test_a_line_break_in_a_name_makes_no_line(study: Path) -> None:

@@ -151,7 +151,7 @@ def test_what_every_archive_has_is_missed_though_the_index_does_not_list_it(
     archive: Path, tmp_path: Path, name: str
 ) -> None:
     changed = _changed(archive, tmp_path / "a.zip", lambda files: _without(files, lambda one: one == name))
-    assert name in _faults(changed)
+    assert name.removeprefix("study/") in _faults(changed)
 
 
 def test_an_archive_of_nothing(archive: Path, tmp_path: Path) -> None:
@@ -170,6 +170,19 @@ def test_a_configuration_that_was_changed(archive: Path, tmp_path: Path) -> None
     (note,) = [one for one in audit_archive(_changed(archive, tmp_path / "a.zip", change)).notes
                if one.file == "config/study.json"]  # fmt: skip
     assert "other settings than the configuration comes to" in note.what
+
+
+def test_a_configuration_that_this_version_cannot_read_is_told(archive: Path, tmp_path: Path) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        files["config/study.json"] = b"{}"
+        (tmp_path / "x").write_bytes(b"{}")
+        index = json.loads(files["archive.json"])
+        index["other_settings"], index["files"]["config/study.json"] = [], digest_of(tmp_path / "x")
+        files["archive.json"] = json.dumps(index).encode()
+
+    audit = audit_archive(_changed(archive, tmp_path / "a.zip", change))
+    (note,) = [one for one in audit.notes if one.file == "config/study.json"]
+    assert "cannot be read by this version" in note.what and audit.faults == []
 
 
 @pytest.mark.parametrize("at", [0.2, 0.5, 0.8])

@@ -60,6 +60,13 @@ def test_options_change_the_recorded_settings(study: Path) -> None:
     assert len(json.loads((out / "detections.json").read_text())) == 2
 
 
+def test_images_that_lie_where_the_results_shall_go(study: Path, capsys: pytest.CaptureFixture) -> None:
+    model = evaluated(study)
+    assert predict(model, study / "images", "--out", study / "images") == 2
+    error = capsys.readouterr().err
+    assert f"what lies in {study / 'images'} is passed over: give another --out" in error
+
+
 def test_without_a_manifest_of_this_model_the_size_must_be_given(study: Path, capsys: pytest.CaptureFixture) -> None:
     model = evaluated(study)
     write_segmentor(model, [{"id": 1, "name": "x"}])

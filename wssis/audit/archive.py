@@ -21,7 +21,7 @@ from typing import Any
 from wssis.audit.auditing import LAST, account, audit_files
 from wssis.audit.chains import is_listed
 from wssis.audit.finding import Finding, StudyAudit, some
-from wssis.audit.places import is_manifest
+from wssis.audit.places import is_manifest, is_packed
 from wssis.audit.study_files import StudyFiles, read_study_files
 from wssis.audit.values import flat
 from wssis.config.files import read_study
@@ -35,9 +35,6 @@ from wssis.provenance import package_versions
 INDEX, STUDY, CONFIG = "archive.json", "study", "config/study.json"
 ALWAYS = ("audit.txt", "environment.txt", CONFIG)
 """What is in every archive, beside the index and the study."""
-SMALL = ("split.csv", "thresholds.csv", "scores.json", "metrics.jsonl")
-"""Names of artifacts that go into an archive, beside manifests and the report."""
-REPORT = "report/"
 LARGEST_INDEX = 64 * 2**20
 """Bytes of archive.json beyond which a file is no archive of ours."""
 
@@ -104,17 +101,12 @@ def _stage(staging: Path, files: StudyFiles, configs: Sequence[Path], study: Stu
     """Lay out the archive's content in a folder."""
     for path in files.sizes:
         name = path.rpartition("/")[2]
-        if is_manifest(name) or (_is_packed(path) and is_listed(files, path)):
+        if is_manifest(name) or (is_packed(path) and is_listed(files, path)):
             _copy(files.full(path), staging / STUDY / path)
     for place, path in enumerate(configs):
         _copy(path, staging / "config" / f"{place}-{path.name}")
     (staging / CONFIG).write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (staging / "environment.txt").write_text("\n".join(_environment()) + "\n", encoding="utf-8")
-
-
-def _is_packed(path: str) -> bool:
-    """Whether an artifact goes into archives."""
-    return path.rpartition("/")[2] in SMALL or path.startswith(REPORT)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -156,10 +148,7 @@ def audit_archive(archive: Path) -> StudyAudit:
         files = read_study_files(folder / STUDY, in_archive=True)
         audit = audit_files(files, f"{archive}, study {index['study']}")
         audit.findings[:0] = [*_file_findings(folder, index["files"]), *_gone(folder, files)]
-        if differing := index["other_settings"] or _differing(folder / CONFIG, files):
-            what = f"{len(differing)} manifests have other settings than the configuration comes to"
-            remedy = f"none, if the package has changed since; else state it: {some(differing, 3)}"
-            audit.findings.append(Finding(CONFIG, what, remedy, fault=False))
+        audit.findings += _about_settings(folder / CONFIG, index["other_settings"], files)
         return audit
 
 
@@ -171,17 +160,23 @@ def _gone(folder: Path, files: StudyFiles) -> Iterator[Finding]:
             yield Finding(name, "every archive has it, this one does not", remedy)
     if not files.records:
         yield Finding(STUDY, "holds no manifest: there is nothing to verify", remedy)
-    for path, record in files.producers.items():
-        if _is_packed(path) and record.retained and not files.exists(path):
-            yield Finding(f"{STUDY}/{path}", f"{record.path} lists it, but it is not in the archive", remedy)
 
 
-def _differing(config: Path, files: StudyFiles) -> list[str]:
-    """`other_settings` by the archive's own configuration; nothing where this version cannot read that."""
+def _about_settings(config: Path, told: Sequence[str], files: StudyFiles) -> Iterator[Finding]:
+    """Manifests whose settings are not those of the archive's own configuration, as it was told or is seen here."""
+    if not config.is_file():
+        return  # Which is told as a fault.
     try:
-        return other_settings(Study.model_validate_json(config.read_bytes()), files)
-    except (OSError, ValueError, InputError):
-        return []
+        differing = told or other_settings(Study.model_validate_json(config.read_bytes()), files)
+    except (OSError, ValueError, InputError) as error:
+        reason = str(error).partition("\n")[0]
+        what = f"cannot be read by this version ({reason}): whether the manifests have its settings is not checked"
+        yield Finding(CONFIG, what, "read the archive with the version of wssis that made it", fault=False)
+        return
+    if differing:
+        what = f"{len(differing)} manifests have other settings than the configuration comes to"
+        remedy = f"none, if the package has changed since; else state it: {some(differing, 3)}"
+        yield Finding(CONFIG, what, remedy, fault=False)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from wssis.audit.arm_checks import check_training_set
+from wssis.audit.arm_checks import check_boxes
 from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.coco_facts import CocoFacts
 from wssis.audit.confident_checks import check_confident, check_thresholds
@@ -40,7 +40,7 @@ def _student(check: Checker) -> Iterator[Finding]:
         "unmasked": int((~given[0].masked).sum()),
         **({"boxes": len(boxes[0].id), "points": boxes[0].labels.total()} if boxes else {}),
     })  # fmt: skip
-    yield from check_training_set(check)
+    yield from check_boxes(check)
 
 
 def _box_trained(check: Checker) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def _box_trained(check: Checker) -> Iterator[Finding]:
         "images": sum(len(one.images) for one in given), "objects": sum(len(one.id) for one in given),
         "masks": sum(int(one.masked.sum()) for one in given), "points": sum(one.labels.total() for one in given),
     })  # fmt: skip
-    yield from check_training_set(check)
+    yield from check_boxes(check)
 
 
 def _parts(check: Checker, *names: str) -> list[CocoFacts]:

@@ -37,8 +37,8 @@ def blindness_findings(study: StudyFiles) -> Iterator[Finding]:
     }
     telling = {path: record for path, record in study.producers.items() if record.stage in TELL_HIDDEN}
     told = _Descent(study, set(telling))
-    copies = {digest: path for path, record in study.producers.items() if (digest := record.outputs[path])
-              and _name(path) in (*HIDDEN, VALIDATION)}  # fmt: skip
+    secret = (path for path in study.producers if _name(path) in (*HIDDEN, VALIDATION))
+    copies = {study.producers[path].outputs[path]: path for path in secret}
     for record in study.records.values():
         remedy = f"run {record.stage} again by the workflow; no result of it counts"
         for one in record.inputs:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from wssis.audit.arm_checks import check_predictors
 from wssis.audit.checker import Checker, tally
 from wssis.audit.coco_facts import CONFIDENT, CocoFacts
 from wssis.audit.finding import Finding, some
@@ -38,7 +37,6 @@ def _fold_teachers(check: Checker) -> Iterator[Finding]:
     folds = [f"fold{k}" for k in range(settings["folds"])]
     given = [one.name for one in check.record.inputs if one.name.startswith("fold")]
     yield from check.same(path, "predictors", given, folds, "the folds")
-    yield from check_predictors(check, given)
     for k, name in enumerate(folds):
         trained = check.study.producers.get(str(check.record.input(name)))
         if trained is None or trained.stage != "fold":

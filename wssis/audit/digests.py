@@ -7,14 +7,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from wssis.audit.finding import Finding
-from wssis.audit.study_files import StudyFiles
+from wssis.audit.places import is_packed
+from wssis.audit.study_files import StageRecord, StudyFiles
 from wssis.errors import InputError
 from wssis.formats.manifest import digest_of
 
 LONG_ENOUGH = 12
 """Digits of a digest that are shown."""
-UNREADABLE = ""
-"""In place of the digest of what is no file, or may not be read."""
+Digest = str | InputError | OSError
+"""The digest of a file or folder, or why there is none: it is no such thing, or may not be read."""
 
 
 def short(digest: str) -> str:
@@ -22,8 +23,8 @@ def short(digest: str) -> str:
     return digest[:LONG_ENOUGH]
 
 
-def present_digests(study: StudyFiles) -> tuple[dict[str, str], int]:
-    """Digest of every listed output that is there, empty where it cannot be read; and how many bytes were read.
+def present_digests(study: StudyFiles) -> tuple[dict[str, Digest], int]:
+    """Digest of every listed output that is there, and how many bytes were read.
 
     Several threads hash: it lets others run.
     """
@@ -39,11 +40,11 @@ def present_digests(study: StudyFiles) -> tuple[dict[str, str], int]:
     return found, sum(sizes.values())
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path) -> Digest:
     try:
         return digest_of(path)
-    except (InputError, OSError):
-        return UNREADABLE
+    except (InputError, OSError) as error:
+        return error
 
 
 def _bytes(study: StudyFiles, path: str) -> int:
@@ -51,20 +52,28 @@ def _bytes(study: StudyFiles, path: str) -> int:
     return study.sizes.get(path) or sum(size for name, size in study.sizes.items() if name.startswith(f"{path}/"))
 
 
-def digest_findings(study: StudyFiles, digests: Mapping[str, str]) -> Iterator[Finding]:
+def digest_findings(study: StudyFiles, digests: Mapping[str, Digest]) -> Iterator[Finding]:
     """Outputs whose content is not what their manifest says; and outputs that are gone.
 
     digests: of `present_digests`.
     """
     for path, record in study.producers.items():
-        if digests.get(path) == UNREADABLE:
-            yield Finding(path, "cannot be read", "make it a file that can be read, and audit again")
-        elif path in digests:
-            if digests[path] != record.outputs[path]:
-                found, said = short(digests[path]), short(record.outputs[path])
-                what = f"changed since it was written: its sha256 is {found}..., {record.path} says {said}..."
-                yield Finding(path, what, f"put the file back, or run {record.stage} again and all that follows")
-        elif record.retained and not study.in_archive:
-            what = f"is gone; {record.path} lists it and does not call it temporary"
-            more = "; big stores may go with crops.temporary" if path.endswith(".zarr") else ""
-            yield Finding(path, what, f"put it back, or run {record.stage} again{more}")
+        digest = digests.get(path)
+        if isinstance(digest, Exception):
+            reason = digest.strerror if isinstance(digest, OSError) else digest
+            yield Finding(path, f"cannot be read ({reason})", "make it a file that can be read, and audit again")
+        elif digest is None:
+            if record.retained and (not study.in_archive or is_packed(path)):
+                yield _gone(path, record, study.in_archive)
+        elif digest != record.outputs[path]:
+            found, said = short(digest), short(record.outputs[path])
+            what = f"changed since it was written: its sha256 is {found}..., {record.path} says {said}..."
+            yield Finding(path, what, f"put the file back, or run {record.stage} again and all that follows")
+
+
+def _gone(path: str, record: StageRecord, in_archive: bool) -> Finding:
+    what = f"is gone; {record.path} lists it and does not call it temporary"
+    if in_archive:
+        return Finding(path, what, "get the archive again from who made it")
+    more = "; big stores may go with crops.temporary" if path.endswith(".zarr") else ""
+    return Finding(path, what, f"put it back, or run {record.stage} again{more}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from wssis.audit.arm_checks import check_predictors, check_round
+from wssis.audit.arm_checks import check_predictors
 from wssis.audit.checker import Checker, places_in
 from wssis.audit.coco_facts import CONFIDENT, NONE, CocoFacts
 from wssis.audit.finding import Finding, some
@@ -109,7 +109,6 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
     yield from _alike(check, path, "labels", (made, made.pseudo, points), weak, f"{name}.json")
     yield from _alike(check, path, "full annotations", (made, ~made.pseudo, made.id[~made.pseudo]), full, "full.json")
-    yield from check_round(check)
     if made.extras["uncertain"] and not check.record.settings.get("ignore_band"):
         what = f"{made.extras['uncertain']} labels have an uncertain band; by the settings none has"
         yield check.wrong(path, what)

@@ -14,6 +14,10 @@ NO_ARTIFACTS = re.compile("|".join([*map(re.escape, STRAYS), r"events\.out\.tfev
 """Names of files that no manifest lists: Snakemake's mark, TensorBoard's event files."""
 HASHED_ALONE = re.compile(r"report/.*|[^/]+/images/(train|val)|.*/quality/[^/]+\.(shown|predictions)\.json")
 """Outputs whose content nothing is computed from: an audit looks at their digests alone."""
+PACKED = ("split.csv", "thresholds.csv", "scores.json", "metrics.jsonl")
+"""Names of artifacts that go into an archive of a study, beside manifests and the report."""
+REPORT = "report"
+"""Folder of the report, beside those of the data sets."""
 UNFINISHED = re.compile(r"\.tmp-.*")
 """Names of what a killed run was writing."""
 PREDICTED = ("predict.manifest.json", "predict_points.manifest.json", ".predicted.jsonl", ".masked.jsonl")
@@ -103,6 +107,11 @@ def stages_at(manifest: str) -> tuple[str, ...] | None:
         if re.fullmatch(pattern.replace("RUN", "[^/]+/[^/]+/[^/]+/[^/]+"), manifest):
             return stages
     return None
+
+
+def is_packed(path: str) -> bool:
+    """Whether an artifact goes into archives."""
+    return path.rpartition("/")[2] in PACKED or path.startswith(f"{REPORT}/")
 
 
 def is_manifest(name: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wssis.audit.finding import Finding
-from wssis.audit.places import PREDICTED, Place, is_manifest, place_of
+from wssis.audit.places import PREDICTED, REPORT, Place, is_manifest, place_of
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
 
@@ -18,8 +18,6 @@ FIELDS = {
 }  # fmt: skip
 MARKS = ("prepare.manifest.json", "images.csv.manifest.json", "*/s*/*/split.manifest.json")
 """Files by which a data set's folder in a study is known, each enough."""
-REPORT = "report"
-"""Folder of the report, beside those of the data sets."""
 
 
 @dataclass(frozen=True)

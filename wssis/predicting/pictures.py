@@ -55,8 +55,8 @@ def find_pictures(paths: Sequence[Path], out: Path) -> dict[str, Path]:
             found.setdefault(file.resolve(), file)
     if not found:
         around = [path for path in paths if path.is_dir() and path.resolve().is_relative_to(out.resolve())]
-        remedy = "give image files, or folders of them"
-        remedy = f"what lies in {out} is passed over: give another --out" if around else remedy
+        passed_over = f"what lies in {out} is passed over: give another --out"
+        remedy = passed_over if around else "give image files, or folders of them"
         raise InputError(f"no image in {', '.join(map(str, paths))}; {remedy}")
     single = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
     root = single.resolve() if single else Path(commonpath([file.parent for file in found]))
