@@ -55,3 +55,4 @@ onstart:
     if MISSING:
         atexit.unregister(name_missing)
         raise WorkflowError("\n".join(["data are missing; no job was started", *MISSING]))
+    refuse_untrainable()

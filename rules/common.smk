@@ -3,13 +3,16 @@
 import atexit
 import os
 import re
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from wssis.arms.registry import arms, get_arm
 from wssis.config.files import refuse_repeated_keys
+from wssis.config.backbones import backbones_to_train
 from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_of, network, second_round, training_set
 from wssis.config.locations import (
@@ -19,7 +22,7 @@ from wssis.config.plan import plan_json, plan_rows
 from wssis.config.resolve import full_percent, settings_json
 from wssis.config.study import BASE
 from wssis.config.validate import validate_study
-from wssis.errors import InputError
+from wssis.errors import REFUSED, InputError
 from wssis.provenance import code_digest
 
 try:
@@ -52,6 +55,21 @@ def name_missing():
 
 if workflow.is_main_process and MISSING:
     atexit.register(name_missing)
+
+
+def refuse_untrainable():
+    """Stop where a backbone cannot be built, or its weights cannot be had: it would come to light at its training, which
+    may be days ahead. A process of its own looks: what Snakemake imports here, it imports again for every job.
+    """
+    wanted = backbones_to_train(STUDY)
+    if not wanted.backbones or find_spec("torch") is None:
+        return  # On a login node, say, whose jobs run in a container.
+    command = ["python", "-m", "wssis", "check-backbones", "--settings", wanted.model_dump_json()]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if done.returncode == REFUSED:
+        raise WorkflowError(f"no job was started: a network cannot be trained\n{done.stderr.strip()}")
+    if done.returncode:
+        print(f"The backbones could not be tried here:\n{done.stderr.strip()[-500:]}", file=sys.stderr)
 
 
 def any_of(names):

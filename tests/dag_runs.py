@@ -20,6 +20,11 @@ from pathlib import Path
 if sys.argv[1:3] != ["-m", "wssis"]:
     os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])
 command, words = sys.argv[3], sys.argv[4:]
+if command == "check-backbones":
+    if "no_such" in words[-1]:
+        print("error: refiner: timm has no such", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)
 options = dict(zip(words, words[1:]))
 out = Path(options["--out"])
 beside = [out, Path(f"{{out}}.manifest.json")]

@@ -92,6 +92,14 @@ def test_data_may_go_once_they_are_prepared(clone: Clone) -> None:
     assert "prepare" not in planned_jobs(dry.stdout + dry.stderr)
 
 
+def test_a_network_that_cannot_be_built_stops_the_study_before_its_first_job(clone: Clone) -> None:
+    clone.study["refiner"]["network"] = {"backbone": {"name": "timm:no_such"}}
+    done = clone.snakemake("--cores", "2")
+    assert done.returncode and "no job was started: a network cannot be trained" in done.stdout + done.stderr
+    assert "refiner: timm has no such" in done.stdout + done.stderr
+    assert not (clone.folder / "results").exists()
+
+
 def test_exchanged_annotations_are_prepared_again(clone: Clone) -> None:
     """As a set, the inputs are what they were."""
     done = clone.snakemake("--cores", "2", "data")

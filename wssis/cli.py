@@ -19,6 +19,7 @@ from wssis.commands.labels import box_points, points, points_given, split, split
 from wssis.commands.masks import box_pseudo, confident_labels, crops, oracle_mask, propose, pseudo, score_thresholds
 from wssis.commands.results import evaluate, predict_shown, pseudo_quality, report, show_given
 from wssis.commands.training import (
+    check_backbones,
     import_weights,
     train_box_student,
     train_fold,
@@ -27,7 +28,7 @@ from wssis.commands.training import (
     train_teacher,
 )
 from wssis.convert.commands import convert, export, join
-from wssis.errors import InputError
+from wssis.errors import REFUSED, InputError
 from wssis.overview.commands import budget, plan, status
 from wssis.predicting.commands import export_onnx, predict
 
@@ -36,8 +37,8 @@ COMMANDS = (
     prepare, take_given, generate, check_images, split, split_given, points_given, data_warnings, points, box_points,
     train_teacher, train_fold, propose, crops, train_refiner, pseudo, score_thresholds, confident_labels, box_pseudo,
     oracle_mask, train_student, train_box_student, evaluate, pseudo_quality, show_given, predict_shown, report,
-    import_weights, convert, export, join, check_data, annotate, plan, status, audit, show, trace, export_study,
-    budget, predict, export_onnx,
+    check_backbones, import_weights, convert, export, join, check_data, annotate, plan, status, audit, show, trace,
+    export_study, budget, predict, export_onnx,
 )  # fmt: skip
 """All commands, in the order of `wssis --help`."""
 
@@ -69,4 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _refuse(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2) from None
+    raise SystemExit(REFUSED) from None

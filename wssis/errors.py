@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+REFUSED = 2
+"""Exit status of a command that refuses its input."""
 SHOWN = 20
 """Problems that are printed in full; the rest is counted."""
 

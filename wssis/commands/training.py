@@ -19,7 +19,17 @@ from wssis.commands.options import (
     parse_settings,
 )
 from wssis.config import stages
+from wssis.config.backbones import BackbonesSettings
 from wssis.config.section import Section
+from wssis.errors import refuse
+
+
+def check_backbones(settings: Settings) -> None:
+    """Whether backbones can be built and their weights be had; a study asks it before its first job."""
+    from wssis.engine.backbone_check import backbone_problems
+
+    refuse(backbone_problems(parse_settings(BackbonesSettings, settings).backbones))
+
 
 MaskedSet = Annotated[Path, typer.Option("--full", help="full.json of the run: the images with masks.")]
 

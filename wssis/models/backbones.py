@@ -3,6 +3,7 @@
 B batch, H W image size in px.
 """
 
+import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,7 +159,9 @@ def timm_body(settings: BackboneSettings, weights: Path | None = None) -> nn.Mod
     try:
         return timm.create_model(name, features_only=True, **given)
     except (RuntimeError, AttributeError, AssertionError, TypeError) as error:
-        raise InputError(f"backbone.name: timm has no {name} with features ({error})") from error
+        near = difflib.get_close_matches(name, timm.list_models(), n=1)
+        hint = f"; did you mean timm:{near[0]}?" if near and near[0] != name else ""
+        raise InputError(f"backbone.name: timm has no {name} with features ({error}){hint}") from error
 
 
 def _timm_backbone(settings: BackboneSettings) -> Backbone:
