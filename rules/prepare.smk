@@ -17,8 +17,15 @@ def split_folders(wildcards):
 
 
 def splits_of_data_set(wildcards):
-    """Input: which images have masks, and which masks, in every run of the data set."""
-    return [f"{folder}/{name}" for folder in split_folders(wildcards) for name in ("split.csv", "full.json")]
+    """Input: which images have masks, and which masks, in every run of the data set; and the clicks of people."""
+    folders = split_folders(wildcards)
+    labels = [f"{folder}/{name}" for folder in folders for name in ("split.csv", "full.json")]
+    return labels + [f"{folder}/weak.json" for folder in folders if is_clicked(wildcards)]
+
+
+def is_clicked(wildcards):
+    """Whether a data set comes with points, so that none are simulated."""
+    return STUDY.datasets[wildcards.dataset].kind == "half-labelled"
 
 
 rule prepare:
@@ -101,7 +108,11 @@ rule data_warnings:
     params:
         settings=settings_of("data_warnings"),
         code=code_of("data_warnings"),
-        splits=lambda wildcards, output: [f"--split {folder}" for folder in split_folders(wildcards)],
+        splits=lambda wildcards, output: [
+            f"--{option} {folder}"
+            for folder in split_folders(wildcards)
+            for option in (["split", "clicked"] if is_clicked(wildcards) else ["split"])
+        ],
     message:
         "What is worth a look in {wildcards.dataset}"
     shell:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from data_fixtures import Data, check_with_val, masks, picture, points, warned
 
-from wssis.checking.check import Checked
+from wssis.checking.check import Checked, check_parts
+from wssis.checking.counted import Counted
 from wssis.checking.image_warnings import copies_in_weak
 from wssis.checking.known import Labelling, Looked
 from wssis.checking.label_warnings import class_warnings, fold_warnings
+from wssis.checking.parts import Part
 from wssis.checking.study_check import check_study
 from wssis.config.files import read_study
 from wssis.config.resolve import resolve
@@ -43,6 +45,44 @@ def test_classes(data: Data) -> None:
     assert len(warned(checked, "class without validation objects")) == 3
 
 
+def test_objects_labelled_twice(data: Data) -> None:
+    """The same mask of another class, on another image, or as a crowd region, is no repetition."""
+    one = data.content["annotations"][0]
+    data.content["categories"].append({"id": 4, "name": "nucleus"})
+    data.content["annotations"] += [
+        {**one, "id": 100}, {**one, "id": 101, "category_id": 4}, {**one, "id": 102, "iscrowd": 1}, {**one, "id": 103},
+    ]  # fmt: skip
+    names = {7: "a.png"}
+    picture(1).save(data.images / "a.png")
+    val = masks(names)
+    val["annotations"].append({**val["annotations"][0], "id": 500})
+    lines = warned(check_with_val(data, val), "object labelled twice")
+    told = f"is of the same class and at the very same place as annotation {one['id']} of image {one['image_id']}"
+    assert [line.rpartition("/")[2].split(": ")[:3] for line in lines[:2]] == [
+        ["annotations.json", f"annotation {number}", f"{told}; delete one of them, unless they are two objects"]
+        for number in (100, 103)
+    ]
+    assert len(lines) == 3 and "val.json: annotation 500: is of the same class" in lines[2]
+
+
+def test_clicks_repeated_and_a_class_that_nobody_clicked(data: Data, tmp_path: Path) -> None:
+    picture(7).save(data.images / "weak.png")
+    data.content["categories"] = categories = [*data.content["categories"], {"id": 4, "name": "nucleus"}]
+    data.content["annotations"].append({**data.content["annotations"][0], "id": 77, "category_id": 4})
+    weak = points({70: "weak.png"}) | {"categories": categories}
+    weak["annotations"].append({**weak["annotations"][0], "id": 500})
+    weak["annotations"].append({**weak["annotations"][0], "id": 501, "point": [3.0, 3.0]})
+    (tmp_path / "weak.json").write_text(json.dumps(weak))
+    data.annotations.write_text(json.dumps(data.content))
+    parts = [Part("full", data.annotations, data.images), Part("weak", tmp_path / "weak.json", data.images, "points")]
+    checked = check_parts("cells", parts)
+    assert checked.problems == []
+    (line,) = warned(checked, "object labelled twice")
+    assert "weak.json: annotation 500: is of the same class and at the very same place as annotation 80 of" in line
+    (line,) = warned(checked, "class without clicks")
+    assert "weak.json: category 4 (nucleus): has no click on the weak images, and 1 mask on the full ones; if" in line
+
+
 @pytest.mark.parametrize(("number", "few"), [(1, True), (9, True), (10, False)])
 def test_few_validation_images(data: Data, number: int, few: bool) -> None:
     names = {100 + place: f"val{place}.png" for place in range(number)}
@@ -73,22 +113,22 @@ def test_objects_small_in_training(data: Data, short: int, long: int, told: list
 )
 def test_few_images_for_fold_teachers(images: int, folds: int, seen: int | None) -> None:
     kinds = {("train", number): "full" for number in range(images)} | {("train", 100): "point"}
-    labelling = Labelling("10pct/s0/base", "full.json", {}, kinds)
+    labelling = Labelling("10pct/s0/base", Counted("full.json"), kinds)
     lines = [str(one) for one in fold_warnings(labelling, DataWarningsSettings(folds=folds))]
     told = f"has {images} images with masks of 10pct/s0/base, so that each of {folds} fold teachers learns from {seen};"
     assert [told in line and "set refiner.pairs: corrupt" in line for line in lines] == ([True] if seen else [])
 
 
 def test_no_fold_teachers_where_all_images_have_masks() -> None:
-    labelling = Labelling("100pct/s0/base", "full.json", {}, {("train", 1): "full"})
+    labelling = Labelling("100pct/s0/base", Counted("full.json"), {("train", 1): "full"})
     assert list(fold_warnings(labelling, DataWarningsSettings(folds=2))) == []
 
 
 def test_a_run_without_masks_lacks_no_class() -> None:
     """Its networks learn from boxes with points; with a single image of masks, classes without any are told."""
     classes, kinds = [{"id": 3, "name": "ring"}], {("train", 1): "points10"}
-    assert list(class_warnings(Labelling("boxes/s0/base", "full.json", {}, kinds), classes)) == []
-    (told,) = class_warnings(Labelling("10pct/s0/base", "full.json", {}, kinds | {("train", 2): "full"}), classes)
+    assert list(class_warnings(Labelling("boxes/s0/base", Counted("full.json"), kinds), classes)) == []
+    (told,) = class_warnings(Labelling("10pct/s0/base", Counted("full.json"), kinds | {("train", 2): "full"}), classes)
     assert "category 3 (ring): has no mask on the full images of 10pct/s0/base; no mask can be learned" in str(told)
 
 
@@ -96,7 +136,7 @@ def test_a_run_without_masks_lacks_no_class() -> None:
 def test_copies_among_weak_images_of_any_kind(kind: str) -> None:
     rows = [ImageRow("train", number, f"{number}.png", 8, 8, "5ha") for number in (1, 2)]
     looked = Looked(rows, [ImageFacts("train", number, "RGB", 1, None) for number in (1, 2)])
-    labelling = Labelling("10pct/s0/base", "full.json", {}, {("train", 1): "full", ("train", 2): kind})
+    labelling = Labelling("10pct/s0/base", Counted("full.json"), {("train", 1): "full", ("train", 2): kind})
     assert len(list(copies_in_weak(looked, labelling))) == (kind != "unlabelled")
 
 

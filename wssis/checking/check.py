@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from wssis.checking.known import Evaluated, Known, Labelling, Looked, Use, count_masks, evaluated
+from wssis.checking.counted import counted
+from wssis.checking.known import Evaluated, Known, Labelling, Looked, Use, evaluated
 from wssis.checking.parts import (
     VAL,
     Contents,
@@ -102,7 +103,12 @@ def _as_given(parts: Sequence[Part], contents: Contents) -> list[Labelling]:
     if full is None:
         return []
     kinds = {(p.name, image["id"]): KIND_OF[p.labels] for p in training for image in contents[p.name]["images"]}
-    return [Labelling("", str(full.annotations), count_masks(contents[full.name]["annotations"]), kinds)]
+    weak = next((part for part in training if part.labels == "points"), None)
+    masks, clicks = (
+        None if part is None else counted(str(part.annotations), contents[part.name]["annotations"])
+        for part in (full, weak)
+    )
+    return [Labelling("", masks, kinds, clicks)]
 
 
 def _in_words(part: Part, contents: Contents) -> str:

@@ -1,11 +1,12 @@
 """What warnings are made from: the images that were looked at, and the labels that were counted."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from wssis.checking.counted import Counted, counted
 from wssis.config.stages import DataWarningsSettings
 from wssis.formats.image_facts import ImageFacts
 from wssis.formats.images_table import ImageRow
@@ -26,15 +27,15 @@ class Labelling:
 
     Attributes:
         name: of the run, such as 10pct/s0/base; empty where there is but one way to label.
-        file: where its masks are.
-        masks: category id -> number of masks, crowd excluded; classes without any may be missing.
+        masks: of the full images.
         kinds: (part, image id) -> full, point, points10 or unlabelled, of the training images.
+        clicks: of the weak images; None where they are simulated from hidden masks.
     """
 
     name: str
-    file: str
-    masks: Mapping[int, int]
+    masks: Counted
     kinds: Mapping[tuple[str, int], str]
+    clicks: Counted | None = None
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,20 @@ class Evaluated:
     """The validation images.
 
     Attributes:
-        file: where their masks are.
         images: image id -> (width, height), px, of every image.
-        masks: category id -> number of masks, crowd excluded; classes without any may be missing.
+        masks: their objects.
         sides: image id -> sqrt(width x height), px, of every object's box, crowd excluded; images without any may be
             missing.
     """
 
-    file: str
     images: Mapping[int, tuple[int, int]]
-    masks: Mapping[int, int]
+    masks: Counted
     sides: Mapping[int, Sequence[float]]
+
+    @property
+    def file(self) -> str:
+        """Where their masks are."""
+        return self.masks.file
 
 
 @dataclass(frozen=True)
@@ -85,21 +89,18 @@ class Use:
     val: Evaluated | None = None
 
 
-def count_masks(annotations: Iterable[Mapping[str, Any]]) -> Counter[int]:
-    """Category id -> number of annotations, crowd excluded."""
-    return Counter(one["category_id"] for one in annotations if not one.get("iscrowd"))
-
-
 def evaluated(
     file: str, images: Iterable[Mapping[str, Any]], annotations: Iterable[Mapping[str, Any]]
 ) -> Evaluated:
     """The validation images of a file with these images and annotations, which are gone through once."""
     frames = {image["id"]: (image["width"], image["height"]) for image in images}
-    masks: Counter[int] = Counter()
     sides: defaultdict[int, list[float]] = defaultdict(list)
-    for one in annotations:
-        if not one.get("iscrowd"):
-            masks[one["category_id"]] += 1
-            width, height = one["bbox"][2:]
-            sides[one["image_id"]].append(sqrt(width * height))
-    return Evaluated(file, frames, masks, sides)
+
+    def measured() -> Iterator[Mapping[str, Any]]:
+        for one in annotations:
+            if not one.get("iscrowd"):
+                width, height = one["bbox"][2:]
+                sides[one["image_id"]].append(sqrt(width * height))
+            yield one
+
+    return Evaluated(frames, counted(file, measured()), sides)

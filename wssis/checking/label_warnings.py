@@ -6,7 +6,8 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from wssis.checking.known import Evaluated, Labelling
+from wssis.checking.counted import Twice
+from wssis.checking.known import Evaluated, Known, Labelling
 from wssis.config.stages import DataWarningsSettings
 from wssis.formats.remark import Fault, Remark
 
@@ -26,21 +27,53 @@ def class_warnings(labelling: Labelling, categories: Sequence[Mapping[str, Any]]
         return
     where = f" of {labelling.name}" if labelling.name else ""
     for category in sorted(categories, key=lambda one: one["id"]):
-        count, item = labelling.masks.get(category["id"], 0), f"category {category['id']} ({category['name']})"
+        count, item = labelling.masks.classes[category["id"]], f"category {category['id']} ({category['name']})"
         if count == 0:
             remedy = "no mask can be learned from: draw some" + (", or split with method stratified" if where else "")
             fault = Fault("class without masks", f"has no mask on the full images{where}", remedy)
-            yield fault.at(labelling.file, item)
+            yield fault.at(labelling.masks.file, item)
         elif count < FEW_MASKS:
             what = f"has {count} mask{'s' if count > 1 else ''} on the full images{where}"
             remedy = f"its AP will say little: draw {FEW_MASKS} or more" + (", or take a larger mix" if where else "")
-            yield Fault("class with few masks", what, remedy).at(labelling.file, item)
+            yield Fault("class with few masks", what, remedy).at(labelling.masks.file, item)
+
+
+def click_warnings(labelling: Labelling, categories: Sequence[Mapping[str, Any]]) -> Iterator[Remark]:
+    """Classes that were drawn, and nowhere clicked; nothing where nothing is clicked at all."""
+    clicks = labelling.clicks
+    if clicks is None or not clicks.classes:
+        return
+    for category in sorted(categories, key=lambda one: one["id"]):
+        masks = labelling.masks.classes[category["id"]]
+        if masks and not clicks.classes[category["id"]]:
+            what = f"has no click on the weak images, and {masks} mask{'s' if masks > 1 else ''} on the full ones"
+            remedy = "if any is to be seen there, click it: what is not clicked is learned as background"
+            item = f"category {category['id']} ({category['name']})"
+            yield Fault("class without clicks", what, remedy).at(clicks.file, item)
+
+
+def repeated_labels(known: Known) -> Iterator[Remark]:
+    """Objects that were labelled twice, each once, whatever number of runs have them on their full images."""
+    told = set()
+    for labels in (part for run in known.labellings for part in (run.masks, run.clicks)):
+        for twice in labels.twice if labels is not None else ():
+            if twice not in told:
+                told.add(twice)
+                yield _repeated(twice, labels.file)
+    if known.val is not None:
+        yield from (_repeated(twice, known.val.file) for twice in known.val.masks.twice)
+
+
+def _repeated(twice: Twice, file: str) -> Remark:
+    what = f"is of the same class and at the very same place as annotation {twice.first} of image {twice.image_id}"
+    remedy = "delete one of them, unless they are two objects"
+    return Fault("object labelled twice", what, remedy).at(file, f"annotation {twice.second}")
 
 
 def val_class_warnings(val: Evaluated, categories: Sequence[Mapping[str, Any]]) -> Iterator[Remark]:
     """Classes that cannot be evaluated."""
     for category in categories:
-        if not val.masks.get(category["id"]):
+        if not val.masks.classes[category["id"]]:
             remedy = "its AP is undefined and left out of the mean; add images that show it"
             fault = Fault("class without validation objects", "has no object in the validation images", remedy)
             yield fault.at(val.file, f"category {category['id']} ({category['name']})")
@@ -101,4 +134,4 @@ def fold_warnings(labelling: Labelling, settings: DataWarningsSettings) -> Itera
             "their rough masks are worse than the teacher's, and the refiner learns from those: draw more masks, or set"
             " refiner.pairs: corrupt"
         )
-        yield Fault("few images for fold teachers", what, remedy).at(labelling.file)
+        yield Fault("few images for fold teachers", what, remedy).at(labelling.masks.file)

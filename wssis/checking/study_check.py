@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from wssis.checking.check import Checked, check_parts
-from wssis.checking.known import Labelling, Use, count_masks, evaluated
+from wssis.checking.counted import counted
+from wssis.checking.known import Labelling, Use, evaluated
 from wssis.checking.parts import Contents, Part, half_labelled_parts
 from wssis.config.half_labelled import HalfLabelledDataset
 from wssis.config.lineage import Lineage, Place, Product
@@ -70,7 +71,8 @@ def _taken(study: Study, name: str, contents: Contents) -> Use:
         (part, image["id"]): KINDS[part]
         for part, coco in (contents | {"full": full}).items() if part in KINDS for image in coco["images"]
     }  # fmt: skip
-    return Use([Labelling("", str(path), count_masks(full["annotations"]), kinds)], val=val)
+    clicks = counted(given.weak_annotations, contents["weak"]["annotations"])
+    return Use([Labelling("", counted(str(path), full["annotations"]), kinds, clicks)], val=val)
 
 
 def _split(study: Study, name: str, contents: Contents) -> Use:
@@ -91,7 +93,8 @@ def _split(study: Study, name: str, contents: Contents) -> Use:
             what, _, remedy = str(error).rpartition("; ")
             problems.append(Fault("split", what, remedy).at(study.datasets[name].train_annotations, run))
             continue
-        masks = count_masks(one for one in train["annotations"] if kinds[one["image_id"]] == "full")
+        file = f"{data_set_folder(study, name)}/{run}/full.json"
+        masks = counted(file, (one for one in train["annotations"] if kinds[one["image_id"]] == "full"))
         of_train = {("train", image): kind for image, kind in kinds.items()}
-        labellings[run] = Labelling(run, f"{data_set_folder(study, name)}/{run}/full.json", masks, of_train)
+        labellings[run] = Labelling(run, masks, of_train)
     return Use([one for one in labellings.values() if one is not None], problems)

@@ -88,9 +88,11 @@ def data_warnings(
     image_facts: Annotated[Path, typer.Option(help="image_facts.csv, beside images.csv.")],
     out: OutFile,
     split: Annotated[list[Path] | None, typer.Option(help="Folder of a run with split.csv and full.json.")] = None,
+    clicked: Annotated[list[Path] | None, typer.Option(help="Those of them with clicks of people: weak.json.")] = None,
     settings: Settings = "{}",
 ) -> None:
     """What is worth a look in a data set without problems: data_warnings.json."""
     from wssis.stages.data_warnings import run
 
-    run(parse_settings(stages.DataWarningsSettings, settings), val, images_table, image_facts, split or (), out)
+    parsed = parse_settings(stages.DataWarningsSettings, settings)
+    run(parsed, val, images_table, image_facts, split or (), out, clicked or ())

@@ -6,7 +6,8 @@ It reads no mask of a weak image: full.json of each split, not train.json.
 from collections.abc import Sequence
 from pathlib import Path
 
-from wssis.checking.known import Known, Labelling, Looked, count_masks, evaluated
+from wssis.checking.counted import counted
+from wssis.checking.known import Known, Labelling, Looked, evaluated
 from wssis.checking.summary import EXAMPLES, grouped
 from wssis.checking.warn import all_warnings
 from wssis.config.stages import DataWarningsSettings
@@ -20,10 +21,17 @@ from wssis.formats.warnings_file import write_warnings
 
 FILES = {"split": "split.csv", "full": "full.json"}
 """Name of an input -> the file in the folder of a run."""
+CLICKS = "weak.json"
 
 
 def run(
-    settings: DataWarningsSettings, val: Path, images_table: Path, image_facts: Path, splits: Sequence[Path], out: Path
+    settings: DataWarningsSettings,
+    val: Path,
+    images_table: Path,
+    image_facts: Path,
+    splits: Sequence[Path],
+    out: Path,
+    clicked: Sequence[Path] = (),
 ) -> None:
     """Write data_warnings.json and its manifest; print the first warnings of every kind.
 
@@ -32,10 +40,13 @@ def run(
         images_table: images.csv. image_facts: image_facts.csv.
         splits: folders of runs, each with split.csv and full.json.
         out: the JSON file.
+        clicked: those of them whose points are not simulated: each has weak.json.
     """
     out, splits = Path(out), [Path(folder) for folder in splits]
     inputs = {"val": Path(val), "images_table": Path(images_table), "image_facts": Path(image_facts)}
     inputs |= {f"{name} {_name(folder)}": folder / file for folder in splits for name, file in FILES.items()}
+    clicks = {Path(folder): Path(folder) / CLICKS for folder in clicked}
+    inputs |= {f"clicks {_name(folder)}": path for folder, path in clicks.items()}
     with StageRun("data_warnings", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage_run:
         rows = [row for part in ("train", "val") for row in read_images_table(inputs["images_table"], part).values()]
         facts = {(one.subset, one.image_id): one for one in read_image_facts(inputs["image_facts"])}
@@ -44,7 +55,7 @@ def run(
         known = Known(
             looked,
             frame["categories"],
-            [_labelling(folder) for folder in splits],
+            [_labelling(folder, clicks.get(folder)) for folder in splits],
             evaluated(inputs["val"].as_posix(), frame["images"], annotations_of(inputs["val"])),
             settings,
         )
@@ -55,10 +66,13 @@ def run(
         print("\n".join([f"{len(warnings)} warning(s)", *grouped(warnings, EXAMPLES)]))
 
 
-def _labelling(folder: Path) -> Labelling:
-    full = folder / FILES["full"]
+def _labelling(folder: Path, clicks: Path | None) -> Labelling:
     kinds = {("train", image): kind for image, kind in read_split(folder / FILES["split"]).items()}
-    return Labelling(_name(folder), full.as_posix(), count_masks(annotations_of(full)), kinds)
+    masks, clicked = (
+        None if path is None else counted(path.as_posix(), annotations_of(path))
+        for path in (folder / FILES["full"], clicks)
+    )
+    return Labelling(_name(folder), masks, kinds, clicked)
 
 
 def _name(folder: Path) -> str:
