@@ -244,6 +244,20 @@ def test_states_of_trainings(study: Study) -> None:
     assert found[f"{RUN}/refiner"].state == "waiting"
 
 
+@pytest.mark.parametrize(
+    ("written", "saved", "state"),
+    [(20, 30, "running"), (150, 140, "saved"), (150, 148, "saved"), (90, 60, "running"), (500, 300, "saved"),
+     (500, 600, "silent")],
+)  # fmt: skip
+def test_a_training_that_was_stopped_is_not_said_to_run(study: Study, written: float, saved: float, state: str) -> None:
+    """A line takes 50 s; seconds ago."""
+    _train(f"{RUN}/folds/0", [100, 200], age=written)
+    now, jobs = time.time(), jobs_of(study)
+    (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
+    found = {one.job: one.state for one in trainings(study, jobs, now, {job: now - saved})}
+    assert found[job] == state
+
+
 def test_imported_teacher(study: Study) -> None:
     _finish(study, f"{RUN}/teacher/manifest.json", {"imported": "abc", "images": 3}, 1.0, {"metrics.jsonl": 0})
     assert trainings(study, jobs_of(study), time.time())[0].state == "imported"

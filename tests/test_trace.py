@@ -56,6 +56,12 @@ def test_an_artifact_that_is_gone_and_a_manifest_can_be_traced(study: Path) -> N
     assert of_store == of_manifest and of_store.record is not None
 
 
+def test_settings_that_a_stage_does_not_read_are_not_told(sound_study: Path) -> None:
+    found = (tree(ancestry(sound_study / RUN / f"proposals/{side}.json")) for side in ("full", "weak"))
+    full, weak = (text.partition("\n")[0] for text in found)
+    assert "pairs crossfit" in full and "pairs" not in weak and "filter" in weak
+
+
 def test_two_seeds_part_at_the_split(sound_study: Path) -> None:
     one, other = (ancestry(sound_study / run / "students/wssis/scores.json") for run in (RUN, OTHER_RUN))
     found = differences(one, other)

@@ -12,7 +12,7 @@ from wssis.audit.contents import DAMAGE
 from wssis.audit.digests import short
 from wssis.audit.show_tables import content_of
 from wssis.audit.values import flat, wrapped
-from wssis.config.resolve import unread
+from wssis.config.resolve import settings_read, unread
 from wssis.errors import InputError
 from wssis.formats.manifest import manifest_of, read_manifest
 from wssis.overview.table import duration, size, table
@@ -74,11 +74,9 @@ def _origin(manifest: Mapping[str, Any], name: str) -> Iterator[str]:
     yield (f"sha256 {short(digest)}..., " if digest else "") + f"code {short(manifest['code'])}..."
     yield "settings"
     nested = manifest["settings"]
-    settings = flat(nested)
     left_out = unread(manifest["stage"], nested, manifest["inputs"])
-    read = {key: value for key, value in settings.items() if not {key, key.partition(".")[0]} & left_out}
-    yield from (f"  {line}" for line in wrapped(read))
-    idle = sorted(left_out & {*nested, *settings})
+    yield from (f"  {line}" for line in wrapped(flat(settings_read(manifest))))
+    idle = sorted(left_out & {*nested, *flat(nested)})
     if idle:
         told = f"(not read by {manifest['stage']}: {', '.join(idle)})"
         yield from fill(told, 110, initial_indent="  ", subsequent_indent="  ").splitlines()

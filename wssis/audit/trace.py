@@ -9,6 +9,7 @@ from wssis.audit.digests import short
 from wssis.audit.finding import some
 from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files, study_around
 from wssis.audit.values import flat, word
+from wssis.config.resolve import settings_read
 from wssis.errors import InputError
 
 WORTH_KNOWING = {
@@ -17,7 +18,7 @@ WORTH_KNOWING = {
     "split": ("method", "full_percent", "unlabelled_percent"), "points": ("strategy", "drift"),
     "teacher": ("network.backbone.name", "schedule.iterations", "checkpoint"),
     "fold": ("fold", "folds", "schedule.iterations"), "student": ("network.backbone.name", "schedule.iterations"),
-    "proposals": ("filter", "rough", "pairs", "corrupt_seed"), "crops": ("size", "scale", "rough"),
+    "proposals": ("selection", "filter", "rough", "pairs", "corrupt_seed"), "crops": ("size", "scale", "rough"),
     "pseudo": ("masks", "flip", "ignore_band"), "score_thresholds": ("folds", "max_detections"),
     "confident_labels": ("max_detections",),
     "refiner": ("network.backbone.name", "schedule.iterations", "checkpoint"),
@@ -118,7 +119,7 @@ def _file(one: Ancestor) -> str:
 def _described(one: Ancestor) -> str:
     if one.record is None:
         return f"{_file(one)}  given"
-    settings = flat(one.record.settings)
+    settings = flat(settings_read(one.record.content))
     keys = [key for key in (*WORTH_KNOWING.get(one.record.stage, ()), "seed") if settings.get(key) is not None]
     told = ", ".join(f"{SHORT_NAMES.get(key, key)} {word(settings[key])}" for key in keys)
     return f"{_file(one)}  {one.record.stage}{f' ({told})' if told else ''}"

@@ -129,6 +129,17 @@ def unread(stage: str, settings: Mapping[str, Any], inputs: Collection[str]) -> 
     return frozenset((*(f"inference.{key}" for key in keys), *of_pairs))
 
 
+def settings_read(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a manifest without those that its stage does not read."""
+    settings = manifest["settings"]
+    left_out = unread(manifest["stage"], settings, manifest["inputs"])
+    return {
+        key: {name: one for name, one in value.items() if f"{key}.{name}" not in left_out}
+        if isinstance(value, Mapping) else value
+        for key, value in settings.items() if key not in left_out
+    }  # fmt: skip
+
+
 def mix_of(config: Study, name: str) -> Mix:
     """The configured mix of that name, or what the shorthand `10pct` stands for; ValueError otherwise."""
     return config.mixes[name] if name in config.mixes else parse_shorthand(name)

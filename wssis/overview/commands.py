@@ -54,12 +54,14 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
 
     study = read_study(config, configfile or ())
     jobs, now, root = jobs_of(study), time.time(), Path("results/.state")
-    found = progress.trainings(study, jobs, now)
+    states = saved_states(root)
+    own = own_states(study, jobs, root) if states else {}
+    times = {own[state.folder]: state.saved for state in states if state.folder in own}
+    found = progress.trainings(study, jobs, now, times)
     lines = list(other_jobs(jobs, now))
     if all(Path(job.manifest).is_file() for job in jobs if job.manifest.endswith("/prepare.manifest.json")):
         lines.append(time_left(estimates(study, jobs, read_records([Path("results")], sized=False)), found))
-    states = saved_states(root)
-    lines += saved(states, own_states(study, jobs, root) if states else {}, now)
+    lines += saved(states, own, now)
     print(progress.status(found, lines))
 
 

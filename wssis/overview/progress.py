@@ -1,6 +1,6 @@
-"""All trainings of a study in one table: waiting, running, stopped, finished; step, losses, speed, time left."""
+"""All trainings of a study in one table: waiting, running, saved, finished; step, losses, speed, time left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ SILENT_LINES = 5
 """A training that has written nothing for as long as so many lines took is called silent."""
 SILENT_SECONDS = 120.0
 """But none before this: slow storage and a save of the state take their time, too."""
+STOPPED_LINES = 2
+"""A training that has saved itself, and since then has written nothing for as long as so many lines took, has stopped:
+one that only saves itself in passing goes on writing."""
+STOPPED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Progress:
     """Where one training is.
 
     Attributes:
-        state: waiting (nothing there yet), running, silent (no line for long), finished, imported (weights given).
+        state: waiting (nothing there yet), running, saved (stopped by a signal, after saving itself), silent (no line
+            for long), finished, imported (weights given).
         step, steps: done, and in all; 0 done while it waits.
         losses: of the last line.
         images_per_second: of the last line; of a finished one, of the whole training.
@@ -40,12 +45,18 @@ class Progress:
     age: float | None
 
 
-def trainings(study: Study, jobs: Sequence[Job], now: float) -> list[Progress]:
-    """The state of every training of the study, in its order."""
-    return [_progress(study, job, now) for job in jobs if job.rule in TRAININGS]
+def trainings(
+    study: Study, jobs: Sequence[Job], now: float, saved: Mapping[Job, float] | None = None
+) -> list[Progress]:
+    """The state of every training of the study, in its order.
+
+    saved: when trainings saved what they resume from (Unix time).
+    """
+    times = saved or {}
+    return [_progress(study, job, now, times.get(job, 0.0)) for job in jobs if job.rule in TRAININGS]
 
 
-def _progress(study: Study, job: Job, now: float) -> Progress:
+def _progress(study: Study, job: Job, now: float, saved: float) -> Progress:
     settings = job.settings(study)
     steps, batch = settings.schedule.iterations, settings.optimizer.batch
     metrics = Path(job.folder) / "metrics.jsonl"
@@ -55,9 +66,14 @@ def _progress(study: Study, job: Job, now: float) -> Progress:
         return _finished(job, steps, batch, losses)
     if not lines:
         return Progress(job, "waiting", 0, steps, {}, None, None, None)
-    step, age = int(lines[-1]["step"]), max(0.0, now - metrics.stat().st_mtime)
+    written = metrics.stat().st_mtime
+    step, age, usual = int(lines[-1]["step"]), max(0.0, now - written), _between(lines)
     left = (steps - step) * float(lines[-1]["seconds"]) / step
-    state = "silent" if age > max(SILENT_SECONDS, SILENT_LINES * _between(lines)) else "running"
+    state = "running"
+    if saved > written and now - saved > max(STOPPED_SECONDS, STOPPED_LINES * usual):
+        state = "saved"
+    elif age > max(SILENT_SECONDS, SILENT_LINES * usual):
+        state = "silent"
     return Progress(job, state, step, steps, losses, float(lines[-1]["images_per_second"]), left, age)
 
 
@@ -88,6 +104,8 @@ def status(found: Sequence[Progress], more: Sequence[str]) -> str:
     lines = [table(head, [_row(one) for one in found], left=3), ""]
     counted = [f"{sum(one.state == name for one in found)} {name}" for name in dict.fromkeys(o.state for o in found)]
     lines.append(f"trainings: {', '.join(counted)}" if found else "The study trains nothing.")
+    if any(one.state == "saved" for one in found):
+        lines.append("saved: stopped by a signal. The command that runs the study goes on from there.")
     if any(one.state == "silent" for one in found):
         lines.append("silent: killed, or stuck. The command that runs the study resumes it from its last save.")
     return "\n".join([*lines, *more])

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from wssis.config.resolve import settings_read
 from wssis.formats.manifest import read_manifest
 from wssis.report_page.plan import Plan
 from wssis.report_page.tables import Table, make_table
@@ -92,7 +93,7 @@ def _settings_of(path: Path, content: Mapping[str, Any]) -> StageSettings:
         stage=content["stage"],
         code=content["code"][:CODE_DIGITS],
         duration=duration(_seconds(content)),
-        settings=json.dumps(content["settings"], indent=1, ensure_ascii=False),
+        settings=json.dumps(settings_read(content), indent=1, ensure_ascii=False),
         counts=", ".join(f"{key} {value}" for key, value in content["counts"].items()),
     )
 
