@@ -123,6 +123,21 @@ def test_finish_writes_and_ends(tmp_path: Path, capsys: pytest.CaptureFixture) -
     assert "1 of 3 images finished, 0 points" in capsys.readouterr().out
 
 
+def test_images_that_no_study_takes_are_refused(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    Image.fromarray(np.full((40, 60), 60_000, np.uint16)).save(tmp_path / "images/deep.tif")
+    with pytest.raises(InputError, match=r"deep\.tif: has more than 8 bits a channel .* convert it to 8 bits"):
+        run(asked, finish=True)
+    assert not asked.out.exists()
+
+
+@pytest.mark.parametrize("out", ["labels", "labels.csv", "folder.json"])
+def test_the_output_is_a_json_file(tmp_path: Path, out: str) -> None:
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(InputError, match=r"--out is a COCO file, .*; give a name that ends in \.json"):
+        run(request(tmp_path, out=tmp_path / out), finish=True)
+
+
 def test_images_are_shown_as_training_reads_them(tmp_path: Path) -> None:
     """Files that a browser shows by itself go out as they are; others as PNG with the pixels of convert("RGB")."""
     rng = np.random.default_rng(0)

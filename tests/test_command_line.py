@@ -1,5 +1,6 @@
 """What every command does with paths that cannot be read or written to, and files that say a thing twice."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,9 @@ def test_a_merged_key_may_be_replaced(tmp_path: Path) -> None:
     text = "study: a\nteacher: {schedule: &long {iterations: 99}}\nstudent: {schedule: {<<: *long, iterations: 88}}\n"
     (tmp_path / "mine.yaml").write_text(text)
     assert read_study(REPOSITORY / "config.yaml", [tmp_path / "mine.yaml"]).student.schedule.iterations == 88
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code in (0, None) and capsys.readouterr().out == f"wssis {version('wssis')}\n"

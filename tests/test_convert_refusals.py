@@ -53,6 +53,8 @@ WHOLE_FILES: list[tuple[str, str, object, str]] = [
     ("points", "csv", "image,x,y,category\na.png,1,1," + 200_000 * "b", "not readable as CSV after line 1 (field"),
     ("points", "csv", "image,x,x,y,category\na.png,1,1,1,bar\n", "each once; more than once: x; keep one of them"),
     ("points", "csv", "image,x,y,category\na.png,3,5,4,5,bar\n", "line 2: has 6 cells, its first line 4; write"),
+    ("points", "csv", "image;x;y;category\na.png;3;5;bar\n", "its columns are separated by semicolons: save it"),
+    ("points", "csv", "image\tx\ty\tcategory\n", "its columns are separated by tabs: save it with commas"),
     ("points", "csv", "image,x,y,category\nb.png\n\na.png,3,5\n", "line 4: has 3 cells, its first line 4"),
     ("masks", "bdd100k", {"images": []}, "is no list of frames"),
     ("masks", "voc", "", "has no SegmentationObject"),

@@ -7,7 +7,8 @@ settings model; what is left out has its default. Bad input ends with one messag
 import errno
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -42,13 +43,30 @@ COMMANDS = (
 )  # fmt: skip
 """All commands, in the order of `wssis --help`."""
 
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"wssis {version('wssis')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="wssis",
-    help="Weakly semi-supervised instance segmentation: one command per stage of a study.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Weakly semi-supervised instance segmentation: one command per stage of a study."""
+
+
 for command in COMMANDS:
     app.command()(command)
 

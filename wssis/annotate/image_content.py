@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from wssis.errors import InputError
-from wssis.predicting.pictures import UNREADABLE
+from wssis.predicting.pictures import EIGHT_BIT, TOO_DEEP, UNREADABLE
 
 BROWSER_FORMATS = {
     "JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp", "WEBP": "image/webp", "GIF": "image/gif",
@@ -23,10 +23,12 @@ def image_size(path: Path) -> tuple[int, int]:
     """Width and height of the stored pixels, px.
 
     Raises:
-        InputError: the head of the file cannot be read.
+        InputError: the head of the file cannot be read, or it has more than 8 bits a channel.
     """
     try:
         with Image.open(path) as image:
+            if image.mode not in EIGHT_BIT:
+                raise InputError(f"{path}: {TOO_DEEP.format(mode=image.mode)}")
             return image.size
     except UNREADABLE as error:
         raise InputError(f"{path}: unreadable ({error}); copy it again, or take it out of the folder") from None

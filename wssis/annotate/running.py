@@ -31,6 +31,8 @@ def run(request: Request, port: int = 0, browser: bool = True, finish: bool = Fa
     Raises:
         InputError: something given cannot be used; see `new_setup` and `Journal`.
     """
+    if request.out.suffix != ".json" or request.out.is_dir():
+        raise InputError(f"{request.out}: --out is a COCO file, such as weak.json; give a name that ends in .json")
     files = Files(request.out)
     pictures = find_files(request)
     session = open_session(request, pictures, files)

@@ -39,10 +39,14 @@ def _problem(details: ErrorDetails, model: type[Section], prefix: str) -> str:
     if details["type"] == "extra_forbidden":
         return f"{name}: {unknown_key(str(keys[-1]), sorted(parent.model_fields) if parent else [])}"
     message = _of_kind(details, expected) if details["type"].startswith("union_tag") else _legal(details)
-    about = f" ({field.description.removesuffix('.')})" if field is not None and field.description else ""
+    about = f" ({_without_stop(field.description)})" if field is not None and field.description else ""
     if details["type"] == "missing":
         return f"{name}: required key is missing{about}"
     return f"{name}: {message}{about}"
+
+
+def _without_stop(sentence: str) -> str:
+    return sentence if sentence.endswith("...") else sentence.removesuffix(".")
 
 
 def _legal(details: ErrorDetails) -> str:
@@ -88,7 +92,7 @@ def _walk(model: type[Section], location: Location) -> tuple[Location, type[Sect
         if step == "[key]":
             continue
         keys.append(step)
-        field = None
+        field = field if isinstance(step, int) else None  # A list's item has the list's description.
         if isinstance(here, type) and issubclass(here, Section):
             parent, field = here, here.model_fields.get(str(step))
             here = field.annotation if field is not None else None

@@ -2,6 +2,7 @@
 
 import json
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -67,6 +68,15 @@ class CocoDataset(Section):
     val_annotations: str = Field(description="COCO file of the validation images.")
     train_images: str = Field(description="Folder of the training images; a location, may move without a rerun.")
     val_images: str = Field(description="Folder of the validation images.")
+
+    @model_validator(mode="after")
+    def _other_images_validate(self) -> Self:
+        if Path(self.train_annotations) == Path(self.val_annotations):
+            raise ValueError(
+                f"train_annotations and val_annotations are the same file, {self.val_annotations}: an AP on images that"
+                " were trained on says nothing; hold some images out, in a file of their own"
+            )
+        return self
 
 
 class ShapesDataset(GenerateSettings):

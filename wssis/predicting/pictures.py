@@ -13,6 +13,7 @@ from wssis.errors import InputError
 
 EIGHT_BIT = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"})
 """Pillow's modes that `convert("RGB")` turns into 8 bit RGB without guessing a range of values."""
+TOO_DEEP = "has more than 8 bits a channel (mode {mode}); convert it to 8 bits, as the training had"
 EXIF_ORIENTATION = 0x0112
 UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
@@ -100,7 +101,7 @@ def _described(name: str, path: Path) -> Picture:
     except UNREADABLE as error:
         raise BrokenPicture(f"unreadable ({error}); copy it again") from None
     if mode not in EIGHT_BIT:
-        raise BrokenPicture(f"has more than 8 bits a channel (mode {mode}); convert it to 8 bits, as the training had")
+        raise BrokenPicture(TOO_DEEP.format(mode=mode))
     return Picture(path, name, width, height, (status.st_size, status.st_mtime_ns), orientation in range(2, 9))
 
 

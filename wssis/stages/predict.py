@@ -85,7 +85,9 @@ class _Detector:
     def __call__(self, rows: list[ImageRow], images: Sequence[NDArray[np.uint8]]) -> list[list[dict[str, Any]]]:
         inference, most = self._settings.inference, self._settings.max_detections
         found = detect_pixels(self._segmentor, rows, images, inference, most)
-        return [coco_results(0, one, self._segmentor.categories) for one in found]
+        results = [coco_results(0, one, self._segmentor.categories) for one in found]
+        # A mask that has lost its last pixel on the way to a smaller image shows nothing.
+        return [[one for one in own if all(one["bbox"][2:])] for own in results]
 
 
 def _write(out: Path, pictures: Sequence[Picture], categories: Sequence[Mapping[str, Any]], log: ResultLog) -> int:

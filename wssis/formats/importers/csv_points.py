@@ -14,6 +14,8 @@ from wssis.formats.importers.collected import Collected, LabelledImage, Place
 from wssis.formats.importers.reader import Options, text_number
 
 COLUMNS = ("image", "x", "y", "category")
+OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
+"""What stands between the columns in place of commas, and its name."""
 
 
 def read_points(source: Path, into: Collected, options: Options) -> None:
@@ -81,6 +83,9 @@ def _check_header(header: list[str], source: Path) -> None:
     twice = [name for name in COLUMNS if header.count(name) > 1]
     needed = f"{source}: its first line must name the columns {', '.join(COLUMNS)}"
     if missing:
-        raise InputError(f"{needed}; missing: {', '.join(missing)}; found: {', '.join(header) or 'nothing'}")
+        found = f"missing: {', '.join(missing)}; found: {', '.join(header) or 'nothing'}"
+        other = next((name for mark, name in OTHER_MARKS.items() if mark in "".join(header)), None)
+        hint = f"; its columns are separated by {other}: save it with commas, and decimal points" if other else ""
+        raise InputError(f"{needed}; {found}{hint}")
     if twice:
         raise InputError(f"{needed}, each once; more than once: {', '.join(twice)}; keep one of them")
