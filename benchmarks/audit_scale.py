@@ -23,6 +23,7 @@ from wssis.config import stages as settings
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import encode_mask, write_coco
+from wssis.formats.image_facts import ImageFacts, write_image_facts
 from wssis.formats.images_table import ImageRow, write_images_table
 from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun
@@ -140,7 +141,9 @@ def _data_set(made: Made, data: Path) -> None:
         rows = [ImageRow(part, i, f"{i:012d}.jpg", WIDTH, HEIGHT, "0" * 64)
                 for part in ("train", "val") for i in range(1, made.images + 1)]  # fmt: skip
         write_images_table(data / "images.csv", rows)
-        stage.output(data / "images.csv")
+        facts = (ImageFacts(one.subset, one.image_id, "RGB", 1, None) for one in rows)
+        write_image_facts(data / "image_facts.csv", facts)
+        stage.output(data / "images.csv", data / "image_facts.csv")
         stage.counts["images"] = len(rows)
 
 

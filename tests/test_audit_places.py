@@ -48,6 +48,36 @@ def test_an_input_that_is_missing(study: Path, manifest: str, name: str) -> None
     assert f"has no input {name}" in faults_of(study)[f"{RUN}/{manifest}"]
 
 
+@pytest.mark.parametrize(
+    ("manifest", "name"),
+    [("students/wssis/manifest.json", "metrics.jsonl"), ("pseudo/rough.json.manifest.json", "rough.json"),
+     ("proposals/weak.json.manifest.json", "weak.csv"), ("split.manifest.json", "full.json")],
+)  # fmt: skip
+def test_an_output_that_is_struck_from_its_manifest(study: Path, manifest: str, name: str) -> None:
+    """With its file, so that nothing is unlisted."""
+    edit(study / RUN / manifest, lambda one: one["outputs"].pop(name))
+    ((study / RUN / manifest).parent / name).unlink()
+    assert f"does not list {name}" in faults_of(study)[f"{RUN}/{manifest}"]
+
+
+def test_an_image_of_another_size(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    tamper(study, path, lambda coco: coco["images"][0].update(width=1000))
+    assert "1 images have another size than in train.json" in faults_of(study)[path]
+
+
+@pytest.mark.parametrize("score", [7.5, None, -0.1])
+def test_a_score_that_is_none(study: Path, score: float | None) -> None:
+    path = f"{RUN}/pseudo/wssis.json"
+
+    def change(coco: dict[str, Any]) -> None:
+        label = next(one for one in coco["annotations"] if one.get("source") == "pseudo" and one["segmentation"])
+        label["score"] = score
+
+    tamper(study, path, change)
+    assert "1 labels have a mask, and no score within 0 ... 1" in faults_of(study)[path]
+
+
 def test_a_network_in_the_refiners_place(study: Path) -> None:
     path = f"{RUN}/pseudo/wssis.json.manifest.json"
     give_input(study, path, f"{RUN}/proposals/weak.json.manifest.json", "teacher", to="refiner")
@@ -147,6 +177,29 @@ def test_an_ap_that_is_not_the_mean_of_its_classes(study: Path) -> None:
     tamper(study, path, lambda one: one.update(AP=one["AP"] + 30, objects=one["objects"] + 1))
     fault = faults_of(study)[path]
     assert "the mean of its classes is" in fault and "its classes have" in fault and "more than AP50" in fault
+
+
+def test_forged_scores_that_add_up(study: Path) -> None:
+    """AP, its classes' and the manifest agree; the detections do not."""
+    path = f"{WSSIS}/scores.json"
+
+    def change(scores: dict[str, Any]) -> None:
+        for one in (scores, *scores["per_class"]):
+            one["AP"] = one["AP50"] = 61.5
+        scores["AP75"] = 60.0
+
+    figures = {"AP": 61.5, "AP50": 61.5, "AP75": 60.0}
+    edit(study / WSSIS / "evaluate.manifest.json", lambda one: one["counts"].update(figures))
+    tamper(study, path, change)
+    faults = {one.file: one.what for one in audit_study(study, rescore=True).faults if "computed again" in one.what}
+    assert list(faults) == [path] and path not in faults_of(study)
+
+
+def test_scores_are_computed_again_where_it_is_asked_for(sound_study: Path) -> None:
+    (told,) = [line for line in audit_study(sound_study).unchecked if line.startswith("whether the scores of")]
+    assert told.endswith("networks are those of their detections: --rescore")
+    again = audit_study(sound_study, rescore=True)
+    assert again.faults == [] and told not in again.unchecked
 
 
 def test_copies_within_the_study_are_noted(study: Path) -> None:

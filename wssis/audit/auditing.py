@@ -14,7 +14,9 @@ from wssis.audit.digests import digest_findings, present_digests
 from wssis.audit.finding import Finding, StudyAudit, some
 from wssis.audit.input_places import input_findings
 from wssis.audit.networks import network_findings
+from wssis.audit.output_names import output_findings
 from wssis.audit.places import HASHED_ALONE
+from wssis.audit.rescoring import rescored_findings, scored
 from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files
 from wssis.audit.values import flat
 from wssis.config.network import NOT_FILES
@@ -24,12 +26,15 @@ SHOWN = 200
 """Findings that are printed; the rest is counted."""
 
 
-def audit_study(root: Path, workers: int = 0) -> StudyAudit:
-    """Audit one study's folder; with `workers`, that many processes read the contents of a large one."""
-    return audit_files(read_study_files(root), str(root), workers)
+def audit_study(root: Path, workers: int = 0, rescore: bool = False) -> StudyAudit:
+    """Audit one study's folder.
+
+    workers: processes that read the contents of a large study. rescore: compute AP once more from the detections.
+    """
+    return audit_files(read_study_files(root), str(root), workers, rescore)
 
 
-def audit_files(study: StudyFiles, name: str, workers: int = 0) -> StudyAudit:
+def audit_files(study: StudyFiles, name: str, workers: int = 0, rescore: bool = False) -> StudyAudit:
     """Audit what is there of a study: in a folder, or unpacked from an archive."""
     digests, hashed = present_digests(study)
     facts, unread = read_contents(study, workers)
@@ -38,14 +43,19 @@ def audit_files(study: StudyFiles, name: str, workers: int = 0) -> StudyAudit:
     audit.findings += digest_findings(study, digests)
     audit.findings += chain_findings(study)
     audit.findings += input_findings(study)
+    audit.findings += output_findings(study)
     audit.findings += listing_findings(study)
     audit.findings += unread
     audit.findings += blindness_findings(study)
     audit.findings += balance_findings(study, facts)
     audit.findings += network_findings(study, facts)
+    audit.findings += rescored_findings(study) if rescore else ()
     audit.findings += code_findings(study)
     audit.findings += _state_findings(study, digests)
     audit.unchecked += _unchecked(study, digests)
+    if not rescore and (networks_scored := scored(study)):
+        what = f"whether the scores of {len(networks_scored)} networks are those of their detections"
+        audit.unchecked.append(f"{what}: --rescore")
     return audit
 
 

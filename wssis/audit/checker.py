@@ -73,6 +73,12 @@ class Checker:
             if said != number:
                 yield self.wrong(self.record.path, f"counts: {key} is {said}, the files have {number}")
 
+    def same_sizes(self, file: str, made: CocoFacts, train: CocoFacts) -> Iterator[Finding]:
+        """Images of a file made from train.json whose size there is another."""
+        odd = sorted(one for one, size in made.images.items() if train.images.get(one, size) != size)
+        if odd:
+            yield self.wrong(file, f"{len(odd)} images have another size than in train.json: {some(odd)}")
+
     def same(
         self, file: str, what: str, found: Iterable[Any], expected: Iterable[Any], where: str
     ) -> Iterator[Finding]:

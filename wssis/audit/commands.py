@@ -12,16 +12,21 @@ from wssis.overview.commands import ConfigFiles, DefaultConfig
 def audit(
     folder: Annotated[Path, typer.Argument(help="Results folder, one study in it, or an archive of export-study.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes that read a large study; none for a small one.")] = 2,
+    rescore: Annotated[
+        bool, typer.Option("--rescore", help="Compute AP once more from the detections: an evaluation per network.")
+    ] = False,
 ) -> None:
     """Check every artifact against its manifest, its inputs and its counts; exit status 1 where something is wrong."""
     from wssis.audit.archive import audit_archive
     from wssis.audit.auditing import audit_study, print_account
     from wssis.audit.study_files import others_in, studies_in
 
+    if folder.is_file() and rescore:
+        raise InputError(f"{folder}: --rescore needs the detections, which are in no archive; give the study's folder")
     if folder.is_file():
         audits = [audit_archive(folder)]
     else:
-        audits = [audit_study(study, workers) for study in studies_in(folder)]
+        audits = [audit_study(study, workers, rescore) for study in studies_in(folder)]
         for other in others_in(folder):
             print(f"not looked at: {other}: no study: no manifest of a data set or a split in it")
     raise typer.Exit(print_account(audits))

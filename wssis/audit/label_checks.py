@@ -67,6 +67,7 @@ def check_images_of_kinds(check: Checker, train: CocoFacts, kinds: dict[int, str
     full, unlabelled = check.made("full.json"), check.made("unlabelled.json")
     by_kind = {kind: {number for number, one in kinds.items() if one == kind} for kind in KINDS}
     yield from check.same(check.output("full.json"), "images", full.images, by_kind["full"], "kind full in split.csv")
+    yield from check.same_sizes(check.output("full.json"), full, train)
     here = check.output("unlabelled.json")
     yield from check.same(here, "images", unlabelled.images, by_kind["unlabelled"], "kind unlabelled in split.csv")
     masks = train.id[np.isin(train.image_id, np.array(sorted(by_kind["full"]), np.int64))]
@@ -83,6 +84,7 @@ def check_points(check: Checker) -> Iterator[Finding]:
     pointed = {number for number, kind in kinds.items() if kind == "point"}
     path = check.output("weak.json")
     yield from check.same(path, "images", weak.images, pointed, "kind point in split.csv")
+    yield from check.same_sizes(path, weak, train)
     objects = full.id[~full.crowd]
     full_points = check.output("full_points.csv")
     yield from check.same(full_points, "objects", points, objects, "the objects of full.json")

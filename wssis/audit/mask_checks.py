@@ -109,6 +109,9 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
     yield from _alike(check, path, "labels", (made, made.pseudo, points), weak, f"{name}.json")
     yield from _alike(check, path, "full annotations", (made, ~made.pseudo, made.id[~made.pseudo]), full, "full.json")
+    scores = made.score[made.pseudo & made.masked]
+    if len(odd := made.point_id[made.pseudo & made.masked][~((scores >= 0) & (scores <= 1))]):
+        yield check.wrong(path, f"{len(odd)} labels have a mask, and no score within 0 ... 1: {some(odd)}")
     if made.extras["uncertain"] and not check.record.settings.get("ignore_band"):
         what = f"{made.extras['uncertain']} labels have an uncertain band; by the settings none has"
         yield check.wrong(path, what)
