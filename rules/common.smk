@@ -12,12 +12,13 @@ from snakemake.exceptions import WorkflowError
 
 from wssis.arms.registry import arms, get_arm
 from wssis.config.files import refuse_repeated_keys
-from wssis.config.backbones import backbones_to_train
 from wssis.config.half_labelled import GIVEN_MIX
+from wssis.config.jobs import TRAININGS
 from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_of, network, second_round, training_set
 from wssis.config.locations import (
     annotation_files, data_set_folder, image_folder, is_prepared, missing_data, weight_files,
 )
+from wssis.config.networks import networks_of
 from wssis.config.plan import plan_json, plan_rows
 from wssis.config.resolve import full_percent, settings_json
 from wssis.config.study import BASE
@@ -58,18 +59,21 @@ if workflow.is_main_process and MISSING:
 
 
 def refuse_untrainable():
-    """Stop where a backbone cannot be built, or its weights cannot be had: it would come to light at its training, which
-    may be days ahead. A process of its own looks: what Snakemake imports here, it imports again for every job.
+    """Stop where a network of the trainings at hand cannot be built, or its first weights cannot be had: it would come
+    to light at its training, which may be days ahead. A process of its own looks: what Snakemake imports here, it imports
+    again for every job.
     """
-    wanted = backbones_to_train(STUDY)
-    if not wanted.backbones or find_spec("torch") is None:
+    jobs = [] if workflow.touch else [job for job in workflow.dag.needrun_jobs() if job.rule.name in TRAININGS]
+    if not jobs or find_spec("torch") is None:
         return  # On a login node, say, whose jobs run in a container.
-    command = ["python", "-m", "wssis", "check-backbones", "--settings", wanted.model_dump_json()]
+    wanted = networks_of((job.rule.name.removeprefix("train_"), job.params.settings) for job in jobs)
+    print("Trying the networks before the first job.", file=sys.stderr)
+    command = ["python", "-m", "wssis", "check-networks", "--settings", wanted.model_dump_json()]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if done.returncode == REFUSED:
         raise WorkflowError(f"no job was started: a network cannot be trained\n{done.stderr.strip()}")
     if done.returncode:
-        print(f"The backbones could not be tried here:\n{done.stderr.strip()[-500:]}", file=sys.stderr)
+        print(f"The networks could not be tried here:\n{done.stderr.strip()[-500:]}", file=sys.stderr)
 
 
 def any_of(names):

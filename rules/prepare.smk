@@ -18,14 +18,16 @@ def split_folders(wildcards):
 
 def splits_of_data_set(wildcards):
     """Input: which images have masks, and which masks, in every run of the data set; and the clicks of people."""
-    folders = split_folders(wildcards)
-    labels = [f"{folder}/{name}" for folder in folders for name in ("split.csv", "full.json")]
-    return labels + [f"{folder}/weak.json" for folder in folders if is_clicked(wildcards)]
+    labels = [f"{folder}/{name}" for folder in split_folders(wildcards) for name in ("split.csv", "full.json")]
+    return labels + [f"{folder}/weak.json" for folder in clicked_folders(wildcards)]
 
 
-def is_clicked(wildcards):
-    """Whether a data set comes with points, so that none are simulated."""
-    return STUDY.datasets[wildcards.dataset].kind == "half-labelled"
+def clicked_folders(wildcards):
+    """The folders of those runs whose arms use points that people clicked."""
+    if STUDY.datasets[wildcards.dataset].kind != "half-labelled":
+        return []
+    rows = (row for row in PLAN if row.dataset == wildcards.dataset and row.arm in arms())
+    return list(dict.fromkeys(row.folder("points") for row in rows if "points" in get_arm(row.arm).rules))
 
 
 rule prepare:
@@ -109,9 +111,8 @@ rule data_warnings:
         settings=settings_of("data_warnings"),
         code=code_of("data_warnings"),
         splits=lambda wildcards, output: [
-            f"--{option} {folder}"
-            for folder in split_folders(wildcards)
-            for option in (["split", "clicked"] if is_clicked(wildcards) else ["split"])
+            *(f"--split {folder}" for folder in split_folders(wildcards)),
+            *(f"--clicked {folder}" for folder in clicked_folders(wildcards)),
         ],
     message:
         "What is worth a look in {wildcards.dataset}"

@@ -20,7 +20,7 @@ from pathlib import Path
 if sys.argv[1:3] != ["-m", "wssis"]:
     os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])
 command, words = sys.argv[3], sys.argv[4:]
-if command == "check-backbones":
+if command == "check-networks":
     if "no_such" in words[-1]:
         print("error: refiner: timm has no such", file=sys.stderr)
         sys.exit(2)

@@ -195,6 +195,17 @@ def test_forged_scores_that_add_up(study: Path) -> None:
     assert list(faults) == [path] and path not in faults_of(study)
 
 
+def test_a_class_left_out_of_the_scores_and_an_unknown_evaluator(study: Path) -> None:
+    tamper(study, f"{WSSIS}/scores.json", lambda one: one["per_class"].pop())
+    edit(study / ROUGH / "evaluate.manifest.json", lambda one: one["settings"].update(evaluator="mine.own"))
+    edit(study / RUN / "teacher/evaluate.manifest.json", lambda one: one["inputs"]["val"].update(path="/else/val.json"))
+    told = ("its detections", "cannot be computed again")
+    faults = {one.file: one.what for one in audit_study(study, rescore=True).faults if any(t in one.what for t in told)}
+    assert "its detections are held against" in faults[f"{WSSIS}/scores.json"]
+    assert "its evaluator is 'mine.own'" in faults[f"{ROUGH}/scores.json"]
+    assert len(faults) == 2
+
+
 def test_scores_are_computed_again_where_it_is_asked_for(sound_study: Path) -> None:
     (told,) = [line for line in audit_study(sound_study).unchecked if line.startswith("whether the scores of")]
     assert told.endswith("networks are those of their detections: --rescore")

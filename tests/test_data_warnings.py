@@ -58,8 +58,9 @@ def test_objects_labelled_twice(data: Data) -> None:
     val["annotations"].append({**val["annotations"][0], "id": 500})
     lines = warned(check_with_val(data, val), "object labelled twice")
     told = f"is of the same class and at the very same place as annotation {one['id']} of image {one['image_id']}"
+    remedy = "delete one of them from the file that was given, unless they are two objects"
     assert [line.rpartition("/")[2].split(": ")[:3] for line in lines[:2]] == [
-        ["annotations.json", f"annotation {number}", f"{told}; delete one of them, unless they are two objects"]
+        ["annotations.json", f"annotation {number}", f"{told}; {remedy}"]
         for number in (100, 103)
     ]
     assert len(lines) == 3 and "val.json: annotation 500: is of the same class" in lines[2]
@@ -71,7 +72,9 @@ def test_clicks_repeated_and_a_class_that_nobody_clicked(data: Data, tmp_path: P
     data.content["annotations"].append({**data.content["annotations"][0], "id": 77, "category_id": 4})
     weak = points({70: "weak.png"}) | {"categories": categories}
     weak["annotations"].append({**weak["annotations"][0], "id": 500})
-    weak["annotations"].append({**weak["annotations"][0], "id": 501, "point": [3.0, 3.0]})
+    for number in (501, 502):
+        point = [number / 99, 3]
+        weak["annotations"].append({**weak["annotations"][0], "segmentation": [], "id": number, "point": point})
     (tmp_path / "weak.json").write_text(json.dumps(weak))
     data.annotations.write_text(json.dumps(data.content))
     parts = [Part("full", data.annotations, data.images), Part("weak", tmp_path / "weak.json", data.images, "points")]

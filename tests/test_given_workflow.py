@@ -46,6 +46,12 @@ def test_jobs_are_those_that_snakemake_plans(half: Clone, pairs: str) -> None:
     assert not {"split", "points", "pseudo_quality", "oracle_mask", "prepare"} & planned.keys()
 
 
+def test_clicks_that_no_arm_uses_are_not_taken(half: Clone) -> None:
+    half.study["run"]["arms"] = ["supervised"]
+    planned = half.planned()
+    assert dict(Counter(job.rule for job in _jobs(half))) == planned and "points_given" not in planned
+
+
 def test_beside_a_data_set_with_all_masks(half: Clone) -> None:
     half.study["run"] |= {"datasets": ["cells", "cars"], "mixes": ["given", "10pct"], "arms": ["supervised", "rough"]}
     planned = half.planned()

@@ -258,6 +258,15 @@ def test_a_training_that_was_stopped_is_not_said_to_run(study: Study, written: f
     assert found[job] == state
 
 
+def test_a_training_that_is_at_its_end_has_not_stopped(study: Study) -> None:
+    """It saves itself once more, measures its norms and writes its checkpoint."""
+    _train(f"{RUN}/folds/0", [400, 500], age=115)
+    now, jobs = time.time(), jobs_of(study)
+    (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
+    (found,) = [one for one in trainings(study, jobs, now, {job: now - 110}) if one.job == job]
+    assert (found.step, found.steps, found.state) == (500, 500, "running")
+
+
 def test_imported_teacher(study: Study) -> None:
     _finish(study, f"{RUN}/teacher/manifest.json", {"imported": "abc", "images": 3}, 1.0, {"metrics.jsonl": 0})
     assert trainings(study, jobs_of(study), time.time())[0].state == "imported"

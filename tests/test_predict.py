@@ -60,6 +60,22 @@ def test_options_change_the_recorded_settings(study: Path) -> None:
     assert len(json.loads((out / "detections.json").read_text())) == 2
 
 
+def test_masks_that_lost_their_last_pixel_are_left_out(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object of the network's size may vanish in a smaller image."""
+    given = predict_stage.coco_results
+
+    def shrunken(*arguments: Any) -> list[dict[str, Any]]:
+        found = given(*arguments)
+        return [{**one, "bbox": [3, 3, 0, 0]} if place == 0 else one for place, one in enumerate(found)]
+
+    model = evaluated(study)
+    assert predict(model, study / "images/11.png", "--out", study / "whole") == 0
+    monkeypatch.setattr(predict_stage, "coco_results", shrunken)
+    assert predict(model, study / "images/11.png", "--out", study / "less") == 0
+    whole, less = (json.loads((study / name / "detections.json").read_text()) for name in ("whole", "less"))
+    assert less == whole[1:]
+
+
 def test_images_that_lie_where_the_results_shall_go(study: Path, capsys: pytest.CaptureFixture) -> None:
     model = evaluated(study)
     assert predict(model, study / "images", "--out", study / "images") == 2

@@ -98,6 +98,15 @@ def test_a_network_that_cannot_be_built_stops_the_study_before_its_first_job(clo
     assert done.returncode and "no job was started: a network cannot be trained" in done.stdout + done.stderr
     assert "refiner: timm has no such" in done.stdout + done.stderr
     assert not (clone.folder / "results").exists()
+    assert clone.snakemake("--cores", "2", "data").returncode == 0, "which trains nothing"
+
+
+def test_a_network_changed_after_the_study_ran_is_tried(clone: Clone) -> None:
+    clone.build()
+    clone.study["refiner"]["network"] = {"backbone": {"name": "timm:no_such"}}
+    done = clone.snakemake("--cores", "2")
+    assert done.returncode and "refiner: timm has no such" in done.stdout + done.stderr
+    assert clone.snakemake("--cores", "2", "--touch").returncode == 0
 
 
 def test_exchanged_annotations_are_prepared_again(clone: Clone) -> None:

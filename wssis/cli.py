@@ -20,7 +20,7 @@ from wssis.commands.labels import box_points, points, points_given, split, split
 from wssis.commands.masks import box_pseudo, confident_labels, crops, oracle_mask, propose, pseudo, score_thresholds
 from wssis.commands.results import evaluate, predict_shown, pseudo_quality, report, show_given
 from wssis.commands.training import (
-    check_backbones,
+    check_networks,
     import_weights,
     train_box_student,
     train_fold,
@@ -38,7 +38,7 @@ COMMANDS = (
     prepare, take_given, generate, check_images, split, split_given, points_given, data_warnings, points, box_points,
     train_teacher, train_fold, propose, crops, train_refiner, pseudo, score_thresholds, confident_labels, box_pseudo,
     oracle_mask, train_student, train_box_student, evaluate, pseudo_quality, show_given, predict_shown, report,
-    check_backbones, import_weights, convert, export, join, check_data, annotate, plan, status, audit, show, trace,
+    check_networks, import_weights, convert, export, join, check_data, annotate, plan, status, audit, show, trace,
     export_study, budget, predict, export_onnx,
 )  # fmt: skip
 """All commands, in the order of `wssis --help`."""

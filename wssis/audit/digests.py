@@ -60,7 +60,7 @@ def digest_findings(study: StudyFiles, digests: Mapping[str, Digest]) -> Iterato
     for path, record in study.producers.items():
         digest = digests.get(path)
         if isinstance(digest, Exception):
-            reason = digest.strerror if isinstance(digest, OSError) else digest
+            reason = (digest.strerror if isinstance(digest, OSError) else None) or digest
             yield Finding(path, f"cannot be read ({reason})", "make it a file that can be read, and audit again")
         elif digest is None:
             if record.retained and (not study.in_archive or is_packed(path)):

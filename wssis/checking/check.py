@@ -83,6 +83,7 @@ def check_parts(
         known = replace(
             known, categories=contents[parts[0].name]["categories"], labellings=made.labellings,
             val=made.val or _validated(parts, contents, zero_area),
+            labels=[counted(str(part.annotations), contents[part.name]["annotations"]) for part in parts],
         )  # fmt: skip
     return Checked(name, inside, problems, all_warnings(known), notes)
 

@@ -37,8 +37,8 @@ def counted(file: str, annotations: Iterable[Mapping[str, Any]]) -> Counted:
         if one.get("iscrowd"):
             continue
         found.classes[one["category_id"]] += 1
-        what = one["segmentation"] if one.get("segmentation") is not None else one.get("point")
-        key = hash((one["image_id"], one["category_id"], repr(what)))  # Of COCO's masks, a number each can be kept.
+        label = repr(one.get("segmentation") or one.get("point"))
+        key = hash((one["image_id"], one["category_id"], label))  # Of COCO's masks, a number each can be kept.
         first = seen.setdefault(key, one["id"])
         if first != one["id"]:
             found.twice.append(Twice(one["image_id"], first, one["id"]))

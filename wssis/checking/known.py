@@ -64,10 +64,12 @@ class Known:
     """All that warnings are made from; None for what is not known.
 
     Attributes:
+        labels: of every file, given or made from what was given.
         settings: of the study.
     """
 
     looked: Looked
+    labels: Sequence[Counted] = ()
     categories: Sequence[Mapping[str, Any]] = ()
     labellings: Sequence[Labelling] = ()
     val: Evaluated | None = None

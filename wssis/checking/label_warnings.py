@@ -1,13 +1,13 @@
 """Warnings about labels that are legal and say or teach little: of classes, of the masked and the validation images."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from statistics import median
 from typing import Any
 
-from wssis.checking.counted import Twice
-from wssis.checking.known import Evaluated, Known, Labelling
+from wssis.checking.counted import Counted, Twice
+from wssis.checking.known import Evaluated, Labelling
 from wssis.config.stages import DataWarningsSettings
 from wssis.formats.remark import Fault, Remark
 
@@ -52,22 +52,17 @@ def click_warnings(labelling: Labelling, categories: Sequence[Mapping[str, Any]]
             yield Fault("class without clicks", what, remedy).at(clicks.file, item)
 
 
-def repeated_labels(known: Known) -> Iterator[Remark]:
-    """Objects that were labelled twice, each once, whatever number of runs have them on their full images."""
-    told = set()
-    for labels in (part for run in known.labellings for part in (run.masks, run.clicks)):
-        for twice in labels.twice if labels is not None else ():
+def repeated_labels(files: Iterable[Counted]) -> Iterator[Remark]:
+    """Objects that were labelled twice, each once, whatever number of files have them."""
+    told: set[Twice] = set()
+    for labels in files:
+        for twice in labels.twice:
             if twice not in told:
                 told.add(twice)
-                yield _repeated(twice, labels.file)
-    if known.val is not None:
-        yield from (_repeated(twice, known.val.file) for twice in known.val.masks.twice)
-
-
-def _repeated(twice: Twice, file: str) -> Remark:
-    what = f"is of the same class and at the very same place as annotation {twice.first} of image {twice.image_id}"
-    remedy = "delete one of them, unless they are two objects"
-    return Fault("object labelled twice", what, remedy).at(file, f"annotation {twice.second}")
+                what = f"is of the same class and at the very same place as annotation {twice.first} of image"
+                remedy = "delete one of them from the file that was given, unless they are two objects"
+                fault = Fault("object labelled twice", f"{what} {twice.image_id}", remedy)
+                yield fault.at(labels.file, f"annotation {twice.second}")
 
 
 def val_class_warnings(val: Evaluated, categories: Sequence[Mapping[str, Any]]) -> Iterator[Remark]:

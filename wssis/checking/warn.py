@@ -10,7 +10,7 @@ def all_warnings(known: Known) -> list[Remark]:
     looked, settings = known.looked, known.settings
     found = [one for run in known.labellings for one in label_warnings.class_warnings(run, known.categories)]
     found += [one for run in known.labellings for one in label_warnings.click_warnings(run, known.categories)]
-    found += label_warnings.repeated_labels(known)
+    found += label_warnings.repeated_labels(known.labels)
     if known.val is not None:
         found += label_warnings.val_class_warnings(known.val, known.categories)
         found += label_warnings.val_size_warnings(known.val)

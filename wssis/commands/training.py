@@ -19,16 +19,16 @@ from wssis.commands.options import (
     parse_settings,
 )
 from wssis.config import stages
-from wssis.config.backbones import BackbonesSettings
+from wssis.config.networks import NetworksSettings
 from wssis.config.section import Section
 from wssis.errors import refuse
 
 
-def check_backbones(settings: Settings) -> None:
-    """Whether backbones can be built and their weights be had; a study asks it before its first job."""
-    from wssis.engine.backbone_check import backbone_problems
+def check_networks(settings: Settings) -> None:
+    """Whether networks can be built and their first weights be had; a study asks it before its first job."""
+    from wssis.engine.network_check import network_problems
 
-    refuse(backbone_problems(parse_settings(BackbonesSettings, settings).backbones))
+    refuse(list(network_problems(parse_settings(NetworksSettings, settings))))
 
 
 MaskedSet = Annotated[Path, typer.Option("--full", help="full.json of the run: the images with masks.")]
@@ -120,7 +120,7 @@ def train_box_student(
 
 
 def import_weights(
-    source: Annotated[Path, typer.Argument(help="A released checkpoint: .pth, .npz or .safetensors.")],
+    source: Annotated[Path, typer.Argument(help="A released checkpoint: .pth, .pt, .npz or .safetensors.")],
     out: OutFile,
     annotations: Annotated[Path | None, typer.Option(help="COCO file with the checkpoint's categories.")] = None,
     settings: Settings = "{}",

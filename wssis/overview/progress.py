@@ -26,8 +26,8 @@ class Progress:
     """Where one training is.
 
     Attributes:
-        state: waiting (nothing there yet), running, saved (stopped by a signal, after saving itself), silent (no line
-            for long), finished, imported (weights given).
+        state: waiting (nothing there yet), running, saved (it has stopped after saving itself, at a signal or before
+            its job's time was over), silent (no line for long), finished, imported (weights given).
         step, steps: done, and in all; 0 done while it waits.
         losses: of the last line.
         images_per_second: of the last line; of a finished one, of the whole training.
@@ -70,7 +70,7 @@ def _progress(study: Study, job: Job, now: float, saved: float) -> Progress:
     step, age, usual = int(lines[-1]["step"]), max(0.0, now - written), _between(lines)
     left = (steps - step) * float(lines[-1]["seconds"]) / step
     state = "running"
-    if saved > written and now - saved > max(STOPPED_SECONDS, STOPPED_LINES * usual):
+    if step < steps and saved > written and now - saved > max(STOPPED_SECONDS, STOPPED_LINES * usual):
         state = "saved"
     elif age > max(SILENT_SECONDS, SILENT_LINES * usual):
         state = "silent"
@@ -105,7 +105,8 @@ def status(found: Sequence[Progress], more: Sequence[str]) -> str:
     counted = [f"{sum(one.state == name for one in found)} {name}" for name in dict.fromkeys(o.state for o in found)]
     lines.append(f"trainings: {', '.join(counted)}" if found else "The study trains nothing.")
     if any(one.state == "saved" for one in found):
-        lines.append("saved: stopped by a signal. The command that runs the study goes on from there.")
+        lines.append("saved: stopped, at a signal or before its job's time was over.")
+        lines.append("  The command that runs the study goes on from there.")
     if any(one.state == "silent" for one in found):
         lines.append("silent: killed, or stuck. The command that runs the study resumes it from its last save.")
     return "\n".join([*lines, *more])

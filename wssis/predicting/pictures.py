@@ -13,7 +13,7 @@ from wssis.errors import InputError
 
 EIGHT_BIT = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"})
 """Pillow's modes that `convert("RGB")` turns into 8 bit RGB without guessing a range of values."""
-TOO_DEEP = "has more than 8 bits a channel (mode {mode}); convert it to 8 bits, as the training had"
+TOO_DEEP = "has more than 8 bits a channel (mode {mode}); convert it to 8 bits"
 EXIF_ORIENTATION = 0x0112
 UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 

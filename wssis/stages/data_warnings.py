@@ -52,13 +52,10 @@ def run(
         facts = {(one.subset, one.image_id): one for one in read_image_facts(inputs["image_facts"])}
         looked = Looked(rows, [facts[row.subset, row.image_id] for row in rows])
         frame = read_frame(inputs["val"])
-        known = Known(
-            looked,
-            frame["categories"],
-            [_labelling(folder, clicks.get(folder)) for folder in splits],
-            evaluated(inputs["val"].as_posix(), frame["images"], annotations_of(inputs["val"])),
-            settings,
-        )
+        labellings = [_labelling(folder, clicks.get(folder)) for folder in splits]
+        validated = evaluated(inputs["val"].as_posix(), frame["images"], annotations_of(inputs["val"]))
+        labels = [*(part for one in labellings for part in (one.masks, one.clicks) if part), validated.masks]
+        known = Known(looked, labels, frame["categories"], labellings, validated, settings)
         warnings = all_warnings(known)
         write_warnings(out, warnings)
         stage_run.output(out)

@@ -40,7 +40,7 @@ def run(
 
     Args:
         settings: what the tensors do not tell.
-        source: released checkpoint: .pth (read without running code in it), .npz or .safetensors.
+        source: released checkpoint: .pth or .pt (read without running code in it), .npz or .safetensors.
         annotations: COCO file whose sorted categories are the checkpoint's classes; without it they are numbered
             from 1 on and named by their number.
 
@@ -66,7 +66,7 @@ def run(
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .pth, .npz or .safetensors file, by name.
+    """Tensors of a .pth, .pt, .npz or .safetensors file, by name.
 
     Raises:
         InputError: the file is missing, damaged, or holds anything but arrays of numbers.
