@@ -1,6 +1,7 @@
 """Clicks of every tool come out in the pixel in which they were set. The files: see convert_fixtures."""
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,12 @@ def test_the_same_bytes(tmp_path: Path) -> None:
     first = (tmp_path / "converted.json").read_bytes()
     converted("points", "cvat", source)
     assert (tmp_path / "converted.json").read_bytes() == first
+
+
+def test_a_name_with_other_accents_is_told(tmp_path: Path) -> None:
+    """A Mac decomposes accents in names of files; what a person types is composed."""
+    composed, decomposed = (unicodedata.normalize(form, "größe.png") for form in ("NFC", "NFD"))
+    images = picture(tmp_path / "images", decomposed)
+    source = written(tmp_path / "clicks.csv", f"image,x,y,category\n{composed},3,4,cell\n")
+    with pytest.raises(InputError, match=r"missing, but there is .*form of its accents; rename one of them"):
+        converted("points", "csv", source, image_dir=images)

@@ -8,10 +8,8 @@ import errno
 import hashlib
 import io
 import stat
-import unicodedata
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from wssis.formats.coco_check import LARGEST
 from wssis.formats.images_table import ImageRow
+from wssis.formats.near_names import missing_but_near
 from wssis.formats.remark import Fault, Remark
 
 DEEP_MODES = ("I", "F")
@@ -112,24 +111,9 @@ def _content(path: Path) -> bytes | Fault:
 def _missing(path: Path) -> Fault:
     if path.is_symlink():
         return Fault("image missing", "is a symbolic link to nothing", "mend the link, or put the image itself there")
-    near = _names(path.parent).get(_folded(path.name))
-    if near is not None:
-        what = f"missing, but there is {near!r}, which differs in upper and lower case or in the form of its accents"
+    if (what := missing_but_near(path)) is not None:
         return Fault("image missing", what, "rename one of them")
     return Fault("image missing", "missing", "put it there, or correct the image folder or file_name")
-
-
-@lru_cache(maxsize=4)
-def _names(folder: Path) -> dict[str, str]:
-    """Name without case and forms of accents -> name, of what is in a folder."""
-    try:
-        return {_folded(path.name): path.name for path in folder.iterdir()}
-    except OSError:
-        return {}
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _seen(content: bytes, expected: ExpectedImage, digest: str) -> SeenImage | Fault:

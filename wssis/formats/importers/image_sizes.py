@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from wssis.errors import InputError
+from wssis.formats.near_names import missing_but_near
 
 ORIENTATION = 0x0112
 """EXIF tag; 1 is upright."""
@@ -75,6 +76,8 @@ def _head(path: Path) -> tuple[tuple[int, int], int]:
         with Image.open(path) as image:
             return image.size, image.getexif().get(ORIENTATION, 1) or 1
     except FileNotFoundError:
+        if (near := missing_but_near(path)) is not None:
+            raise InputError(f"{path}: {near}; rename one of them") from None
         raise InputError(f"{path}: missing; put it there, or correct --image-dir or the name in the labels") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: unreadable ({error}); copy it again or remove its labels") from None
