@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def missing_but_near(path: Path) -> str | None:
-    """What is to be said of a missing file beside which one lies whose name differs in case or in the form of its accents
-    (composed, as on Linux and Windows, or decomposed, as on a Mac); None where there is no such file.
+    """What is to be said of a missing file where another lies beside it whose name differs in case, or in the form of
+    its accents (composed, as they are typed, or decomposed, as on a Mac); None where there is no such file.
     """
     near = _names(path.parent).get(_folded(path.name))
     if near is None:
