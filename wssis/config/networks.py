@@ -11,11 +11,11 @@ from wssis.config.section import Section
 
 
 class NetworksSettings(Section):
-    """Networks to try, each under the sections that ask for it."""
+    """Networks to try, under the sections that ask for them."""
 
-    solov2: dict[str, SOLOv2Settings] = Field({}, description="Of teachers, fold teachers and students.")
-    refiner: dict[str, RefineNetSettings] = Field({}, description="MaskRefineNets.")
-    box_student: dict[str, MaskRCNNSettings] = Field({}, description="Of students that learn from boxes.")
+    solov2: dict[str, tuple[SOLOv2Settings, ...]] = Field({}, description="Of teachers, fold teachers and students.")
+    refiner: dict[str, tuple[RefineNetSettings, ...]] = Field({}, description="MaskRefineNets.")
+    box_student: dict[str, tuple[MaskRCNNSettings, ...]] = Field({}, description="Of students that learn from boxes.")
 
 
 KINDS = {"teacher": "solov2", "fold": "solov2", "student": "solov2", "refiner": "refiner", "box_student": "box_student"}
@@ -34,8 +34,8 @@ def networks_of(trainings: Iterable[tuple[str, str]]) -> NetworksSettings:
             # Fold teachers have the teacher's settings.
             section = "teacher" if stage == "fold" else stage
             asked[KINDS[stage]].setdefault(json.dumps(settings["network"]), {})[section] = None
-    named = {
-        kind: {", ".join(sections): json.loads(network) for network, sections in networks.items()}
-        for kind, networks in asked.items()
-    }
+    named: dict[str, dict[str, list[object]]] = {kind: {} for kind in asked}
+    for kind, networks in asked.items():
+        for network, sections in networks.items():  # Variants may each have one of the same section.
+            named[kind].setdefault(", ".join(sections), []).append(json.loads(network))
     return NetworksSettings.model_validate(named)

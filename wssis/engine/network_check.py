@@ -23,11 +23,12 @@ def network_problems(networks: NetworksSettings) -> Iterator[str]:
     ImageNet's weights are fetched where they are not at hand: where the jobs run, there may be no way to them.
     """
     for kind, build in BUILT.items():
-        for sections, settings in getattr(networks, kind).items():
-            try:
-                _try(build, settings)
-            except InputError as error:
-                yield f"{sections}: {error}"
+        for sections, wanted in getattr(networks, kind).items():
+            for settings in wanted:
+                try:
+                    _try(build, settings)
+                except InputError as error:
+                    yield f"{sections}: {error}"
 
 
 def _try(build: Any, settings: Any) -> None:
