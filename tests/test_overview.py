@@ -258,6 +258,14 @@ def test_a_training_that_was_stopped_is_not_said_to_run(study: Study, written: f
     assert found[job] == state
 
 
+def test_a_training_whose_outputs_snakemake_removed_is_saved_all_the_same(study: Study) -> None:
+    jobs = jobs_of(study)
+    (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
+    text = status(trainings(study, jobs, time.time(), {job: time.time() - 5}), [])
+    row = next(line for line in text.splitlines() if "folds/0" in line)
+    assert row.split() == ["shapes/10pct/s0/base/folds/0", "saved", "?/500", "?"]
+
+
 def test_a_training_that_is_at_its_end_has_not_stopped(study: Study) -> None:
     """It saves itself once more, measures its norms and writes its checkpoint."""
     _train(f"{RUN}/folds/0", [400, 500], age=115)

@@ -28,7 +28,7 @@ class Progress:
     Attributes:
         state: waiting (nothing there yet), running, saved (it has stopped after saving itself, at a signal or before
             its job's time was over), silent (no line for long), finished, imported (weights given).
-        step, steps: done, and in all; 0 done while it waits.
+        step, steps: done, and in all; 0 done while it waits, and where the state alone knows.
         losses: of the last line.
         images_per_second: of the last line; of a finished one, of the whole training.
         seconds_left: 0 when finished, None while nothing tells.
@@ -64,8 +64,8 @@ def _progress(study: Study, job: Job, now: float, saved: float) -> Progress:
     losses = losses_of(lines[-1]) if lines else {}
     if Path(job.manifest).is_file():
         return _finished(job, steps, batch, losses)
-    if not lines:
-        return Progress(job, "waiting", 0, steps, {}, None, None, None)
+    if not lines:  # Snakemake removes what a job that was stopped had written.
+        return Progress(job, "saved" if saved else "waiting", 0, steps, {}, None, None, None)
     written = metrics.stat().st_mtime
     step, age, usual = int(lines[-1]["step"]), max(0.0, now - written), _between(lines)
     left = (steps - step) * float(lines[-1]["seconds"]) / step
@@ -114,11 +114,12 @@ def status(found: Sequence[Progress], more: Sequence[str]) -> str:
 
 def _row(one: Progress) -> tuple[str, ...]:
     losses = " ".join(f"{name} {value:.3f}" for name, value in one.losses.items())
+    done = "?" if one.state == "saved" and not one.step else one.step
     return (
         "/".join(one.job.folder.split("/")[2:]),
         one.state,
         losses,
-        f"{one.step}/{one.steps}" if one.steps else "",
+        f"{done}/{one.steps}" if one.steps else "",
         "" if one.images_per_second is None else f"{one.images_per_second:.1f}",
         "" if one.state in ("finished", "imported") else duration(one.seconds_left),
         "" if one.age is None else f"{duration(one.age)} ago",
