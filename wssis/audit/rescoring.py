@@ -55,9 +55,8 @@ def rescored_findings(study: StudyFiles) -> Iterator[Finding]:
 
 def _files(record: StageRecord) -> dict[str, str]:
     folder = record.path.rpartition("/")[0]
-    return {
-        "scores": f"{folder}/scores.json", "detections": f"{folder}/detections.json", "val": record.input("val") or "",
-    }  # fmt: skip
+    val = str(record.input("val"))
+    return {"scores": f"{folder}/scores.json", "detections": f"{folder}/detections.json", "val": val}
 
 
 def _scores(record: StageRecord, truth: Mapping[str, Any], detections: Path) -> Mapping[str, Any]:

@@ -1,9 +1,9 @@
 """Everything wrong with a data set, and everything worth a look, in one pass over its files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from wssis.checking.counted import counted
+from wssis.checking.counted import Counted, counted
 from wssis.checking.known import Evaluated, Known, Labelling, Looked, Use, evaluated
 from wssis.checking.parts import (
     VAL,
@@ -78,12 +78,13 @@ def check_parts(
     if problems:
         notes.append("classes and splits: looked at when there is no problem left")
     else:
-        made = use(contents) if use else Use(_as_given(parts, contents))
+        labels = {part.name: counted(str(part.annotations), contents[part.name]["annotations"]) for part in parts}
+        made = use(contents) if use else Use(_as_given(parts, contents, labels))
         problems = list(made.problems)
         known = replace(
             known, categories=contents[parts[0].name]["categories"], labellings=made.labellings,
             val=made.val or _validated(parts, contents, zero_area),
-            labels=[counted(str(part.annotations), contents[part.name]["annotations"]) for part in parts],
+            labels=tuple(labels.values()),
         )  # fmt: skip
     return Checked(name, inside, problems, all_warnings(known), notes)
 
@@ -97,7 +98,7 @@ def _validated(parts: Sequence[Part], contents: Contents, zero_area: str) -> Eva
     return evaluated(str(val.annotations), coco["images"], coco["annotations"])
 
 
-def _as_given(parts: Sequence[Part], contents: Contents) -> list[Labelling]:
+def _as_given(parts: Sequence[Part], contents: Contents, labels: Mapping[str, Counted]) -> list[Labelling]:
     """The labelling that the parts themselves are; none where no part to train on has masks."""
     training = [part for part in parts if part.name != VAL]
     full = next((part for part in training if part.labels == "masks"), None)
@@ -105,11 +106,7 @@ def _as_given(parts: Sequence[Part], contents: Contents) -> list[Labelling]:
         return []
     kinds = {(p.name, image["id"]): KIND_OF[p.labels] for p in training for image in contents[p.name]["images"]}
     weak = next((part for part in training if part.labels == "points"), None)
-    masks, clicks = (
-        None if part is None else counted(str(part.annotations), contents[part.name]["annotations"])
-        for part in (full, weak)
-    )
-    return [Labelling("", masks, kinds, clicks)]
+    return [Labelling("", labels[full.name], kinds, None if weak is None else labels[weak.name])]
 
 
 def _in_words(part: Part, contents: Contents) -> str:

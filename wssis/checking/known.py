@@ -1,12 +1,12 @@
 """What warnings are made from: the images that were looked at, and the labels that were counted."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from wssis.checking.counted import Counted, counted
+from wssis.checking.counted import Counted
 from wssis.config.stages import DataWarningsSettings
 from wssis.formats.image_facts import ImageFacts
 from wssis.formats.images_table import ImageRow
@@ -96,13 +96,11 @@ def evaluated(
 ) -> Evaluated:
     """The validation images of a file with these images and annotations, which are gone through once."""
     frames = {image["id"]: (image["width"], image["height"]) for image in images}
+    masks = Counted(file)
     sides: defaultdict[int, list[float]] = defaultdict(list)
-
-    def measured() -> Iterator[Mapping[str, Any]]:
-        for one in annotations:
-            if not one.get("iscrowd"):
-                width, height = one["bbox"][2:]
-                sides[one["image_id"]].append(sqrt(width * height))
-            yield one
-
-    return Evaluated(frames, counted(file, measured()), sides)
+    for one in annotations:
+        masks.add(one)
+        if not one.get("iscrowd"):
+            width, height = one["bbox"][2:]
+            sides[one["image_id"]].append(sqrt(width * height))
+    return Evaluated(frames, masks, sides)

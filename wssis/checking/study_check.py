@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wssis.checking.check import Checked, check_parts
-from wssis.checking.counted import counted
+from wssis.checking.counted import counted_by_class
 from wssis.checking.known import Labelling, Use, evaluated
 from wssis.checking.parts import Contents, Part, half_labelled_parts
 from wssis.config.half_labelled import HalfLabelledDataset
@@ -71,8 +71,8 @@ def _taken(study: Study, name: str, contents: Contents) -> Use:
         (part, image["id"]): KINDS[part]
         for part, coco in (contents | {"full": full}).items() if part in KINDS for image in coco["images"]
     }  # fmt: skip
-    clicks = counted(given.weak_annotations, contents["weak"]["annotations"])
-    return Use([Labelling("", counted(str(path), full["annotations"]), kinds, clicks)], val=val)
+    clicks = counted_by_class(given.weak_annotations, contents["weak"]["annotations"])
+    return Use([Labelling("", counted_by_class(str(path), full["annotations"]), kinds, clicks)], val=val)
 
 
 def _split(study: Study, name: str, contents: Contents) -> Use:
@@ -94,7 +94,7 @@ def _split(study: Study, name: str, contents: Contents) -> Use:
             problems.append(Fault("split", what, remedy).at(study.datasets[name].train_annotations, run))
             continue
         file = f"{data_set_folder(study, name)}/{run}/full.json"
-        masks = counted(file, (one for one in train["annotations"] if kinds[one["image_id"]] == "full"))
+        masks = counted_by_class(file, (one for one in train["annotations"] if kinds[one["image_id"]] == "full"))
         of_train = {("train", image): kind for image, kind in kinds.items()}
         labellings[run] = Labelling(run, masks, of_train)
     return Use([one for one in labellings.values() if one is not None], problems)

@@ -65,11 +65,9 @@ def run(
 
 def _labelling(folder: Path, clicks: Path | None) -> Labelling:
     kinds = {("train", image): kind for image, kind in read_split(folder / FILES["split"]).items()}
-    masks, clicked = (
-        None if path is None else counted(path.as_posix(), annotations_of(path))
-        for path in (folder / FILES["full"], clicks)
-    )
-    return Labelling(_name(folder), masks, kinds, clicked)
+    full = folder / FILES["full"]
+    clicked = None if clicks is None else counted(clicks.as_posix(), annotations_of(clicks))
+    return Labelling(_name(folder), counted(full.as_posix(), annotations_of(full)), kinds, clicked)
 
 
 def _name(folder: Path) -> str:
