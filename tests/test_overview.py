@@ -3,64 +3,31 @@
 import json
 import os
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dag_runs import REPOSITORY
+from overview_fixtures import RUN, STUDENT, crossfit_study, finish, finish_student, job_at, train
 
 from wssis.cli import main
 from wssis.config.files import read_study
-from wssis.config.jobs import TRAININGS, Job, jobs_of
-from wssis.config.mixes import Mix
+from wssis.config.jobs import jobs_of
 from wssis.config.study import Study
-from wssis.engine.state import state_folder
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
 from wssis.overview.bill import bill, data_set_size, estimates, handled, jobs_needed, longest
 from wssis.overview.other_jobs import other_jobs, time_left
-from wssis.overview.progress import status, trainings
+from wssis.overview.progress import trainings
 from wssis.overview.records import DataSetSize, count_annotations, read_records
-from wssis.overview.saved import own_states, saved, saved_states, training_inputs
 from wssis.overview.table import duration
-from wssis.provenance import code_digest
-
-RUN = "results/default/shapes/10pct/s0/base"
-STUDENT = f"{RUN}/students/supervised"
-LOSSES = {"dice": 0.5, "focal": 0.25}
 
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """The default study, but with pairs by fold teachers, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    config = (REPOSITORY / "config.yaml").read_text()
-    assert "pairs: corrupt" in config
-    (tmp_path / "config.yaml").write_text(config.replace("pairs: corrupt", "pairs: crossfit"))
-    return read_study(Path("config.yaml"))
-
-
-def _job(study: Study, manifest: str) -> Job:
-    return next(job for job in jobs_of(study) if job.manifest == manifest)
-
-
-def _finish(study: Study, manifest: str, counts: dict[str, Any], seconds: float, outputs: dict[str, int]) -> None:
-    """Leave what a job leaves: outputs of so many bytes and a manifest."""
-    job, path = _job(study, manifest), Path(manifest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for name, size in outputs.items():
-        (path.parent / name).parent.mkdir(parents=True, exist_ok=True)
-        (path.parent / name).write_bytes(b"x" * size)
-    content = {"stage": job.stage, "settings": job.settings(study).model_dump(mode="json"), "counts": counts,
-               "duration": seconds, "outputs": dict.fromkeys(outputs, "")}  # fmt: skip
-    path.write_text(json.dumps(content))
-
-
-def _finish_student(study: Study, manifest: str = f"{STUDENT}/manifest.json", seconds: float = 350.0) -> None:
-    steps = _job(study, manifest).settings(study).schedule.iterations
-    counts = {"images": 30, "steps": steps, "training_seconds": seconds, "images_per_second": 99.0}
-    _finish(study, manifest, counts, seconds + 1, {"model.safetensors": 1000})
+    return crossfit_study(tmp_path)
 
 
 def _rows(text: str) -> dict[str, list[str]]:
@@ -77,7 +44,7 @@ def test_bill_without_earlier_runs(study: Study) -> None:
 
 
 def test_training_time_follows_from_images_per_second(study: Study) -> None:
-    _finish_student(study)  # 700 steps of 16 images in 350 s: 32 images/s
+    finish_student(study)  # 700 steps of 16 images in 350 s: 32 images/s
     found = estimates(study, jobs_of(study), read_records([Path("results")]))
     by_arm = {one.job.arm: one for one in found if one.job.rule == "train_student"}
     assert by_arm["supervised"].done and not by_arm["oracle"].done
@@ -92,7 +59,7 @@ def _finish_fold(study: Study, **optimizer: Any) -> None:
     """500 steps of 16 images in 250 s by fold teacher 0, with other keys of the optimizer."""
     path = Path(f"{RUN}/folds/0/manifest.json")
     counts = {"images": 15, "steps": 500, "training_seconds": 250.0}
-    _finish(study, str(path), counts, 251.0, {"model.safetensors": 1000})
+    finish(study, str(path), counts, 251.0, {"model.safetensors": 1000})
     content = json.loads(path.read_text())
     content["settings"]["optimizer"] |= optimizer
     path.write_text(json.dumps(content))
@@ -112,7 +79,7 @@ def test_trainings_of_the_same_network_tell_of_each_other(study: Study) -> None:
     assert _rows(text)["train_teacher"][2:4] == ["~4", "min"] and _rows(text)["train_fold"][2:4] == ["4", "min"]
     assert _rows(text)["train_teacher"][4] == "~0.07" and "\n~: an estimate" in text
     assert f"snakemake --cores all {RUN}/refiner/manifest.json" in text
-    _finish_student(study)
+    finish_student(study)
     found = estimates(study, jobs_of(study), read_records([Path("results")]))
     assert not any(one.rough for one in found if one.job.stage == "student")
 
@@ -125,7 +92,7 @@ def test_another_batch_tells_roughly(study: Study) -> None:
 
 
 def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
-    _finish_student(study)
+    finish_student(study)
     for line, heads in (('{"step": 1, "memory_mb": 9}', False), ('{"step": 1, "gpu_memory_mb": 9}', True)):
         Path(f"{STUDENT}/metrics.jsonl").write_text(line + "\n")
         head = bill(estimates(study, jobs_of(study), read_records([Path("results")])), 2880).splitlines()[0]
@@ -134,7 +101,7 @@ def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
 
 
 def test_other_network_tells_nothing(study: Study) -> None:
-    _finish_student(study)
+    finish_student(study)
     path = Path(f"{STUDENT}/manifest.json")
     content = json.loads(path.read_text())
     content["settings"]["network"]["fpn_channels"] = 256
@@ -144,7 +111,7 @@ def test_other_network_tells_nothing(study: Study) -> None:
 
 
 def test_other_jobs_grow_with_their_images(study: Study) -> None:
-    _finish(study, f"{RUN}/proposals/full.json.manifest.json", {"images": 10}, 4.0, {"full.json": 50, "full.csv": 50})
+    finish(study, f"{RUN}/proposals/full.json.manifest.json", {"images": 10}, 4.0, {"full.json": 50, "full.csv": 50})
     found = estimates(study, jobs_of(study), read_records([Path("results")]))
     sides = {one.job.side: one for one in found if one.job.stage == "proposals"}
     assert sides["weak"].seconds == pytest.approx(4.0 * 270 / 10)
@@ -154,13 +121,13 @@ def test_other_jobs_grow_with_their_images(study: Study) -> None:
 def test_jobs_whose_counts_tell_no_size(study: Study) -> None:
     """Warnings are counted by kind; one unknown rule would leave the whole sum unknown."""
     path = "results/default/shapes/data_warnings.json"
-    _finish(study, f"{path}.manifest.json", {"masks of few pixels": 3}, 2.5, {"data_warnings.json": 70})
+    finish(study, f"{path}.manifest.json", {"masks of few pixels": 3}, 2.5, {"data_warnings.json": 70})
     found = estimates(study, jobs_of(study), read_records([Path("results")]))
     assert [(one.seconds, one.bytes) for one in found if one.job.stage == "data_warnings"] == [(2.5, 70)]
 
 
 def test_stores_are_measured_whole(study: Study) -> None:
-    _finish(
+    finish(
         study, f"{RUN}/crops/weak.zarr.manifest.json", {"images": 27}, 2.0, {"weak.zarr/c/0": 10, "weak.zarr/c/1": 17}
     )
     path = Path(f"{RUN}/crops/weak.zarr.manifest.json")
@@ -172,7 +139,7 @@ def test_stores_are_measured_whole(study: Study) -> None:
 
 
 def test_gone_outputs_and_damaged_manifests(study: Study) -> None:
-    _finish_student(study)
+    finish_student(study)
     Path(f"{STUDENT}/model.safetensors").unlink()
     (record,) = read_records([Path("results")])
     assert record.outputs is None
@@ -191,13 +158,13 @@ def test_images_a_job_handles(study: Study) -> None:
     }  # fmt: skip
     for end, images in ends.items():
         manifest = end if end.startswith("results") else f"results/default/{end}"
-        assert handled(study, _job(study, manifest), size) == images, end
+        assert handled(study, job_at(study, manifest), size) == images, end
 
 
 def test_size_of_the_data(study: Study, tmp_path: Path) -> None:
     assert data_set_size(study, "shapes") == DataSetSize(300, 150, 1200)
     counts = {"train_images": 7, "val_images": 3, "train_objects": 21}
-    _finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
+    finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
     assert data_set_size(study, "shapes") == DataSetSize(7, 3, 21)
     for name, images in (("a", 2), ("b", 1)):
         (tmp_path / name).write_text(json.dumps({"images": [{}] * images, "annotations": [{}] * 5, "categories": []}))
@@ -205,7 +172,7 @@ def test_size_of_the_data(study: Study, tmp_path: Path) -> None:
 
 
 def test_long_trainings_take_several_jobs(study: Study) -> None:
-    _finish_student(study, seconds=7000.0)
+    finish_student(study, seconds=7000.0)
     text = longest(estimates(study, jobs_of(study), read_records([Path("results")])), job_minutes=65)
     assert "117" not in text and "1 h 57" in text and "2 jobs of 65 min" in text
     assert text.endswith("snakemake --retries 3")
@@ -215,153 +182,16 @@ def test_long_trainings_take_several_jobs(study: Study) -> None:
 def test_everything_done(study: Study) -> None:
     for job in jobs_of(study):
         if job.rule.startswith("train_"):
-            _finish_student(study, job.manifest)
+            finish_student(study, job.manifest)
     assert longest(estimates(study, jobs_of(study), []), 60) == "No training is left to do."
-
-
-def _train(folder: str, steps: list[int], age: float = 0.0, tail: str = "") -> None:
-    """A metrics.jsonl with lines at these steps, half a second per step, written so long ago."""
-    path = Path(folder) / "metrics.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [{"step": step, **LOSSES, "lr": 0.1, "images_per_second": 31.5, "data_wait": 0.0, "memory_mb": 1,
-              "gpu_memory_mb": 1, "seconds": step / 2} for step in steps]  # fmt: skip
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
-    os.utime(path, (time.time() - age,) * 2)
-
-
-def test_states_of_trainings(study: Study) -> None:
-    _train(f"{RUN}/teacher", [100, 200], tail='{"step": 2')
-    _train(f"{RUN}/folds/0", [100, 120], age=3600)
-    _train(STUDENT, [700])
-    _finish_student(study)
-    found = {one.job.folder: one for one in trainings(study, jobs_of(study), time.time())}
-    assert len(found) == 9
-    teacher, fold, student = found[f"{RUN}/teacher"], found[f"{RUN}/folds/0"], found[STUDENT]
-    assert (teacher.state, teacher.step, teacher.steps, teacher.losses) == ("running", 200, 500, LOSSES)
-    assert teacher.seconds_left == pytest.approx(150) and teacher.images_per_second == 31.5
-    assert (fold.state, fold.step) == ("silent", 120)
-    assert (student.state, student.step, student.images_per_second) == ("finished", 700, 700 * 16 / 350)
-    assert found[f"{RUN}/refiner"].state == "waiting"
-
-
-@pytest.mark.parametrize(
-    ("written", "saved", "state"),
-    [(20, 30, "running"), (150, 140, "saved"), (150, 148, "saved"), (90, 60, "running"), (500, 300, "saved"),
-     (500, 600, "silent")],
-)  # fmt: skip
-def test_a_training_that_was_stopped_is_not_said_to_run(study: Study, written: float, saved: float, state: str) -> None:
-    """A line takes 50 s; seconds ago."""
-    _train(f"{RUN}/folds/0", [100, 200], age=written)
-    now, jobs = time.time(), jobs_of(study)
-    (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
-    found = {one.job: one.state for one in trainings(study, jobs, now, {job: now - saved})}
-    assert found[job] == state
-
-
-def test_a_training_whose_outputs_snakemake_removed_is_saved_all_the_same(study: Study) -> None:
-    jobs = jobs_of(study)
-    (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
-    text = status(trainings(study, jobs, time.time(), {job: time.time() - 5}), [])
-    row = next(line for line in text.splitlines() if "folds/0" in line)
-    assert row.split() == ["shapes/10pct/s0/base/folds/0", "saved", "?/500", "?"]
-
-
-def test_a_training_that_is_at_its_end_has_not_stopped(study: Study) -> None:
-    """It saves itself once more, measures its norms and writes its checkpoint."""
-    _train(f"{RUN}/folds/0", [400, 500], age=115)
-    now, jobs = time.time(), jobs_of(study)
-    (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
-    (found,) = [one for one in trainings(study, jobs, now, {job: now - 110}) if one.job == job]
-    assert (found.step, found.steps, found.state) == (500, 500, "running")
-
-
-def test_imported_teacher(study: Study) -> None:
-    _finish(study, f"{RUN}/teacher/manifest.json", {"imported": "abc", "images": 3}, 1.0, {"metrics.jsonl": 0})
-    assert trainings(study, jobs_of(study), time.time())[0].state == "imported"
-
-
-def test_status_table(study: Study) -> None:
-    _train(f"{RUN}/folds/0", [100, 120], age=3600)
-    text = status(trainings(study, jobs_of(study), time.time()), ["more"])
-    row = next(line for line in text.splitlines() if "folds/0" in line)
-    assert (
-        row.split()
-        == "shapes/10pct/s0/base/folds/0 silent dice 0.500 focal 0.250 120/500 31.5 3 min 60 min ago".split()
-    )
-    assert "trainings: 8 waiting, 1 silent" in text and text.endswith("\nmore")
-    assert "The command that runs the study resumes it" in text
-
-
-def _save(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "state.pt").write_bytes(b"x" * 2_000_000)
-
-
-def test_saved_states_are_of_the_present_settings_or_others(study: Study) -> None:
-    """The very folder that the training's stage would look into is the study's own; any other is not."""
-    root, jobs = Path("results/.state"), jobs_of(study)
-    inputs = {"full": Path(RUN, "full.json"), "images_table": Path("results/default/shapes/images.csv")}
-    for path in inputs.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
-    fold = _job(study, f"{RUN}/folds/1/manifest.json")
-    code = code_digest("fold")
-    _save(state_folder(root, "fold", fold.settings(study), inputs, code, Path(fold.folder)))
-    old = fold.settings(study).model_copy(update={"seed": 9})
-    _save(state_folder(root, "fold", old, inputs, code, Path(fold.folder)))
-    for name in ("abc", "abd"):
-        _save(root / "student" / name)
-    lines = list(saved(saved_states(root), own_states(study, jobs, root), time.time()))
-    assert lines == [
-        "saved to resume from: fold teacher, shapes/10pct/s0/base/folds/1, 2.0 MB, 0 s ago",
-        "saved by other studies, or with other settings, data or code: 1 fold teacher, 2 students, 6.0 MB",
-        "  They may be removed where no such study is to go on: results/.state/",
-    ]
-    assert list(saved([], {}, 0.0)) == [] and saved_states(Path("none")) == []
-
-
-def test_inputs_of_trainings_are_those_in_their_manifests(sound_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """States are found by them: a name that a stage changes must not go unnoticed here."""
-    monkeypatch.chdir(sound_study.parents[1])
-    arms = ("supervised", "rough", "wssis", "wssis-2", "semi", "oracle-mask")
-    study = read_study(REPOSITORY / "config.yaml")
-    run = study.run.model_copy(update={"arms": arms, "mixes": ("50pct",), "seeds": ("s0",)})
-    study = study.model_copy(update={"study": "mini", "run": run})
-    compared = Counter()
-    for job in jobs_of(study):
-        if job.rule in TRAININGS and Path(job.manifest).is_file():
-            recorded = read_manifest(Path(job.manifest))["inputs"]
-            expected = {name: Path(one["path"]) for name, one in recorded.items()}
-            assert training_inputs(study, job) == expected, job.manifest
-            compared[job.stage] += 1
-    assert compared == {"teacher": 1, "fold": 2, "refiner": 1, "student": len(arms)}
-
-
-@pytest.mark.parametrize(
-    ("arm", "mix", "labels"),
-    [
-        ("points10", Mix(full=20, points10=80), {"full": "full.json", "box_points": "box_points.json"}),
-        ("points10", Mix(full=0, points10=100), {"box_points": "box_points.json"}),
-        ("mask-rcnn-supervised", Mix(full=20, points10=80), {"full": "full.json"}),
-        ("points10-solov2", Mix(full=20, points10=80), {"training_set": "full.json", "box_points": "box_points.json"}),
-    ],
-)
-def test_inputs_of_students_of_boxes(study: Study, arm: str, mix: Mix, labels: dict[str, str]) -> None:
-    run = study.run.model_copy(update={"arms": (arm,), "mixes": ("boxed",)})
-    study = study.model_copy(update={"run": run, "mixes": {"boxed": mix}})
-    (job,) = [job for job in jobs_of(study) if job.stage in ("student", "box_student")]
-    folder = "results/default/shapes/boxed/s0/base"
-    named = {name: path.as_posix() for name, path in training_inputs(study, job).items()}
-    table = {"images_table": "results/default/shapes/images.csv"}
-    assert named == {name: f"{folder}/{file}" for name, file in labels.items()} | table
 
 
 def test_other_jobs(study: Study) -> None:
     jobs = jobs_of(study)
     assert next(other_jobs(jobs, 0.0)) == "other jobs: 0 of 23 finished, 1 running or ready to run, 22 waiting"
     counts = {"train_images": 300, "val_images": 150, "train_objects": 9}
-    _finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
-    _finish(study, f"{RUN}/split.manifest.json", {"images": 300}, 1.0, {"split.csv": 1})
+    finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
+    finish(study, f"{RUN}/split.manifest.json", {"images": 300}, 1.0, {"split.csv": 1})
     os.utime(f"{RUN}/split.manifest.json", (time.time() + 60,) * 2)
     first, last, ready = other_jobs(jobs, time.time() + 180)
     assert first == "other jobs: 2 of 23 finished, 3 running or ready to run, 18 waiting"
@@ -370,8 +200,8 @@ def test_other_jobs(study: Study) -> None:
 
 
 def test_time_left_of_the_study(study: Study) -> None:
-    _finish_student(study)
-    _train(f"{RUN}/students/rough", [350])  # 175 s for half of it
+    finish_student(study)
+    train(f"{RUN}/students/rough", [350])  # 175 s for half of it
     now, jobs = time.time(), jobs_of(study)
     found = estimates(study, jobs, read_records([Path("results")], sized=False))
     of_students = [one for one in found if one.job.stage == "student"]
@@ -384,7 +214,7 @@ def test_time_left_of_the_study(study: Study) -> None:
 
 
 def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
-    _finish_student(study)
+    finish_student(study)
     (Path("more.yaml")).write_text("run: {arms: [supervised, oracle]}\n")
     for command in (
         ["plan", "--configfile", "more.yaml", "--job-minutes", "60"],
@@ -400,7 +230,7 @@ def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
 def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = [["--configfile", "none.yaml"], ["--like", "results", "--like", "nothere"]]
     for arguments in (*wrong, *(["--job-minutes", minutes] for minutes in ("5", "nan", "inf"))):
-        _finish_student(study)
+        finish_student(study)
         with pytest.raises(SystemExit) as ended:
             main(["plan", *arguments])
         assert ended.value.code == 2
@@ -414,7 +244,7 @@ def test_command_names_what_is_wrong(study: Study, capsys: pytest.CaptureFixture
     [*((key, {}) for key in ("stage", "settings", "counts", "duration")), ("duration", {"duration": "x"})],
 )
 def test_a_manifest_that_lacks_a_part_is_named(study: Study, key: str, values: dict[str, Any]) -> None:
-    _finish_student(study)
+    finish_student(study)
     path = Path(f"{STUDENT}/manifest.json")
     rest = {name: value for name, value in read_manifest(path).items() if name != key}
     path.write_text(json.dumps({**rest, **values}))
