@@ -100,6 +100,14 @@ def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
         assert heads or head.split() == ["rule", "jobs", "done", "per", "job", "hours", "disk"]
 
 
+def test_corrupted_pairs_ask_for_no_gpu(study: Study) -> None:
+    """profiles/default says so too, in an expression over the job's inputs."""
+    corrupt = read_study(REPOSITORY / "config.yaml")
+    for of, asked in ((study, {"propose_full", "propose_weak"}), (corrupt, {"propose_weak"})):
+        found = estimates(of, jobs_of(of), [])
+        assert {one.job.rule for one in found if one.asks_gpu and one.job.stage == "proposals"} == asked
+
+
 def test_other_network_tells_nothing(study: Study) -> None:
     finish_student(study)
     path = Path(f"{STUDENT}/manifest.json")

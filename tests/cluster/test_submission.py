@@ -108,6 +108,18 @@ def test_a_site_changes_its_files(cluster: Cluster, clone: Clone) -> None:
 
 
 @pytest.mark.slow
+def test_corrupted_pairs_ask_for_no_gpu(cluster: Cluster, clone: Clone) -> None:
+    clone.study["refiner"] = {"pairs": "corrupt"}
+    run = Run(clone, *ON_CLUSTER, f"{TEACHER.parent}/proposals/full.json", bin=cluster.bin)
+    try:
+        run.finish()
+    finally:
+        run.kill()
+    (job,) = _jobs(cluster, "propose_full", clone.folder)
+    assert (job["Partition"], *_asked(job)) == ("cpu", 0, 1, 32000, "12:00:00")
+
+
+@pytest.mark.slow
 def test_as_many_processes_as_gpus(cluster: Cluster, clone: Clone) -> None:
     for rule, count in (("train_teacher", 2), ("train_student", 8)):
         set_resources(clone, rule, "gpu: 1", f"gpu: {count}")

@@ -30,7 +30,7 @@ ON_GPU = (
     *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "box_pseudo",
     "evaluate",
 )  # fmt: skip
-"""Rules whose jobs ask for a GPU in profiles/default."""
+"""Rules whose jobs ask for a GPU in profiles/default; propose_full only where networks predict the refiner's pairs."""
 SOLOV2 = ("teacher", "fold", "student")
 """Stages that train the same network in the same way, on other images."""
 NETWORKS = {"teacher": 3}
@@ -48,6 +48,7 @@ class Estimate:
 
     rough: the seconds are from a training of another stage, or with another batch, precision or number of threads.
     gpu: a run that tells was on a GPU.
+    asks_gpu: the job asks for one in profiles/default.
     """
 
     job: Job
@@ -56,6 +57,7 @@ class Estimate:
     bytes: float | None
     rough: bool = False
     gpu: bool = False
+    asks_gpu: bool = False
 
 
 def estimates(study: Study, jobs: Sequence[Job], records: Sequence[Record]) -> list[Estimate]:
@@ -94,12 +96,14 @@ def _estimate(
         fitting = [one for stage in stages for one in by_stage.get(stage, ()) if one.fits(values)]
         speed, rough = _speed(job.stage, values, fitting)
         gpu = any(one.gpu for one in fitting)
-        return Estimate(job, done, training_seconds(settings, speed), _training_bytes(job.stage, fitting), rough, gpu)
+        seconds = training_seconds(settings, speed)
+        return Estimate(job, done, seconds, _training_bytes(job.stage, fitting), rough, gpu, asks_gpu=True)
     fitting = [one for one in by_stage.get(job.stage, ()) if one.fits(values)]
     images = None if job.dataset is None else handled(study, job, sizes[job.dataset])
-    return Estimate(
-        job, done, _scaled(fitting, images, lambda one: one.seconds), _scaled(fitting, images, lambda one: one.outputs)
-    )
+    seconds = _scaled(fitting, images, lambda one: one.seconds)
+    made = _scaled(fitting, images, lambda one: one.outputs)
+    corrupted = job.rule == "propose_full" and values["pairs"] == "corrupt"
+    return Estimate(job, done, seconds, made, asks_gpu=job.rule in ON_GPU and not corrupted)
 
 
 def _speed(stage: str, settings: Mapping[str, Any], records: Sequence[Record]) -> tuple[float | None, bool]:
@@ -208,8 +212,8 @@ def _what_to_do(found: Sequence[Estimate], configfiles: Sequence[Path]) -> Itera
 def _row(name: str, found: Sequence[Estimate], split: bool) -> tuple[str, ...]:
     """split: hours of the jobs that ask for a GPU apart from the others'."""
     open_jobs = [one for one in found if not one.done]
-    on_gpu = [one for one in open_jobs if one.job.rule in ON_GPU]
-    other = [one for one in open_jobs if one.job.rule not in ON_GPU]
+    on_gpu = [one for one in open_jobs if one.asks_gpu]
+    other = [one for one in open_jobs if not one.asks_gpu]
     times = [one.seconds for one in found if one.seconds is not None]
     rough = any(one.rough for one in found if one.seconds is not None)
     each = f"{ROUGHLY if rough else ''}{duration(median(times))}" if times else UNKNOWN
