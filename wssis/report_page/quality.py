@@ -146,8 +146,8 @@ def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str,
             *(f"IoU ≥ {str(bound).lstrip('0')}, {c.title}" for bound in BOUNDS.values()
               for c in columns))  # fmt: skip
     caption = (
-        f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 x 32 px,"
-        " large: over 96 x 96 px; a point without a mask counts as 0"
+        f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 × 32 px,"
+        " large: over 96 × 96 px; a point without a mask counts as 0"
     )
     if any(len(column.tables[0]) != len(columns[0].tables[0]) for column in columns):
         caption += "; columns are not all of the same objects: where two numbers of points stand, they differ in them"
