@@ -1,7 +1,8 @@
 """Which measure of the pseudo masks follows the AP of the students trained on them, over the variants of a study.
 
 `python -m benchmarks.mask_measures results/ablations results/clicks` reads the quality/ARM.csv and the scores.json of
-every run that has both, and takes the mean over the variants of one data set, mix, seed and arm off both sides.
+every run that has both, and takes the mean over the variants of one data set, mix, seed and arm off both sides. Where
+a student of the hidden masks (`oracle-mask`) was trained on the same points, it says how much AP was left to gain.
 """
 
 import argparse
@@ -15,14 +16,17 @@ from wssis.formats.scores import read_scores
 
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 """IoU at which COCO's AP is averaged."""
+SHARE = "mean share at IoU .5 ... .95"
 MEASURES: dict[str, Callable[[np.ndarray], float]] = {
     "mean IoU": lambda iou: float(iou.mean()),
     "share at IoU .5": lambda iou: float((iou >= 0.5).mean()),
     "share at IoU .75": lambda iou: float((iou >= 0.75).mean()),
     "share at IoU .85": lambda iou: float((iou >= 0.85).mean()),
-    "mean share at IoU .5 ... .95": lambda iou: float((iou[:, None] >= THRESHOLDS).mean()),
+    SHARE: lambda iou: float((iou[:, None] >= THRESHOLDS).mean()),
 }
-SAME = ["study", "dataset", "mix", "seed", "arm"]
+CEILING = "oracle-mask"
+SPLIT = ["dataset", "mix", "seed"]
+SAME = ["study", *SPLIT, "arm"]
 """What runs have in common that are compared."""
 
 
@@ -34,11 +38,26 @@ def rows(folder: Path) -> Iterator[dict[str, object]]:
         run, arm = table.parents[1], table.stem
         scores = run / "students" / arm / "scores.json"
         if scores.exists():
-            names = dict(zip(SAME[1:4], run.relative_to(folder).parts, strict=False))
+            names = dict(zip(SPLIT, run.relative_to(folder).parts, strict=False))
             iou = pd.read_csv(table).iou_pseudo.fillna(0).to_numpy()
             values = {name: measure(iou) for name, measure in MEASURES.items()}
             ap = read_scores(scores)["AP"]
             yield {"study": folder.name, **names, "arm": arm, "variant": run.name, "AP": ap} | values
+
+
+def ceilings(folder: Path) -> Iterator[dict[str, object]]:
+    """AP of the students of hidden masks, of every split that has one."""
+    for scores in sorted(folder.glob(f"*/*/s*/*/students/{CEILING}/scores.json")):
+        yield dict(zip(SPLIT, scores.relative_to(folder).parts, strict=False)) | {"hidden": read_scores(scores)["AP"]}
+
+
+def with_ceilings(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the AP of their split's hidden masks, and what +.01 of the share is worth on the way there.
+
+    Hidden masks have the share 1. Runs whose split has no such student are left out.
+    """
+    joined = table.merge(found.groupby(SPLIT, as_index=False).hidden.mean(), on=SPLIT)
+    return joined.assign(**{"AP per .01 left": (joined.hidden - joined.AP) / (1 - joined[SHARE]) / 100})
 
 
 def correlations(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,6 +88,10 @@ def main() -> None:
     print(table[~alone].round(3).to_string(index=False))
     print(f"{(~alone).sum()} runs")
     print(correlations(table[~alone]).round(2).to_string())
+    found = pd.DataFrame([row for folder in arguments.studies for row in ceilings(folder)])
+    if not found.empty:
+        columns = [*SAME, "variant", SHARE, "AP", "hidden", "AP per .01 left"]
+        print(with_ceilings(table, found).sort_values(SHARE)[columns].round(3).to_string(index=False))
 
 
 if __name__ == "__main__":

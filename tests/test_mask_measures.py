@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.mask_measures import SAME, correlations, rows
+from benchmarks.mask_measures import SAME, SHARE, ceilings, correlations, rows, with_ceilings
 from wssis.formats.scores import SCORE_KEYS, write_scores
 
 IOUS = {"poor": [0.1, 0.4, 0.55], "middling": [0.3, 0.6, 0.7], "good": [0.5, 0.8, None, 0.9]}
@@ -38,3 +38,14 @@ def test_a_measure_that_ap_follows_leaves_nothing(results: Path) -> None:
     assert best.correlation == pytest.approx(1) and best.left == pytest.approx(0)
     assert best["AP per .01"] == pytest.approx(0.4)
     assert found.loc["mean IoU"].correlation < 0.9
+
+
+def test_what_is_left_to_gain(results: Path) -> None:
+    scores = results / "shapes/10pct/s0/poor/students/oracle-mask/scores.json"
+    scores.parent.mkdir()
+    write_scores(scores, dict.fromkeys(SCORE_KEYS) | {"AP": 30.0})
+    found = with_ceilings(pd.DataFrame(list(rows(results))), pd.DataFrame(list(ceilings(results))))
+    assert set(found.seed) == {"s0"} and len(found) == 3, "s1 has no student of hidden masks"
+    poor = found[found.variant == "poor"].iloc[0]
+    assert poor[SHARE] == pytest.approx(2 / 30)  # Of three masks one, at IoU .5 and .55.
+    assert poor["AP per .01 left"] == pytest.approx(30 / (1 - 2 / 30) / 100)
