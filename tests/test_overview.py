@@ -78,6 +78,8 @@ def test_trainings_of_the_same_network_tell_of_each_other(study: Study) -> None:
     text = bill(found, 2880)
     assert _rows(text)["train_teacher"][2:4] == ["~4", "min"] and _rows(text)["train_fold"][2:4] == ["4", "min"]
     assert _rows(text)["train_teacher"][4] == "~0.07" and "\n~: an estimate" in text
+    known = 2 * 250 + 4 * 350 + 350 / 4  # The teacher, the other fold teacher, students.
+    assert _rows(text)["all"][2] == f"~{known / 3600:.2f}+?", "what is unknown is left out of the sum, and said to be"
     assert f"snakemake --cores all {RUN}/refiner/manifest.json" in text
     finish_student(study)
     found = estimates(study, jobs_of(study), read_records([Path("results")]))

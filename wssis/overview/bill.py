@@ -7,7 +7,7 @@ the same batch is recorded, the time is marked as an estimate. Where there is no
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -203,7 +203,7 @@ def _what_to_do(found: Sequence[Estimate], configfiles: Sequence[Path]) -> Itera
     trainings = [one for one in unknown if one.job.rule in TRAININGS]
     first = next((one for one in trainings if one.job.stage == "fold"), (trainings or unknown)[0]).job
     given = f" --configfile {' '.join(map(str, configfiles))}" if configfiles else ""
-    yield fill(f"{UNKNOWN}: nothing like it was run yet: {names}.", 110, subsequent_indent="  ")
+    yield fill(f"{UNKNOWN}: nothing like it was run yet, and no sum has it: {names}.", 110, subsequent_indent="  ")
     yield "To get figures, run one job, which the study then need not run again, and wssis plan once more:"
     yield f"  snakemake --cores all {first.manifest}{given}"
     yield "Or all stages with short trainings, as a study of another name: docs/study.md, The bill."
@@ -219,21 +219,27 @@ def _row(name: str, found: Sequence[Estimate], split: bool) -> tuple[str, ...]:
     each = f"{ROUGHLY if rough else ''}{duration(median(times))}" if times else UNKNOWN
     return (
         name, str(len(found)), str(len(found) - len(open_jobs)), "" if name == "all" else each,
-        *map(_hours, (on_gpu, other) if split else (open_jobs,)), size(_sum(one.bytes for one in found)),
+        *map(_hours, (on_gpu, other) if split else (open_jobs,)), _summed([one.bytes for one in found], size),
     )  # fmt: skip
 
 
 def _hours(jobs: Sequence[Estimate]) -> str:
     if not jobs:
         return ""
-    text = hours(_sum(one.seconds for one in jobs))
+    text = _summed([one.seconds for one in jobs], hours)
     return f"{ROUGHLY}{text}" if text != UNKNOWN and any(one.rough for one in jobs) else text
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum, or None where a part is unknown."""
-    known = list(values)
-    return None if any(value is None for value in known) else sum(value for value in known if value is not None)
+def _summed(values: Sequence[float | None], words: Callable[[float | None], str]) -> str:
+    """The sum in words, with a mark where it leaves out unknown parts; unknown where it leaves out all.
+
+    >>> [_summed(values, hours) for values in ([3600, 7200], [3600, None], [None, None])]
+    ['3.00', '1.00+?', '?']
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return UNKNOWN
+    return words(sum(known)) + (f"+{UNKNOWN}" if len(known) < len(values) else "")
 
 
 def longest(found: Sequence[Estimate], job_minutes: float) -> str:
