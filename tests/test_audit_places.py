@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from audit_fixtures import reseal
 from tampering import RUN, edit, faults_of, give_input, tamper
 
 from wssis.audit import digests
@@ -169,6 +171,28 @@ def test_a_pseudo_label_of_another_class_or_image_than_its_point(study: Path, ke
 
     tamper(study, path, change)
     assert what in faults_of(study)[path]
+
+
+@pytest.mark.parametrize("place", ["pseudo/rough.json", "proposals/weak.json"])
+def test_a_mask_of_a_point_that_lies_elsewhere(study: Path, place: str) -> None:
+    """In the training set by weak.json, in the proposals by their ledger."""
+
+    def move(coco: dict[str, Any]) -> None:
+        one = next(one for one in coco["annotations"] if "point" in one)
+        one["point"][0] += 0.25 if one["point"][0] < 1 else -0.25
+
+    tamper(study, f"{RUN}/{place}", move)
+    told = "points lie elsewhere than in weak.json" if "pseudo" in place else "the point differs from the ledger"
+    assert told in faults_of(study)[f"{RUN}/{place}"]
+
+
+def test_a_ledger_of_points_that_lie_elsewhere(study: Path) -> None:
+    path = study / RUN / "proposals/weak.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[0, "x"] = str(float(table.loc[0, "x"]) + (0.25 if float(table.loc[0, "x"]) < 1 else -0.25))
+    table.to_csv(path, index=False)
+    reseal(study, f"{RUN}/proposals/weak.csv")
+    assert "1 points lie elsewhere than in weak.json" in faults_of(study)[f"{RUN}/proposals/weak.csv"]
 
 
 def test_an_ap_that_is_not_the_mean_of_its_classes(study: Path) -> None:

@@ -50,6 +50,7 @@ class CocoFacts:
         id, image_id, category_id: (A,).
         crowd, masked, pseudo: bool (A,): iscrowd; has a segmentation; source is "pseudo".
         point_id: (A,), NONE where there is none.
+        point: float64 (A, 2), [x, y] in px of the image; 0, 0 where there is none.
         score: (A,), NaN where there is none.
         outcomes: how often each outcome occurs.
         extras: how many annotations have each of EXTRAS.
@@ -66,6 +67,7 @@ class CocoFacts:
     crowd: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     masked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     pseudo: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    point: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     score: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     outcomes: Counter[str] = field(default_factory=Counter)
     extras: Counter[str] = field(default_factory=Counter)
@@ -127,7 +129,8 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
     for name in ("crowd", "masked", "pseudo"):
         setattr(facts, name, columns[name].astype(bool))
     facts.score = np.array(scores)
-    for problem in _against_images(facts, columns, np.array(points).reshape(-1, 2)):
+    facts.point = np.array(points).reshape(-1, 2)
+    for problem in _against_images(facts, columns):
         facts.problem(problem)
     return facts
 
@@ -220,9 +223,7 @@ def _extra_problem(item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _against_images(
-    facts: CocoFacts, columns: Mapping[str, Integers], points: NDArray[np.float64]
-) -> Iterator[str]:
+def _against_images(facts: CocoFacts, columns: Mapping[str, Integers]) -> Iterator[str]:
     """Annotations of no image or category, RLEs of another size, points outside their image, ids that occur twice."""
     known = np.isin(facts.image_id, np.array([*facts.images], np.int64))
     for place in np.flatnonzero(~known):
@@ -236,7 +237,7 @@ def _against_images(
     height, width = columns["height"], columns["width"]
     for place in np.flatnonzero((height != NONE) & ((height != frames[:, 1]) | (width != frames[:, 0])) & known):
         yield f"annotation {facts.id[place]}: its RLE has another size than its image"
-    x, y = points.T
+    x, y = facts.point.T
     inside = (x >= -0.5) & (y >= -0.5) & (x < frames[:, 0] - 0.5) & (y < frames[:, 1] - 0.5)
     for place in np.flatnonzero(~inside & known):
         yield f"annotation {facts.id[place]}: its point ({x[place]:g}, {y[place]:g}) is outside of its image"

@@ -23,15 +23,17 @@ DROPPED = ("cell_taken", "small", "suppressed", "beyond_top")
 class LedgerFacts:
     """Facts of one ledger of R records.
 
-    point_id, image_id, category_id, proposal_id: (R,), NONE where there is no proposal. pairs: how many different
-    (point, predictor) there are. predicted: predictor -> ids of the images it predicted. statuses, predictors: how
-    often each occurs. wrong: status -> records with a proposal although dropped, or without one although not.
+    point_id, image_id, category_id, proposal_id: (R,), NONE where there is no proposal. point: float64 (R, 2), [x, y]
+    in px of the image. pairs: how many different (point, predictor) there are. predicted: predictor -> ids of the
+    images it predicted. statuses, predictors: how often each occurs. wrong: status -> records with a proposal although
+    dropped, or without one although not.
     """
 
     point_id: NDArray[np.int64]
     image_id: NDArray[np.int64]
     category_id: NDArray[np.int64]
     proposal_id: NDArray[np.int64]
+    point: NDArray[np.float64]
     pairs: int = 0
     predicted: dict[str, set[int]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -47,6 +49,7 @@ def ledger_facts(path: Path) -> LedgerFacts:
     """
     names = ("point_id", "image_id", "category_id", "proposal_id")
     columns: dict[str, list[NDArray[np.int64]]] = {name: [np.zeros(0, np.int64)] for name in names}
+    points = [np.zeros((0, 2))]
     seen: dict[str, list[NDArray[np.int64]]] = {}
     predicted: dict[str, set[int]] = {}
     statuses: Counter[str] = Counter()
@@ -55,6 +58,7 @@ def ledger_facts(path: Path) -> LedgerFacts:
     for part in ledger_parts(path):
         for name in names:
             columns[name].append(part[name].fillna(NONE).to_numpy(np.int64))
+        points.append(part[["x", "y"]].to_numpy(np.float64))
         statuses.update(part["status"].value_counts().to_dict())
         predictors.update(part["predictor"].value_counts().to_dict())
         for predictor, rows in part.groupby("predictor"):
@@ -64,4 +68,5 @@ def ledger_facts(path: Path) -> LedgerFacts:
         wrong.update(part["status"][part["proposal_id"].notna() != expected].value_counts().to_dict())
     whole = {name: np.concatenate(values) for name, values in columns.items()}
     pairs = sum(len(pd.unique(np.concatenate(points))) for points in seen.values())
-    return LedgerFacts(**whole, pairs=pairs, predicted=predicted, statuses=statuses, predictors=predictors, wrong=wrong)
+    counted = {"predicted": predicted, "statuses": statuses, "predictors": predictors, "wrong": wrong}
+    return LedgerFacts(**whole, point=np.concatenate(points), pairs=pairs, **counted)

@@ -12,6 +12,8 @@ from wssis.audit.finding import Finding, some
 from wssis.audit.ledger_facts import CORRUPTED, DROPPED, WITH_MASK, LedgerFacts
 from wssis.formats.split import assign_folds
 
+SAME_PLACE = 1e-6
+"""Points are one within so many px: reading a number from a CSV may cost its last bit."""
 UNMASKED = "unmasked_"
 """How the outcomes of points without a mask begin."""
 
@@ -23,6 +25,8 @@ def check_proposals(check: Checker) -> Iterator[Finding]:
     points = given.id[~given.crowd]
     yield from check.same(side, "images", made.images, given.images, "the annotations it was given")
     yield from _records(check, ledger, points)
+    if side.endswith("/weak.json"):  # A full image's annotations hold masks, and no points.
+        yield from _moved(check, check.output(".csv"), ledger.point_id, ledger.point, given)
     yield from _masks(check, ledger, made, side)
     yield from _out_of_fold(check, ledger, given)
     yield from check_predictors(check, ledger.predictors)
@@ -68,6 +72,25 @@ def _masks(check: Checker, ledger: LedgerFacts, made: CocoFacts, path: str) -> I
         odd = getattr(made, name)[rows] != getattr(ledger, name)[listed][known]
         if odd.any():
             yield check.wrong(path, f"{name} differs from the ledger in proposals {some(ids[known][odd])}")
+    odd = _apart(made.point[rows], ledger.point[listed][known])
+    if odd.any():
+        yield check.wrong(path, f"the point differs from the ledger in proposals {some(ids[known][odd])}")
+
+
+def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of the points (N, 2) are not where the others are; a coordinate that is no number is nowhere."""
+    return ~(np.abs(points - others) <= SAME_PLACE).all(axis=1)
+
+
+def _moved(check: Checker, path: str, ids: np.ndarray, points: np.ndarray, weak: CocoFacts) -> Iterator[Finding]:
+    """Points (N, 2) of a file that lie elsewhere than in weak.json; ids (N,) that are not there are told elsewhere."""
+    known = np.isin(ids, weak.id)
+    if len(pd.unique(weak.id)) != len(weak.id) or not known.any():
+        return
+    places = places_in(weak.id, ids[known])
+    odd = ids[known][_apart(points[known], weak.point[places])]
+    if len(odd):
+        yield check.wrong(path, f"{len(odd)} points lie elsewhere than in weak.json: {some(odd)}")
 
 
 def _out_of_fold(check: Checker, ledger: LedgerFacts, given: CocoFacts) -> Iterator[Finding]:
@@ -108,6 +131,8 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
     if (times > 1).any():
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
     yield from _alike(check, path, "labels", (made, made.pseudo, points), weak, f"{name}.json")
+    if name == "weak":
+        yield from _moved(check, path, points, made.point[made.pseudo], weak)
     yield from _alike(check, path, "full annotations", (made, ~made.pseudo, made.id[~made.pseudo]), full, "full.json")
     scores = made.score[made.pseudo & made.masked]
     if len(odd := made.point_id[made.pseudo & made.masked][~((scores >= 0) & (scores <= 1))]):
