@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,30 @@ def test_stopped_and_resumed_equals_undisturbed(tmp_path: Path, stop: int, chang
     assert summary.resumed_from == stop and summary.steps == 12
     assert _bytes(tmp_path / "resumed") == _bytes(tmp_path / "undisturbed")
     assert _figures(tmp_path / "resumed") == _figures(tmp_path / "undisturbed")
+
+
+SIGNALLED = """
+import sys
+from pathlib import Path
+from toy_task import OPTIMIZER, SCHEDULE, ToyTask
+from wssis.engine.trainer import train
+folder = Path(sys.argv[1])
+train(ToyTask(signal_at=2, everyone=True), SCHEDULE, OPTIMIZER, 5, folder / "out", folder / "state" / "out", {}, {}, 2)
+"""
+
+
+def test_a_signal_to_the_loading_processes_too(tmp_path: Path) -> None:
+    """SLURM signals every process of a job, not the training alone."""
+    here = Path(__file__).resolve().parent
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120,
+        env=os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}, start_new_session=True,
+    )  # fmt: skip
+    assert done.returncode == 143, done.stderr
+    assert load_state(tmp_path / "state" / "out")["step"] == 2
+    _train(tmp_path, ToyTask(seed=99), workers=2)
+    _train(tmp_path, ToyTask(), "undisturbed")
+    assert _figures(tmp_path / "out") == _figures(tmp_path / "undisturbed")
 
 
 def test_a_training_that_is_through_is_not_repeated(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,14 +31,19 @@ class Numbers:
 class ToyTask(MeansOverSamples):
     """Learns to map each vector to the sum of its entries.
 
-    signal_at: number of the pass in which the process sends itself SIGTERM; poison: image whose loss is NaN.
+    signal_at: number of the pass in which the process sends itself SIGTERM; everyone: another one sends it to the whole
+    group; poison: image whose loss is NaN.
     """
 
-    def __init__(self, seed: int = 0, dropout: float = 0.2, signal_at: int | None = None, poison: int | None = None):
+    def __init__(
+        self, seed: int = 0, dropout: float = 0.2, signal_at: int | None = None, poison: int | None = None,
+        everyone: bool = False,
+    ) -> None:  # fmt: skip
         torch.manual_seed(seed)
         self.model = nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.Dropout(dropout), nn.Linear(8, 1))
         self.dataset = Numbers()
         self._signal_at, self._poison, self._passes = signal_at, poison, 0
+        self._everyone = everyone
 
     def collate(self, samples: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, list[int]]:
         return torch.stack([vector for vector, _ in samples]), [index for _, index in samples]
@@ -48,7 +54,10 @@ class ToyTask(MeansOverSamples):
     def losses(self, model: nn.Module, batch: tuple[Tensor, list[int]]) -> dict[str, Tensor]:
         self._passes += 1
         if self._passes == self._signal_at:
-            os.kill(os.getpid(), signal.SIGTERM)
+            if self._everyone:  # From outside: of its parent's signal a loading process dies in silence.
+                subprocess.run(["sh", "-c", "trap '' TERM; kill -TERM 0"], check=True)
+            else:
+                os.kill(os.getpid(), signal.SIGTERM)
         vectors, ids = batch
         loss = (model(vectors)[:, 0] - vectors.sum(1)).square().mean()
         return {"square": loss * float("nan") if self._poison in ids else loss}

@@ -1,5 +1,6 @@
 """From data set to batches on the device, with the time the training waits for them."""
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -7,15 +8,21 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from wssis.engine.deadline import SIGNALS
 from wssis.engine.sampler import StepSampler
 from wssis.engine.task import Task
 
 
-class _KeepThreads:
-    """Worker start-up: one compute thread each, since the workers themselves are the parallelism."""
+class _WorkerStart:
+    """What a worker does first: one compute thread, since the workers themselves are the parallelism; and no ear for
+    signals. SLURM signals every process of a job, and a worker that died of it would end the training before it saves.
+    Workers end when the training does, however that ends.
+    """
 
     def __call__(self, worker: int) -> None:
         torch.set_num_threads(1)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _batches(task: Task, sampler: StepSampler, workers: int, device: torch.device) -> Iterator[Any]:
@@ -28,7 +35,7 @@ def _batches(task: Task, sampler: StepSampler, workers: int, device: torch.devic
         collate_fn=task.collate,
         num_workers=workers,
         pin_memory=device.type == "cuda",
-        worker_init_fn=_KeepThreads(),
+        worker_init_fn=_WorkerStart(),
         prefetch_factor=4,
         # Its own generator: drawing the workers' seeds must not move the network's random numbers.
         generator=torch.Generator(),
