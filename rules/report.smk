@@ -78,5 +78,6 @@ rule report:
     message:
         "The report"
     shell:
-        "python -m wssis report --plan {params.plan:q} --results {params.results} {params.image_dirs}"
-        " --out {params.out} --settings {params.settings:q}"
+        # On standard input: the plan of a large study is longer than an argument may be (128 KiB on Linux).
+        "python -m wssis report --plan - --results {params.results} {params.image_dirs}"
+        " --out {params.out} --settings {params.settings:q} <<'PLAN'\n{params.plan}\nPLAN"

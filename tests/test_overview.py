@@ -102,12 +102,14 @@ def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
         assert heads or head.split() == ["rule", "jobs", "done", "per", "job", "hours", "disk"]
 
 
-def test_corrupted_pairs_ask_for_no_gpu(study: Study) -> None:
-    """profiles/default says so too, in an expression over the job's inputs."""
+def test_no_gpu_where_no_network_is_in_a_job(study: Study) -> None:
+    """profiles/default says so too, in expressions over the jobs' inputs."""
     corrupt = read_study(REPOSITORY / "config.yaml")
     for of, asked in ((study, {"propose_full", "propose_weak"}), (corrupt, {"propose_weak"})):
         found = estimates(of, jobs_of(of), [])
         assert {one.job.rule for one in found if one.asks_gpu and one.job.stage == "proposals"} == asked
+        pseudo = {one.job.arm: one.asks_gpu for one in found if one.job.rule == "pseudo"}
+        assert pseudo == {"rough": False, "wssis": True}
 
 
 def test_other_network_tells_nothing(study: Study) -> None:

@@ -91,7 +91,7 @@ def predict_shown(
 
 def report(
     context: typer.Context,
-    plan: Annotated[str, typer.Option(help="JSON: the rows of the study, each with its files.")],
+    plan: Annotated[typer.FileText, typer.Option(help="JSON: the rows of the study, each with its files; - is stdin.")],
     results: Annotated[Path, typer.Option(help="Folder of the study.")],
     image_dir: Annotated[list[str], typer.Option(help="DATASET=FOLDER of the training images; may be repeated.")],
     out: OutFolder,
@@ -102,4 +102,4 @@ def report(
 
     named = parse_pairs("--image-dir", image_dir)
     folders = {name: joined_folder(context, folder) for name, folder in named.items()}
-    run(parse_settings(stages.ReportSettings, settings), plan=plan, results=results, image_dirs=folders, out=out)
+    run(parse_settings(stages.ReportSettings, settings), plan=plan.read(), results=results, image_dirs=folders, out=out)

@@ -61,13 +61,13 @@ def on_main(run: StageRun) -> Iterator[StageRun]:
         yield run
 
 
-def any_process(world: World, flag: bool) -> bool:
-    """Whether `flag` is set in any process; every process must ask at the same step."""
+def largest_of_processes(world: World, figures: list[float]) -> list[float]:
+    """Of every figure the largest over the processes; every process must ask at the same step."""
     if world.size == 1:
-        return flag
-    flags = torch.tensor([flag], dtype=torch.int32, device=world.device)
-    dist.all_reduce(flags, op=dist.ReduceOp.MAX)
-    return bool(flags.item())
+        return figures
+    values = torch.tensor(figures, dtype=torch.float64, device=world.device)
+    dist.all_reduce(values, op=dist.ReduceOp.MAX)
+    return values.tolist()
 
 
 def sum_over_processes(world: World, values: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from wssis.config.training import OptimizerSettings, ScheduleSettings
+from wssis.engine.agreement import Agreement
 from wssis.engine.deadline import StopRequest, TrainingStopped, job_end
-from wssis.engine.distributed import World, any_process, joined_world, mean_over_processes, wait_for_all
+from wssis.engine.distributed import World, joined_world, mean_over_processes, wait_for_all
 from wssis.engine.feed import Feed
 from wssis.engine.learner import Learner
 from wssis.engine.loss_weights import loss_weights
@@ -33,8 +34,6 @@ from wssis.formats.checkpoint import save_model
 MODEL, METRICS = "model.safetensors", "metrics.jsonl"
 SAVE_EVERY = 300.0
 """Seconds between two saves of the resume state."""
-AGREE_EVERY = 10
-"""Steps between two questions whether any of several processes was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,7 @@ class _Training:
         self.metrics = Metrics(path, optimizer.batch, tensorboard=tensorboard, **past)
         self.last: dict[str, Any] = {"rate": 0.0, "losses": {}} if found is None else found["last"]
         self.norm_check: dict[str, float] = {}
+        self.agreement = Agreement(world, self.step)
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
 
     def _sampler(self, start: int, stop: int) -> StepSampler:
@@ -182,8 +182,8 @@ class _Training:
 
     def _stop_or_save(self, stop: StopRequest, progress: Progress) -> None:
         reason = stop.reason(self.save_seconds)
-        ask = self.world.size == 1 or self.step % AGREE_EVERY == 0
-        stopping = ask and any_process(self.world, reason is not None) and self.step < self.schedule.iterations
+        agreed = self.agreement.stopping(self.step, reason is not None)
+        stopping = agreed and self.step < self.schedule.iterations
         if stopping or time.monotonic() - self.saved_at > SAVE_EVERY:
             self._save()
         if stopping:

@@ -30,7 +30,7 @@ ON_GPU = (
     *TRAININGS, "propose_full", "propose_weak", "pseudo", "score_thresholds", "confident_labels", "box_pseudo",
     "evaluate",
 )  # fmt: skip
-"""Rules whose jobs ask for a GPU in profiles/default; propose_full only where networks predict the refiner's pairs."""
+"""Rules whose jobs ask for a GPU in profiles/default, but for those that `_asks_gpu` leaves out."""
 SOLOV2 = ("teacher", "fold", "student")
 """Stages that train the same network in the same way, on other images."""
 NETWORKS = {"teacher": 3}
@@ -102,8 +102,16 @@ def _estimate(
     images = None if job.dataset is None else handled(study, job, sizes[job.dataset])
     seconds = _scaled(fitting, images, lambda one: one.seconds)
     made = _scaled(fitting, images, lambda one: one.outputs)
-    corrupted = job.rule == "propose_full" and values["pairs"] == "corrupt"
-    return Estimate(job, done, seconds, made, asks_gpu=job.rule in ON_GPU and not corrupted)
+    return Estimate(job, done, seconds, made, asks_gpu=_asks_gpu(job, values))
+
+
+def _asks_gpu(job: Job, settings: Mapping[str, Any]) -> bool:
+    """Whether a network is in the job: not where true masks are corrupted, nor where an arm keeps its masks rough."""
+    if job.rule == "propose_full":
+        return settings["pairs"] != "corrupt"
+    if job.rule == "pseudo":
+        return job.arm is not None and get_arm(job.arm).pseudo == "refined"
+    return job.rule in ON_GPU
 
 
 def _speed(stage: str, settings: Mapping[str, Any], records: Sequence[Record]) -> tuple[float | None, bool]:
