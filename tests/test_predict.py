@@ -83,6 +83,15 @@ def test_images_that_lie_where_the_results_shall_go(study: Path, capsys: pytest.
     assert f"what lies in {study / 'images'} is passed over: give another --out" in error
 
 
+def test_a_folder_with_the_outputs_of_a_stage_is_refused(study: Path, capsys: pytest.CaptureFixture) -> None:
+    """The evaluation's detections.json lies beside the model."""
+    model = evaluated(study)
+    before = {path.name: path.read_bytes() for path in model.parent.iterdir() if path.is_file()}
+    assert predict(model, study / "images", "--out", model.parent) == 2
+    assert "evaluate.manifest.json lists detections.json, which must not be lost" in capsys.readouterr().err
+    assert before == {path.name: path.read_bytes() for path in model.parent.iterdir() if path.is_file()}
+
+
 def test_without_a_manifest_of_this_model_the_size_must_be_given(study: Path, capsys: pytest.CaptureFixture) -> None:
     model = evaluated(study)
     write_segmentor(model, [{"id": 1, "name": "x"}])

@@ -9,6 +9,7 @@ from wssis.config.section import Section
 from wssis.engine.box_predictor import KINDS as BOX_KINDS
 from wssis.engine.predictor import Segmentor, load_segmentor
 from wssis.errors import InputError
+from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.checkpoint import load_model
 from wssis.formats.manifest import StageRun, digest_of
 from wssis.predicting.onnx_file import Comparison, export
@@ -30,8 +31,12 @@ def run(settings: ExportOnnxSettings, model: Path, out: Path) -> Comparison:
         model: model.safetensors of a teacher or student.
 
     Raises:
-        InputError: the checkpoint is no segmentor's, packages are missing, or onnxruntime disagrees with PyTorch.
+        InputError: the checkpoint is no segmentor's, packages are missing, onnxruntime disagrees with PyTorch, or `out`
+            is the checkpoint or not called .onnx.
     """
+    if out.suffix != ".onnx":
+        raise InputError(f"{out}: the file to write must end in .onnx")
+    refuse_overwriting([model], [out])
     with StageRun("export_onnx", out.with_name(f"{out.name}.manifest.json"), settings, {"model": model}) as stage:
         segmentor = _solov2(model)
         notes = {"checkpoint_sha256": digest_of(model), "input": "RGB uint8 (batch, 3, height, width), resized"}

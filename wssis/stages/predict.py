@@ -17,6 +17,7 @@ from wssis.formats.coco import write_coco
 from wssis.formats.images_table import ImageRow
 from wssis.formats.json_text import pieces
 from wssis.formats.manifest import StageRun, digest_of
+from wssis.predicting.foreign_outputs import refuse_foreign_outputs
 from wssis.predicting.overlays import painter_of
 from wssis.predicting.pictures import Picture, describe_pictures, find_pictures
 from wssis.predicting.result_log import ResultLog
@@ -53,6 +54,7 @@ def run(
     Raises:
         InputError: the checkpoint is no segmentor's, a path is not there, or there is no image.
     """
+    refuse_foreign_outputs(out, "predict", {"detections.json", "images.json"})
     with StageRun("predict", out / "predict.manifest.json", settings, {"model": model}) as stage:
         pictures, skipped = describe_pictures(find_pictures(images, out).items())
         say_turned(pictures)

@@ -15,6 +15,7 @@ from wssis.formats.manifest import StageRun, digest_of
 from wssis.formats.table import write_table
 from wssis.predicting.click_masks import REASONS, ClickMasker, check_pair
 from wssis.predicting.clicks import Click, clicks_by_picture, read_clicks
+from wssis.predicting.foreign_outputs import refuse_foreign_outputs
 from wssis.predicting.overlays import painter_of
 from wssis.predicting.pictures import Picture, describe_pictures, find_pictures
 from wssis.predicting.recorded import PointMaskSettings
@@ -62,6 +63,7 @@ def run(
     """
     inputs = {"points": points, "teacher": teacher, "refiner": refiner, "median_boxes_from": median_boxes_from}
     inputs = {name: path for name, path in inputs.items() if path is not None}
+    refuse_foreign_outputs(out, "predict_points", {"masks.json", "unmasked.csv"})
     with StageRun("predict_points", out / "predict_points.manifest.json", settings, inputs) as stage:
         device = this_world().device
         segmentor = load_segmentor(teacher, device)
