@@ -73,6 +73,14 @@ def test_label_studio_finds_the_image(tmp_path: Path, address: str, stored: str)
     assert coco["images"][0]["file_name"] == stored
 
 
+def test_a_caption_of_label_studio_is_no_address(tmp_path: Path) -> None:
+    """It may hold anything, such as what urlsplit takes for a torn IPv6 address."""
+    export = tasks(region("keypointlabels", "bar", x=50, y=50, width=0.3))
+    export[0]["data"]["caption"] = "http://[bad/x.png"
+    coco, _ = converted("points", "label-studio", written(tmp_path / "e.json", export))
+    assert coco["images"][0]["file_name"] == "a.png"
+
+
 def test_label_studio_tells_empty_from_unlabelled(tmp_path: Path) -> None:
     """A submitted empty annotation is a verified empty image; no annotation, or a skipped one, is nobody's work."""
     point = region("keypointlabels", "bar", x=50, y=50, width=0.3)

@@ -141,7 +141,13 @@ def _file_name(data: dict[str, Any], into: Collected) -> object:
 
 
 def _path(address: str) -> str:
-    """The path of an address; for a local file the one that its query names (/data/local-files/?d=...)."""
-    parts = urlsplit(address)
+    """The path of an address; for a local file the one that its query names (/data/local-files/?d=...).
+
+    Empty for a text that is no address, such as a caption.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
     local = parse_qs(parts.query).get("d")
     return local[0] if local else unquote(parts.path)
