@@ -62,6 +62,15 @@ def test_images_with_masks_are_left_out(tmp_path: Path, capsys: pytest.CaptureFi
     assert "1 images left out" in capsys.readouterr().out
 
 
+def test_links_to_images_have_the_names_of_the_links(tmp_path: Path) -> None:
+    write_images(tmp_path / "store", ["77.png", "78.png"])
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/masked.png").symlink_to(tmp_path / "store/77.png")
+    (tmp_path / "images/a.png").symlink_to(tmp_path / "store/78.png")
+    session = opened(request(tmp_path))
+    assert [image.file_name for image in session.setup.images] == ["a.png"], "the other one has masks"
+
+
 def test_new_images_and_classes_join_and_a_lost_image_is_named(tmp_path: Path) -> None:
     asked = request(tmp_path)
     opened(asked).close()

@@ -20,8 +20,10 @@ from predict_fixtures import (
     write_segmentor,
 )
 
+from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
 from wssis.predicting import recorded
+from wssis.predicting.pictures import find_pictures
 from wssis.stages import predict as predict_stage
 
 
@@ -253,3 +255,25 @@ def test_several_places_have_names_under_the_common_folder(study: Path) -> None:
     assert predict(model, *given, "--out", study / "out") == 0
     images = json.loads((study / "out/images.json").read_text())["images"]
     assert [one["file_name"] for one in images] == ["images/11.png", "images/12.png", "more/11.png"]
+
+
+def test_links_are_named_by_their_own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC and git-annex keep the files in a store, under names of their own; two links to one file are two images."""
+    for name in ("links/sub", "store/more", "photos"):
+        (tmp_path / name).mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "store/9f3ab2.png")
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos/d.png")
+    for name in ("a.png", "b.png", "sub/c.png"):
+        (tmp_path / "links" / name).symlink_to(tmp_path / "store/9f3ab2.png")
+    (tmp_path / "store/more/stored").symlink_to(tmp_path / "photos")
+    out, names = tmp_path / "out", ["a.png", "b.png", "sub/c.png"]
+    monkeypatch.chdir(tmp_path / "links/sub")
+    for folder in (tmp_path / "links", Path(".."), Path("../sub/..")):
+        assert list(find_pictures([folder], out)) == names
+    twice = [tmp_path / "links/a.png", Path("../a.png"), Path("c.png"), tmp_path / "links/sub"]
+    assert list(find_pictures(twice, out)) == ["a.png", "sub/c.png"]
+    assert list(find_pictures([tmp_path / "store/more/stored"], out)) == ["d.png"]
+    both = [tmp_path / "store/more/stored", tmp_path / "links/a.png", tmp_path / "photos/d.png"]
+    assert list(find_pictures(both, out)) == ["links/a.png", "store/more/stored/d.png"]
+    with pytest.raises(InputError, match=r"passed over: give another --out"):
+        find_pictures([tmp_path / "store"], tmp_path / "store")

@@ -42,8 +42,9 @@ class Picture:
 def find_pictures(paths: Sequence[Path], out: Path) -> dict[str, Path]:
     """file_name -> file, sorted: the given files, and all image files in the given folders and their subfolders.
 
-    file_name is relative to the folder, if one folder is all that is given, else to the folder common to all. Hidden
-    files and what is in `out` are passed over; in a folder, images are known by their suffix.
+    file_name is relative to the folder, if one folder is all that is given, else to the folder common to all. A link is
+    named by its own place, not by what it leads to. Hidden files and what is in `out` are passed over; in a folder,
+    images are known by their suffix.
 
     Raises:
         InputError: a path that is not there, or no image at all.
@@ -53,21 +54,23 @@ def find_pictures(paths: Sequence[Path], out: Path) -> dict[str, Path]:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; correct the path")
         for file in _images_in(path, out.resolve()) if path.is_dir() else (path,):
-            found.setdefault(file.resolve(), file)
+            # Several links may lead to one file, and are several images; one path that is given twice is one.
+            found.setdefault(file.parent.resolve() / file.name, file)
     if not found:
         around = [path for path in paths if path.is_dir() and path.resolve().is_relative_to(out.resolve())]
         passed_over = f"what lies in {out} is passed over: give another --out"
         remedy = passed_over if around else "give image files, or folders of them"
         raise InputError(f"no image in {', '.join(map(str, paths))}; {remedy}")
+    places = {file_place(file): file for file in found.values()}
     single = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    root = single.resolve() if single else Path(commonpath([file.parent for file in found]))
-    named = {_relative(file, root): file for file in found}
+    root = file_place(single / "any").parent if single else Path(commonpath([place.parent for place in places]))
+    named = {place.relative_to(root).as_posix(): file for place, file in places.items()}
     return dict(sorted(named.items()))
 
 
-def _relative(file: Path, root: Path) -> str:
-    """The name under `root`; a link that leads out of it keeps its whole path."""
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
+def file_place(file: Path) -> Path:
+    """The absolute path of a file, where it is a link its own; links among its folders stay, unless .. follows them."""
+    return (file.parent.resolve() if ".." in file.parts else file.parent.absolute()) / file.name
 
 
 def _images_in(folder: Path, out: Path) -> Iterator[Path]:
