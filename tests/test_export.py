@@ -166,6 +166,21 @@ def test_label_studio_round_trip(tmp_path: Path) -> None:
     assert [refusal.kind for refusal in done.refusals] == ["of type 'keypointlabels'"]
 
 
+@pytest.mark.parametrize(
+    "url", ["/data/local-files/?d=field/", "/data/local-files/?d=my/upload/field/", "https://host/one/two/", "s3://bucket/"]
+)
+def test_label_studio_keeps_subfolders(tmp_path: Path, url: str) -> None:
+    """Whatever folder the images are served from; an image of the same name in the root is another one."""
+    out = exported("label-studio", pseudo_set(tmp_path), accepted=True, image_url=url)
+    images = picture(picture(picture(tmp_path / "images"), "d.png"), "b c.png")
+    picture(images / "more", "b c.png")
+    coco, _ = converted("masks", "label-studio", out, keep_incomplete=True, image_dir=images)
+    assert {name: len(masks) for name, masks in by_name(coco).items()} == {"a.png": 1, "more/b c.png": 2, "d.png": 0}
+    (images / "more/b c.png").unlink()
+    _, done = converted("masks", "label-studio", out, keep_incomplete=True, image_dir=images)
+    assert f"{images}/more/b c.png: missing" in str(done.refusals[0]), "the root's image is not taken in its place"
+
+
 def test_label_studio_predictions(tmp_path: Path) -> None:
     """Drawn masks are annotations, predicted ones predictions with their score; the names fit the interface."""
     out = exported("label-studio", pseudo_set(tmp_path), image_url="https://host/x/")

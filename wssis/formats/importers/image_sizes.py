@@ -1,6 +1,8 @@
-"""Sizes of the image files: where a label format lacks them, and to be compared where both say one."""
+"""The image files: sizes, where a label format lacks them or to be compared; and which one a tool's path means."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from os.path import isdir, isfile
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -53,7 +55,33 @@ class ImageSizes:
 
     def has(self, name: str) -> bool:
         """Whether the image folder, if any, holds this file."""
-        return self.folder is not None and (self.folder / name).is_file()
+        return self.folder is not None and isfile(self.folder / name)
+
+    def name_of(self, path: str) -> str:
+        """The name in the image folder of what a tool knows by a path (with slashes) that begins somewhere else.
+
+        It is the longest ending of the path whose folder is there, whether the file is or not: a file of the same name
+        in another folder is another image. The bare name where none of its folders is there.
+        """
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            parts = parts[len(parts) - parts[::-1].index("..") :]
+        if not parts or self.folder is None:
+            return parts[-1] if parts else path
+        endings = ("/".join(parts[start:]) for start in range(len(parts) - 1))
+        folder = self.folder
+        return next((name for name in endings if isdir((folder / name).parent)), parts[-1])
+
+    def of_name(self, name: str) -> list[str]:
+        """Images of this bare name in the image folder and its subfolders."""
+        return self._by_name.get(name, [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for path in sorted(self.folder.rglob("*")) if self.folder is not None else ():
+            names.setdefault(path.name, []).append(path.relative_to(self.folder).as_posix())
+        return names
 
     def of_stems(self, needed_by: str) -> dict[str, list[str]]:
         """Stem -> names of the images in the folder, for labels that are told by their name.

@@ -18,8 +18,8 @@ from wssis.formats.importers.collected import Collected, LabelledImage, Place
 from wssis.formats.importers.image_sizes import SUFFIXES
 from wssis.formats.importers.reader import Options, number, objects, pair, read_json, whole
 
-UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
-"""Label Studio puts this before the name of an uploaded file."""
+UPLOAD = re.compile(r"(?:^|/)upload/(?:[0-9]+/)?([0-9a-f]{8}-)([^/]+)$")
+"""Path of a file that was uploaded: the project, what Label Studio puts before the name, the name."""
 NO_REGION = ("choices", "taxonomy", "rating", "textarea", "number", "datetime", "pairwise", "ranker", "relation")
 """Results that describe the image or another region and mark no object."""
 DECIMALS = 9
@@ -125,7 +125,7 @@ def _size(regions: list[Region]) -> tuple[object, object]:
 
 
 def _file_name(data: dict[str, Any], into: Collected) -> object:
-    """Name of a task's image in the image folder: of an address the path, of an upload the name it had before.
+    """Name of a task's image in the image folder: of an address its ending, of an upload the name it had before.
 
     None where no value of the task, or more than one, looks like an image.
     """
@@ -133,11 +133,11 @@ def _file_name(data: dict[str, Any], into: Collected) -> object:
     images = [path for path in paths if Path(path).suffix.lower() in SUFFIXES]
     if len(images) != 1:
         return None
-    name = images[0].rpartition("/")[2]
-    candidates = [images[0].strip("/"), name]
-    if "/upload/" in images[0]:
-        candidates = [name, UPLOAD_PREFIX.sub("", name)]
-    return next((candidate for candidate in candidates if into.sizes.has(candidate)), candidates[-1])
+    upload = UPLOAD.search(images[0])
+    if upload is None:
+        return into.sizes.name_of(images[0])
+    prefix, name = upload.groups()
+    return prefix + name if into.sizes.has(prefix + name) else name
 
 
 def _path(address: str) -> str:
