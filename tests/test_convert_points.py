@@ -109,6 +109,59 @@ def test_labelme(tmp_path: Path) -> None:
     assert coco["categories"] == [{"id": 1, "name": "bar"}, {"id": 2, "name": "ring"}]
 
 
+def _cameras(folder: Path) -> Path:
+    """Images of two cameras, of one name, with labelme's files beside them; above them a third of that name."""
+    for label in ("bar", "ring"):
+        picture(folder / f"of {label}", "1.png")
+        written(folder / f"of {label}/1.json", labelme(shape("point", label, [[7, 3]]), path="1.png"))
+    return picture(folder, "1.png")
+
+
+CAMERAS = {"of bar/1.png": "bar", "of ring/1.png": "ring"}
+
+
+def _by_image(coco: dict[str, Any]) -> dict[str, str]:
+    names = {image["id"]: image["file_name"] for image in coco["images"]}
+    classes = [name for name, _ in points_of(coco)]
+    return {names[one["image_id"]]: name for one, name in zip(coco["annotations"], classes, strict=True)}
+
+
+def test_labelme_keeps_subfolders(tmp_path: Path) -> None:
+    """As labelme saves, beside the images: relative to the image folder, or to that of the labels."""
+    labels = _cameras(tmp_path / "lmx")
+    for image_dir, wanted in (
+        (None, CAMERAS), (labels, CAMERAS), (tmp_path, {f"lmx/{name}": label for name, label in CAMERAS.items()})
+    ):  # fmt: skip
+        coco, done = converted("points", "labelme", labels, image_dir=image_dir)
+        assert _by_image(coco) == wanted and not done.refusals
+    coco, _ = converted("points", "labelme", labels / "of bar/1.json", image_dir=labels)
+    assert _by_image(coco) == {"of bar/1.png": "bar"}
+
+
+def test_labelme_finds_images_that_were_moved(tmp_path: Path) -> None:
+    """Into the same subfolders, or labelled from elsewhere: the longest ending whose folder is there."""
+    labels = _cameras(tmp_path / "lmx")
+    images = labels.rename(tmp_path / "images")
+    for name, said in (("of bar", "1.png"), ("of ring", "D:\\data\\of ring\\1.png")):
+        content = labelme(shape("point", name[3:], [[7, 3]]), path=said)
+        written(labels / name / "1.json", content)
+    coco, _ = converted("points", "labelme", labels, image_dir=images)
+    assert _by_image(coco) == CAMERAS
+    (images / "of ring/1.png").unlink()
+    coco, done = converted("points", "labelme", labels, image_dir=images, keep_incomplete=True)
+    assert _by_image(coco) == {"of bar/1.png": "bar"} and f"{images}/of ring/1.png: missing" in str(done.refusals[0])
+
+
+def test_labelme_does_not_guess_among_images_of_one_name(tmp_path: Path) -> None:
+    """1.png in the root, and two below; what the path said is not there, and none of its folders."""
+    images = _cameras(tmp_path / "images")
+    written(tmp_path / "lmx/of tree/1.json", labelme(shape("point", "tree", [[7, 3]]), path="1.png"))
+    with pytest.raises(InputError, match=r"1\.json: imagePath: '1\.png' does not lead into .*: 1\.png, of bar/1\.png,"):
+        converted("points", "labelme", tmp_path / "lmx", image_dir=images)
+    coco, _ = converted("points", "labelme", tmp_path / "lmx", image_dir=images / "of bar")
+    assert _by_image(coco) == {"1.png": "tree"}, "one image has the name"
+
+
 @pytest.mark.parametrize(("coordinates", "point"), [(None, [7, 3]), ("corners", [7, 3]), ("centres", [7.5, 3.5])])
 def test_csv(tmp_path: Path, coordinates: str | None, point: list[float]) -> None:
     """Columns in any order, others are ignored; an image alone is verified empty."""

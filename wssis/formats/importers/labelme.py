@@ -7,7 +7,9 @@ import base64
 import binascii
 import io
 from collections.abc import Iterator
+from os.path import isfile
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 import numpy as np
@@ -58,9 +60,7 @@ def _images(source: Path, into: Collected) -> Iterator[tuple[LabelledImage, list
             into.refuse(Place(path, "whole file"), "file", str(error).removeprefix(f"{path}: "))
             continue
         shapes = [(Place(path, f"shape {n}"), shape) for n, shape in enumerate(objects(content["shapes"]), start=1)]
-        name = _file_name(content.get("imagePath"), into)
-        width, height = whole(content.get("imageWidth")), whole(content.get("imageHeight"))
-        image = into.add_image(Place(path, "imagePath"), name, width, height)
+        image = _image(path, content, source if source.is_dir() else source.parent, into)
         if image is None:
             into.passed_over[ON_REFUSED] += len(shapes)
         else:
@@ -76,13 +76,49 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _file_name(path: object, into: Collected) -> object:
-    """Name in the image folder. labelme's path leads there from the JSON file, perhaps in Windows' words."""
-    if not isinstance(path, str):
+def _image(path: Path, content: dict[str, Any], labels: Path, into: Collected) -> LabelledImage | None:
+    """The image of a JSON file; None where it was refused."""
+    place = Place(path, "imagePath")
+    try:
+        name = _file_name(content.get("imagePath"), path.parent, labels, into)
+    except InputError as error:
+        into.refuse(place, "several images", str(error))
+        return None
+    return into.add_image(place, name, whole(content.get("imageWidth")), whole(content.get("imageHeight")))
+
+
+def _file_name(path: object, folder: Path, labels: Path, into: Collected) -> object:
+    """Name in the image folder; without one, in the folder of the labels.
+
+    labelme's path, perhaps in Windows' words, leads to the image from the JSON file's folder. Where it leads nowhere,
+    the images have been moved, with their subfolders or without.
+
+    Raises:
+        InputError: only the bare name is left of it, and several images have that.
+    """
+    if not isinstance(path, str) or not path:
         return path
-    parts = path.replace("\\", "/").split("/")
-    whole_path = "/".join(part for part in parts if part not in ("", "."))
-    return parts[-1] if ".." in parts or ":" in path or path.startswith("/") else whole_path
+    path = path.replace("\\", "/")
+    root = labels if into.sizes.folder is None else into.sizes.folder
+    if (name := _below(root, folder / path)) is not None:
+        return name
+    whole_path = normpath(path if ":" in path else folder.relative_to(labels) / path)
+    if into.sizes.folder is None:
+        parts = whole_path.split("/")
+        return parts[-1] if ".." in parts or ":" in path or path.startswith("/") else whole_path
+    name = into.sizes.name_of(whole_path)
+    if name != whole_path and "/" not in name and len(into.sizes.of_name(name)) > 1:
+        several = ", ".join(into.sizes.of_name(name)[:3])
+        raise InputError(f"{path!r} does not lead into {root}, which has several such images: {several}; correct it")
+    return name
+
+
+def _below(root: Path, file: Path) -> str | None:
+    """Name of a file in a folder; None where it is not there. The file may be a link to anywhere."""
+    if not isfile(file):
+        return None
+    place, root = file.parent.resolve() / file.name, root.resolve()
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else None
 
 
 def _is_one_of(
