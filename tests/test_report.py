@@ -18,7 +18,7 @@ from wssis.formats.atomic import write_json
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import SCORE_COLUMNS, read_score_table
 from wssis.report_page.accounts import Line, _missing
-from wssis.report_page.ap_samples import sample_networks
+from wssis.report_page.ap_samples import ap_interval, sample_networks
 from wssis.report_page.budget_text import budget_text
 from wssis.report_page.compare import compare_group
 from wssis.report_page.curves import CURVES, read_curves
@@ -42,6 +42,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
 def page(study: MadeUp) -> str:
     """Its page."""
     return study.report()
+
+
+def test_an_interval_of_ap_is_mirrored() -> None:
+    """Resamples of an AP lie above it, so the interval reaches further down than up; an AP is within 0 ... 100."""
+    draws = np.linspace(24, 34, 1001)
+    low, high = ap_interval(27.0, draws)
+    assert (low, high) == pytest.approx((54 - 33.75, 54 - 24.25)) and 27 - low > high - 27
+    assert ap_interval(2.0, np.array([1.0, 5.0]))[0] == 0 and ap_interval(99.5, np.array([98.0, 99.0]))[1] == 100
+    assert ap_interval(float("nan"), draws) is None and ap_interval(27.0, np.zeros(0)) is None
 
 
 class Tags(HTMLParser):

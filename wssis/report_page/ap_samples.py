@@ -57,6 +57,20 @@ def _sampled(network: Result, coco: Mapping, weights: NDArray[np.int32]) -> NDAr
     return ap
 
 
+def ap_interval(ap: float, draws: NDArray[np.float64]) -> Interval | None:
+    """95 % interval of an AP, or of a mean of APs, from its resamples (B,); None without resamples.
+
+    The percentiles mirrored at the AP ("basic" bootstrap), within 0 ... 100. Precision is interpolated by its maximum,
+    so AP grows where images repeat, and resamples lie above what they are drawn from: of 1,000 sets of validation images
+    14 % had a percentile interval above the truth, 3.5 % a mirrored one (`benchmarks.interval_coverage`). In paired
+    differences and ratios this shift cancels; they have `percentile_interval`.
+    """
+    found = percentile_interval(draws)
+    if found is None or np.isnan(ap):
+        return None
+    return max(0.0, 2 * ap - found[1]), min(100.0, 2 * ap - found[0])
+
+
 def percentile_interval(values: NDArray[np.float64]) -> Interval | None:
     """95 % percentile interval; resamples without truth are left out; None without any."""
     values = values[~np.isnan(values)]

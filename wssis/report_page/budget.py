@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.engine.label_costs import LabelKind
-from wssis.report_page.ap_samples import Interval, percentile_interval
+from wssis.report_page.ap_samples import Interval, ap_interval, percentile_interval
 from wssis.report_page.curves import Curves, Measured
 
 LEAST_MIXES = 2
@@ -45,7 +45,7 @@ class Choice:
     @property
     def interval(self) -> Interval | None:
         """95 % over validation images."""
-        return percentile_interval(self.draws)
+        return ap_interval(self.mean, self.draws)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wssis.report_page.ap_samples import ApSamples, Interval, percentile_interval
+from wssis.report_page.ap_samples import ApSamples, Interval, ap_interval, percentile_interval
 from wssis.report_page.results import BASELINES, BOX_BASELINE, ArmResult, Group
 
 LEAST_GAP = 2.0
@@ -115,7 +115,8 @@ def compare_group(group: Group, samples: ApSamples) -> Comparison:
 
 def _mean_interval(arm: ArmResult, samples: Samples) -> Interval | None:
     """Interval of an arm's mean AP over its seeds."""
-    return percentile_interval(np.mean([samples[arm.arm.name, seed][1:] for seed in arm.seeds], axis=0))
+    mean = np.mean([samples[arm.arm.name, seed] for seed in arm.seeds], axis=0)
+    return ap_interval(float(mean[0]), mean[1:])
 
 
 def _pairs(group: Group) -> list[tuple[ArmResult, ArmResult]]:

@@ -7,7 +7,7 @@ from wssis.config.half_labelled import GIVEN_MIX
 from wssis.config.label_cost import CostSettings
 from wssis.engine.label_costs import CostView, LabelKind, cost_views
 from wssis.report_page import words
-from wssis.report_page.ap_samples import percentile_interval
+from wssis.report_page.ap_samples import ap_interval
 from wssis.report_page.budget import Advice, Choice, advise, curves_by_arm, has_curve, pareto
 from wssis.report_page.cost_figures import SpentPoint, cost_figure
 from wssis.report_page.curves import Curves, Measured
@@ -73,7 +73,7 @@ def _front(curves: Curves, view: CostView) -> list[bool]:
 def _picture(curves: Curves, view: CostView) -> Picture:
     points = [
         SpentPoint(
-            p.arm, p.title, p.days[view.key], p.mean, percentile_interval(p.draws), list(p.ap.values()), best
+            p.arm, p.title, p.days[view.key], p.mean, ap_interval(p.mean, p.draws), list(p.ap.values()), best
         )
         for p, best in zip(curves.points, _front(curves, view), strict=True)
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def _cost_table(curves: Curves, views: Sequence[CostView]) -> Table:
             for view in views
         ]
         ap = Cell(words.number(point.mean), kind="main")
-        interval = words.interval(percentile_interval(point.draws), sign=False)
+        interval = words.interval(ap_interval(point.mean, point.draws), sign=False)
         name = Cell(point.title, colour=colour_of(point.arm))
         masks = words.count(point.labelled.get("full", 0.0))
         lines.append((name, mix_title(point.mix, point.full_percent), masks, ap, interval, *days))
