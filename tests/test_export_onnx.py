@@ -121,7 +121,8 @@ def test_a_file_that_differs_is_not_written(model: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize(("name", "told"), [("model.safetensors", "end in .onnx"), ("it.onnx", "must not be lost")])
 def test_the_model_is_not_written_over(model: Path, name: str, told: str, capsys: pytest.CaptureFixture) -> None:
-    model.with_name("it.onnx").symlink_to(model)
+    if name != model.name:
+        model.with_name(name).symlink_to(model)
     before = model.read_bytes()
     assert _export(model, model.with_name(name), "--height", HEIGHT, "--width", WIDTH) == 2
     assert told in capsys.readouterr().err and model.read_bytes() == before
