@@ -61,7 +61,7 @@ def ap_interval(ap: float, draws: NDArray[np.float64]) -> Interval | None:
     """95 % interval of an AP, or of a mean of APs, from its resamples (B,); None without resamples.
 
     The percentiles mirrored at the AP ("basic" bootstrap), within 0 ... 100. Precision is interpolated by its maximum,
-    so AP grows where images repeat, and resamples lie above what they are drawn from: of 1,000 sets of validation images
+    so AP grows where images repeat, and resamples lie above what they are drawn from: of 1,000 sets of images
     14 % had a percentile interval above the truth, 3.5 % a mirrored one (`benchmarks.interval_coverage`). In paired
     differences and ratios this shift cancels; they have `percentile_interval`.
     """
