@@ -13,6 +13,8 @@ from wssis.formats.atomic import write_json
 from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.predicting import click_masks
+from wssis.predicting.picture_names import PictureNames
+from wssis.predicting.pictures import find_pictures
 from wssis.predicting.recorded import point_mask_settings
 from wssis.predicting.result_log import ResultLog
 
@@ -151,7 +153,7 @@ def test_a_click_on_an_unreadable_image_says_so(study: Path, capsys: pytest.Capt
     assert "1 of the unmasked points are on images that were not given" in capsys.readouterr().out
     (study / "images/more").mkdir()
     shutil.copy(study / "images/11.png", study / "images/more/12.png")
-    (study / "points.csv").write_text("image,x,y,category\nelsewhere/images/12.png,4,4,bar\n")
+    (study / "points.csv").write_text("image,x,y,category\nstudy/images/12.png,4,4,bar\n")
     assert predict(study, *arguments) == 1
     assert "its image is unreadable" in _unmasked(study / "out")[0]["reason"], "not the readable one of this name"
 
@@ -281,6 +283,53 @@ def test_an_ambiguous_image_name_is_refused(study: Path, capsys: pytest.CaptureF
     (study / "images/again/11.png").write_bytes((study / "images/copy/11.png").read_bytes())
     assert predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
     assert "11.png may be again/11.png or copy/11.png" in capsys.readouterr().err
+
+
+def _named(tmp_path: Path, *files: str) -> PictureNames:
+    """The names of empty files, given together."""
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    return PictureNames(find_pictures([tmp_path / file for file in files], tmp_path / "out"))
+
+
+def test_a_longer_name_must_be_that_of_the_file_itself(tmp_path: Path) -> None:
+    names = _named(tmp_path, "cam2/0001.png")
+    for name in ("0001.png", "./0001.png", "cam2/0001.png", f"{tmp_path.name}/cam2/0001.png",
+                 str(tmp_path / "cam2/0001.png")):  # fmt: skip
+        assert names.meant_by(name) == ["0001.png"]
+    for name in ("cam1/0001.png", "else/cam2/0001.png", "/cam2/0001.png", "2/0001.png", "1.png", ""):
+        assert names.meant_by(name) == []
+    names = _named(tmp_path, "cam2/0001.png", "cam2/more/0001.png", "cam1/0002.png")
+    assert names.meant_by("0001.png") == ["cam2/0001.png", "cam2/more/0001.png"]
+    assert names.meant_by("more/0001.png") == ["cam2/more/0001.png"] and names.meant_by("0002.png") == ["cam1/0002.png"]
+
+
+def test_what_links_lead_to_counts_where_no_picture_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "now/sub").mkdir(parents=True)
+    (tmp_path / "store").mkdir()
+    for name, target in (("sub/1.png", "2.png"), ("sub/2.png", "1.png"), ("a.png", "3.png")):
+        (tmp_path / "store" / target).touch()
+        (tmp_path / "now" / name).symlink_to(tmp_path / "store" / target)
+    names = PictureNames(find_pictures([tmp_path / "now"], tmp_path / "out"))
+    assert names.meant_by("1.png") == ["sub/1.png"] and names.meant_by("now/sub/1.png") == ["sub/1.png"]
+    assert names.meant_by("store/3.png") == names.meant_by(str(tmp_path / "store/3.png")) == ["a.png"]
+
+
+def test_points_of_another_folder_are_not_put_onto_this_one(study: Path, capsys: pytest.CaptureFixture) -> None:
+    """Neither alone nor together with points of this one; and two names for one picture may be two pictures."""
+    (study / "images").rename(study / "cam2")
+    arguments = ["--points", study / "points.csv", *_models(study), "--out", study / "out"]
+    rows = "image,x,y,category\ncam1/11.png,9,9,bar\ncam2/11.png,5,5,bar\n"
+    (study / "points.csv").write_text(rows)
+    assert predict(study / "cam2", *arguments) == 1
+    found = [one["point_id"] for one in read_coco(study / "out/masks.json")["annotations"]]
+    reasons = {row["point_id"]: (row["image"], row["reason"]) for row in _unmasked(study / "out")}
+    assert reasons["1"] == ("cam1/11.png", "its image is not among the images given") and 1 not in found
+    (study / "points.csv").write_text(f"{rows}11.png,6,6,bar\n11.png,7,7,bar\n12.png,1,1,bar\n")
+    assert predict(study / "cam2", *arguments) == 2
+    error = capsys.readouterr().err
+    assert "points.csv: 1 problem(s):\ncam2/11.png (point 2) and 11.png (point 3) would both be 11.png; call" in error
 
 
 def test_settings_of_other_weights_do_not_count(study: Path, capsys: pytest.CaptureFixture) -> None:

@@ -5,7 +5,7 @@ it and `wssis convert` reads it, pixel corners are at integers: (0.5, 0.5) is th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,7 @@ from wssis.formats.coco_check import point_problems
 from wssis.formats.importers.csv_points import COLUMNS, point_rows
 from wssis.formats.json_text import loads
 from wssis.formats.points import off_the_edge
+from wssis.predicting.picture_names import PictureNames
 from wssis.predicting.pictures import Picture
 
 KEYS = ("id", "category_id", "point")
@@ -101,49 +102,56 @@ def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click
 
 
 def clicks_by_picture(
-    path: Path, clicks: Sequence[Click], pictures: Sequence[Picture], unreadable: Collection[str] = ()
+    path: Path, clicks: Sequence[Click], pictures: Sequence[Picture], unreadable: Mapping[str, Path]
 ) -> tuple[dict[str, list[Click]], list[Click]]:
     """file_name -> its points, for the images that have any; and the points whose image is not given.
 
-    A point's image is an image's file_name, or the end of it, or ends with it, whole parts only, if that is unique.
+    A point's image is an image's file_name, or the end of the path at which it lies, if that is unique.
 
     Args:
-        unreadable: file_names of images that are given and cannot be read, so that their size is unknown.
+        unreadable: file_name -> file of images that are given and cannot be read, so that their size is unknown.
 
     Raises:
-        InputError: points outside their image, all at once, or an image name that fits several pictures.
+        InputError: points outside their image, all at once, an image name that fits several pictures, or several names
+            that fit one.
     """
-    sides = {one.file_name: (one.width, one.height) for one in pictures} | dict.fromkeys(unreadable)
-    by_last: dict[str, list[str]] = defaultdict(list)
-    for name in sides:
-        by_last[PurePosixPath(name).name].append(name)
+    names = PictureNames({one.file_name: one.path for one in pictures} | dict(unreadable))
     groups: dict[str, list[Click]] = defaultdict(list)
     missing, problems = [], []
     for click in clicks:
-        near = by_last.get(PurePosixPath(click.image).name, [])
-        fitting = [click.image] if click.image in sides else [one for one in near if _same_end(click.image, one)]
-        if not fitting:
-            missing.append(click)
-            continue
-        size = sides[fitting[0]]
+        fitting = names.meant_by(click.image)
         if len(fitting) > 1:
-            problems.append(f"point {click.id}: {click.image} may be {' or '.join(fitting)}")
-        elif size is None:
+            problems.append(f"point {click.id}: {click.image} may be {' or '.join(fitting)}; name its folders, too")
+        elif fitting:
             groups[fitting[0]].append(click)
-        elif not _inside(point := _off_the_edges(click.point, size), size):
-            words = f"outside {click.image}, which has {size[0]} x {size[1]} px"
-            problems.append(f"point {click.id}: {list(point)}, in pixel indices, is {words}")
         else:
-            groups[fitting[0]].append(replace(click, point=point))
+            missing.append(click)
+    problems += [problem for name, own in groups.items() for problem in _several_names(name, own)]
+    for picture in pictures:
+        if own := groups.get(picture.file_name):
+            groups[picture.file_name], outside = _placed(own, picture)
+            problems += outside
     _refuse(path, problems)
     return dict(groups), missing
 
 
-def _same_end(one: str, other: str) -> bool:
-    """Whether one path is the end of the other, by whole parts: another folder's image of the same name is another."""
-    a, b = PurePosixPath(one).parts, PurePosixPath(other).parts
-    shared = min(len(a), len(b))
-    return a[-shared:] == b[-shared:]
+def _several_names(picture: str, clicks: Sequence[Click]) -> Iterator[str]:
+    """Two names may be two images, of which one was not given: points of one would be put onto the other."""
+    firsts: dict[str, int] = {}
+    for click in clicks:
+        firsts.setdefault(str(PurePosixPath(click.image)), click.id)
+    if len(firsts) > 1:
+        said = " and ".join(f"{name} (point {number})" for name, number in firsts.items())
+        yield f"{said} would both be {picture}; call an image by one name, and different ones by their folders, too"
+
+
+def _placed(clicks: Sequence[Click], picture: Picture) -> tuple[list[Click], list[str]]:
+    """The points of a picture, those on its far edges just within; and what is wrong with those that lie outside."""
+    size = (picture.width, picture.height)
+    placed = [replace(click, point=_off_the_edges(click.point, size)) for click in clicks]
+    outside = [one for one in placed if not _inside(one.point, size)]
+    has = f"which has {size[0]} x {size[1]} px"
+    return placed, [f"point {o.id}: {list(o.point)}, in pixel indices, is outside {o.image}, {has}" for o in outside]
 
 
 def _off_the_edges(point: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:

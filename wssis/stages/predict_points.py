@@ -71,9 +71,10 @@ def run(
         medians = None
         if median_boxes_from is not None:
             medians = medians_of(read_labels(median_boxes_from, "segmentation"), median_boxes_from)
-        described, skipped = describe_pictures(find_pictures(images, out).items())
+        files = find_pictures(images, out)
+        described, skipped = describe_pictures(files.items())
         all_clicks = read_clicks(points, segmentor.categories)
-        clicks, missing = clicks_by_picture(points, all_clicks, described, skipped)
+        clicks, missing = clicks_by_picture(points, all_clicks, described, {name: files[name] for name in skipped})
         pictures = [one for one in described if one.file_name in clicks]
         say_turned(pictures)
         key = " ".join([str(stage.code), *(digest_of(path) for path in inputs.values()), settings.model_dump_json()])
