@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from predict_fixtures import CATEGORIES, SIZES, predict, pseudo_masks, write_images, write_refiner, write_segmentor
 
 from wssis.formats.atomic import write_json
@@ -232,6 +233,10 @@ def _bad(study: Path, what: str) -> tuple[list[Any], str]:
         points = study / "twice.json"
         points.write_text(json.dumps({**weak, "annotations": weak["annotations"][:1] * 2}))
         return [study / "images", "--points", points, *models], "point 1100: this id occurs more than once"
+    if what == "image twice":
+        points = study / "twice.json"
+        points.write_text(json.dumps({**weak, "images": [*weak["images"], {"id": 11, "file_name": "12b.png"}]}))
+        return [study / "images", "--points", points, *models], "image 11: this id occurs more than once; keep one"
     if what == "refiner":
         write_refiner(study / "refiner/model.safetensors", [{"id": 1, "name": "bar"}])
         return [study / "images", "--points", points, *models], "trained with category ids [1]"
@@ -249,6 +254,10 @@ def _bad(study: Path, what: str) -> tuple[list[Any], str]:
         ("annotations", {"point": ["1", "2"]}, "point 1100: point ['1', '2'] is not two finite numbers"),
         ("annotations", {"image_id": [11]}, "not a file of points (KeyError: '[11]')"),
         ("images", {"file_name": 3}, "image 11: has no file_name; name its file"),
+        ("images", {"width": 30, "height": 20}, "11.png: is 60 x 40 px, the labels say 30 x 20; correct the wrong one"),
+        ("images", {"width": "60"}, "image 11: width '60', height 40 must be positive integers; take them from"),
+        ("images", {"height": None}, "image 11: width 60, height None must be positive integers; take them from"),
+        ("images", {"file_name": "./12.png"}, "image 11: file_name '12.png' belongs to more than one image (11, 12);"),
         ("annotations", None, "has no points; set some, or leave --points out"),
     ],
 )
@@ -262,13 +271,49 @@ def test_unsound_points_are_refused(
     assert message in capsys.readouterr().err and not (study / "out/masks.json").exists()
 
 
+def test_sizes_are_compared_where_the_file_has_them(study: Path, capsys: pytest.CaptureFixture) -> None:
+    """Points of images that were clicked at half their size lie on other objects."""
+    weak = read_coco(study / "weak.json")
+    bare = [{key: one[key] for key in ("id", "file_name")} for one in weak["images"]]
+    half = [{**one, "width": one["width"] // 2, "height": one["height"] // 2} for one in weak["images"]]
+    half[2:] = weak["images"][2:]
+    arguments = ["--points", study / "points.json", *_models(study)[:2], "--overlays", "none", "--out", study / "out"]
+    (study / "points.json").write_text(json.dumps({**weak, "images": half}))
+    assert predict(study / "images", *arguments) == 2
+    error = capsys.readouterr().err
+    assert "points.json: 2 problem(s):\nimage 11: " in error and "images/12.png: is 64 x 64 px, the labels" in error
+    (study / "points.json").write_text(json.dumps({**weak, "images": bare}))
+    assert predict(study / "images", *arguments) == 0
+
+
+@pytest.mark.parametrize("name", ["turned.jpg", "turned.png"])
+def test_clicks_on_a_picture_that_the_tool_showed_turned(
+    study: Path, name: str, capsys: pytest.CaptureFixture
+) -> None:
+    """A JSON file's points are of the stored pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(study / "images/11.png") as image:
+        image.save(study / "images" / name, exif=exif)
+    (study / "points.csv").write_text(f"image,x,y,category\n12.png,4,4,bar\n{name},4,4,bar\n{name},9,9,bar\n")
+    arguments = [study / "images", *_models(study)[:2], "--overlays", "none", "--out", study / "out"]
+    assert predict(*arguments, "--points", study / "points.csv") == 2
+    error = capsys.readouterr().err
+    assert f"points.csv: 1 problem(s):\npoint 2: {study}/images/{name}: has EXIF orientation 3, so the tool" in error
+    weak = read_coco(study / "weak.json")
+    weak["images"][0]["file_name"] = name
+    (study / "points.json").write_text(json.dumps(weak))
+    assert predict(*arguments, "--points", study / "points.json") == 0
+    assert f"1 image(s) have an EXIF orientation, {name} for one. It is ignored" in capsys.readouterr().err
+
+
 def test_options_of_the_refiner_need_one(study: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = [study / "images", "--points", study / "weak.json", *_models(study)[:2], "--out", study / "out"]
     assert predict(*arguments, "--crop-scale", -1) == 2
     assert "--crop-scale needs --refiner" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["header", "categories", "twice", "refiner", "teacher"])
+@pytest.mark.parametrize("what", ["header", "categories", "twice", "image twice", "refiner", "teacher"])
 def test_what_does_not_fit_is_refused(study: Path, what: str, capsys: pytest.CaptureFixture) -> None:
     arguments, message = _bad(study, what)
     assert predict(*arguments, "--out", study / "out") == 2

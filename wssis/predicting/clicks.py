@@ -14,6 +14,7 @@ from typing import Any
 from wssis.errors import InputError
 from wssis.formats.coco_check import point_problems
 from wssis.formats.importers.csv_points import COLUMNS, point_rows
+from wssis.formats.importers.image_sizes import ImageSizes
 from wssis.formats.json_text import loads
 from wssis.formats.points import off_the_edge
 from wssis.predicting.picture_names import PictureNames
@@ -27,12 +28,17 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One point: its id in the file (CSV: the number of its row, from 1), its image as named there, its category."""
+    """One point: its id in the file (CSV: the number of its row, from 1), its image as named there, its category.
+
+    image_id, image_size: the image's id, and width and height, px, as a JSON file says; None where it does not.
+    """
 
     id: int
     image: str
     category_id: int
     point: tuple[float, float]
+    image_id: object = None
+    image_size: tuple[int, int] | None = None
 
 
 def read_clicks(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
@@ -47,18 +53,23 @@ def read_clicks(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Cli
     """
     if not path.is_file():
         raise InputError(f"{path}: not found; correct --points")
-    clicks = _from_json(path, categories) if path.suffix.lower() == ".json" else _from_csv(path, categories)
+    clicks = _from_json(path, categories) if _is_json(path) else _from_csv(path, categories)
     if not clicks:
         raise InputError(f"{path}: has no points; set some, or leave --points out to detect without them")
     return clicks
 
 
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
 def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
     try:
         content = loads(path.read_bytes())
-        images = {repr(one["id"]): one["file_name"] for one in content["images"]}
+        listed = [{"id": one["id"], "file_name": one["file_name"], "size": _size(one)} for one in content["images"]]
         named = {one["id"]: one["name"] for one in content["categories"]}
-        files = [images[repr(one["image_id"])] for one in content["annotations"]]
+        images = {repr(one["id"]): one for one in listed}
+        own_images = [images[repr(one["image_id"])] for one in content["annotations"]]
         points = [{key: one[key] for key in KEYS if key in one} for one in content["annotations"]]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -68,16 +79,46 @@ def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Clic
     own = {one["id"]: one["name"] for one in categories}
     if named != own:
         raise InputError(f"{path}: its categories {named} are not the teacher's: {own}")
-    nameless = [image for image, name in images.items() if not _is_name(name)]
-    problems = [f"image {image}: has no file_name; name its file" for image in nameless]
+    problems = [*_image_problems(listed), *_alike(listed)]
     problems += [f"point {one.get('id')!r}: {fault}" for one in points for fault in point_problems(one, None, own)]
     _refuse(path, problems)
     twice = [number for number, count in Counter(one["id"] for one in points).items() if count > 1]
-    _refuse(path, [f"point {number}: this id occurs more than once" for number in twice])
+    _refuse(path, [f"point {number}: this id occurs more than once; renumber" for number in twice])
     return [
-        Click(one["id"], name, one["category_id"], (float(one["point"][0]), float(one["point"][1])))
-        for one, name in zip(points, files, strict=True)
-    ]
+        Click(one["id"], image["file_name"], one["category_id"], (float(one["point"][0]), float(one["point"][1])),
+              image["id"], image["size"])
+        for one, image in zip(points, own_images, strict=True)
+    ]  # fmt: skip
+
+
+def _size(image: Mapping[str, Any]) -> tuple[Any, Any] | None:
+    """Width and height as a file has them; None where it has neither."""
+    sides = (image.get("width"), image.get("height"))
+    return None if sides == (None, None) else sides
+
+
+def _image_problems(images: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Images without a name or with a senseless size."""
+    nameless = [one["id"] for one in images if not _is_name(one["file_name"])]
+    yield from (f"image {number!r}: has no file_name; name its file" for number in nameless)
+    for one in images:
+        if one["size"] and not all(type(side) is int and side > 0 for side in one["size"]):
+            sides = "width {!r}, height {!r}".format(*one["size"])
+            yield f"image {one['id']!r}: {sides} must be positive integers; take them from the file"
+
+
+def _alike(images: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Images that share an id or a file name: points of one would be put onto the other."""
+    twice = [number for number, count in Counter(repr(one["id"]) for one in images).items() if count > 1]
+    yield from (f"image {number}: this id occurs more than once; keep one of them or renumber" for number in twice)
+    owners: dict[str, list[object]] = defaultdict(list)
+    for one in images:
+        if _is_name(one["file_name"]):
+            owners[str(PurePosixPath(one["file_name"]))].append(one["id"])
+    for name, ids in owners.items():
+        if len({repr(number) for number in ids}) > 1:
+            what = f"file_name {name!r} belongs to more than one image ({', '.join(map(repr, ids))})"
+            yield f"image {ids[0]!r}: {what}; keep one of them, with all points"
 
 
 def _is_name(value: object) -> bool:
@@ -112,8 +153,8 @@ def clicks_by_picture(
         unreadable: file_name -> file of images that are given and cannot be read, so that their size is unknown.
 
     Raises:
-        InputError: points outside their image, all at once, an image name that fits several pictures, or several names
-            that fit one.
+        InputError: points outside their image, or set on one of another size or turned, all at once; an image name that
+            fits several pictures, or several names that fit one.
     """
     names = PictureNames({one.file_name: one.path for one in pictures} | dict(unreadable))
     groups: dict[str, list[Click]] = defaultdict(list)
@@ -130,7 +171,8 @@ def clicks_by_picture(
     for picture in pictures:
         if own := groups.get(picture.file_name):
             groups[picture.file_name], outside = _placed(own, picture)
-            problems += outside
+            # Points of another scale or turn lie outside for that reason.
+            problems += list(_shown_otherwise(path, own, picture)) or outside
     _refuse(path, problems)
     return dict(groups), missing
 
@@ -143,6 +185,17 @@ def _several_names(picture: str, clicks: Sequence[Click]) -> Iterator[str]:
     if len(firsts) > 1:
         said = " and ".join(f"{name} (point {number})" for name, number in firsts.items())
         yield f"{said} would both be {picture}; call an image by one name, and different ones by their folders, too"
+
+
+def _shown_otherwise(path: Path, clicks: Sequence[Click], picture: Picture) -> Iterator[str]:
+    """What `wssis convert` says of a picture that was clicked in another size, or, in a tool of CSV files, turned."""
+    first = clicks[0]
+    upright = not _is_json(path)
+    if (upright and picture.turned) or first.image_size not in (None, (picture.width, picture.height)):
+        try:
+            ImageSizes(picture.path.parent, upright).agreed(picture.path.name, first.image_size)
+        except InputError as error:
+            yield f"{f'point {first.id}' if upright else f'image {first.image_id!r}'}: {error}"
 
 
 def _placed(clicks: Sequence[Click], picture: Picture) -> tuple[list[Click], list[str]]:

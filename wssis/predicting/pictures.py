@@ -98,8 +98,9 @@ def _described(name: str, path: Path) -> Picture:
         status = path.stat()
         with Image.open(path) as image:
             width, height = image.size
-            # Pillow would decode a whole PNG to look for the orientation, which PNGs hardly ever have.
-            orientation = 1 if image.format == "PNG" else image.getexif().get(EXIF_ORIENTATION, 1)
+            # Pillow would decode a whole PNG to look for EXIF behind its pixels, where it hardly ever is.
+            known = image.format != "PNG" or "exif" in image.info
+            orientation = image.getexif().get(EXIF_ORIENTATION, 1) if known else 1
             mode = image.mode
     except UNREADABLE as error:
         raise BrokenPicture(f"unreadable ({error}); copy it again") from None
