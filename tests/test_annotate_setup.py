@@ -1,5 +1,6 @@
 """What a labelling session begins and goes on with: images, ids, classes, given points, and what is refused."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from annotate_fixtures import CATEGORIES, FULL, act, opened, request, write_imag
 
 from wssis.annotate.given import find_files, new_setup
 from wssis.annotate.outputs import Files, Writer
+from wssis.annotate.running import run
+from wssis.annotate.session import Session
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
 
@@ -91,6 +94,85 @@ def test_new_images_and_classes_join_and_a_lost_image_is_named(tmp_path: Path) -
     (tmp_path / "images/b.png").unlink()
     with pytest.raises(InputError, match=r"b\.png is gone"):
         opened(asked)
+
+
+def _names(session: Session) -> list[str]:
+    session.close()
+    return [image.file_name for image in session.setup.images]
+
+
+def test_what_was_left_out_does_not_join_when_the_options_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Neither with --finish nor with the page; with the options, what is new joins."""
+    write_images(tmp_path / "images", ["a.png", "b.png", "masked.png"])
+    rows = [{"id": n, "file_name": name} for n, name in ((50, "a.png"), (40, "masked.png"))]
+    listed = write_json(tmp_path / "list.json", {"images": rows})
+    asked = request(tmp_path, images_from=listed)
+    bare = replace(asked, categories=None, images_from=None)
+    assert _names(opened(asked)) == ["a.png"]
+    run(bare, finish=True)
+    assert "2 images of IMAGES are not in this session; --finish takes up none" in capsys.readouterr().out
+    assert [image["id"] for image in read_coco(Files(asked.out).unlabelled)["images"]] == [50]
+    for less, missing in (
+        (bare, "--categories and --images-from"), (replace(asked, categories=None), "--categories"),
+        (replace(asked, images_from=None), "--images-from"),
+    ):  # fmt: skip
+        assert _names(opened(less)) == ["a.png"]
+        assert f"none joins: give {missing} again" in capsys.readouterr().out
+    write_json(listed, {"images": [*rows, {"id": 60, "file_name": "b.png"}]})
+    run(asked, finish=True)
+    assert _names(opened(bare)) == ["a.png"]
+    assert _names(opened(asked)) == ["a.png", "b.png"]
+
+
+def test_options_that_come_later_are_remembered_too(tmp_path: Path) -> None:
+    asked = request(tmp_path, categories=None, classes=("bar",))
+    assert len(_names(opened(asked))) == 3
+    write_images(tmp_path / "images", ["masked.png"])
+    full = write_json(tmp_path / "full.json", {**FULL, "categories": [{"id": 1, "name": "bar"}]})
+    assert len(_names(opened(replace(asked, classes=(), categories=full)))) == 3
+    assert len(_names(opened(asked))) == 3, "masked.png may still have masks"
+
+
+@pytest.mark.parametrize("left_out", [0, 1])
+def test_older_journals_do_not_tell_the_options(tmp_path: Path, left_out: int) -> None:
+    asked = request(tmp_path)
+    opened(asked).close()
+    head, *lines = Files(asked.out).journal.read_text().splitlines()
+    old = {**json.loads(head), "left_out": left_out}
+    del old["narrowed_by"]
+    Files(asked.out).journal.write_text("\n".join([json.dumps(old), *lines, ""]))
+    write_images(tmp_path / "images", ["d.png", "masked.png"])
+    bare = replace(asked, categories=None)
+    assert _names(opened(bare)) == ["a.png", "b.png", "c.png"]
+    assert _names(opened(asked)) == ["a.png", "b.png", "c.png", "d.png"]
+
+
+def test_a_longer_list_gives_its_ids(tmp_path: Path) -> None:
+    """A new image has the id of the list; one that is not listed comes behind all ids, those of the masks included."""
+    rows = [{"id": n, "file_name": name} for n, name in ((50, "a.png"), (77, "c.png"))]
+    listed = [write_json(tmp_path / f"{n}.json", {"images": rows[:n]}) for n in (1, 2)]
+    asked = request(tmp_path, images_from=listed[0])
+    opened(asked).close()
+    session = opened(replace(asked, images_from=listed[1]))
+    assert {image.file_name: image.id for image in session.setup.images} == {"a.png": 50, "c.png": 77}
+    session.close()
+    for number, owner in ((50, r"a\.png of this session"), (40, r"masked\.png in .*full\.json")):
+        # The list has another id for a.png now; the session keeps its own.
+        names = {49: "a.png", 77: "c.png", number: "b.png"}
+        more = write_json(tmp_path / "more.json", {"images": [{"id": n, "file_name": names[n]} for n in names]})
+        with pytest.raises(InputError, match=rf"more\.json: b\.png has id {number}, which {owner} has; give"):
+            opened(replace(asked, images_from=more))
+
+
+def test_new_images_are_numbered_behind_masks_that_have_come_since(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    opened(asked).close()
+    write_images(tmp_path / "images", ["d.png"])
+    more = {"id": 90, "file_name": "elsewhere.png", "width": 60, "height": 40}
+    write_json(asked.categories, {**FULL, "images": [*FULL["images"], more]})
+    assert opened(asked).setup.images[-1].id == 91
 
 
 def _list(path: Path, name: str) -> Path:

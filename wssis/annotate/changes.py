@@ -5,7 +5,9 @@ from typing import Any, Literal, Protocol
 
 What = Literal["point", "finished", "answer"]
 KINDS = ("point", "finished", "answer")
-UNDO, REDO, OPENED, SHOWN, IMAGES, CATEGORIES = "undo", "redo", "opened", "shown", "images", "categories"
+UNDO, REDO, OPENED, SHOWN = "undo", "redo", "opened", "shown"
+IMAGES, CATEGORIES, NARROWED = "images", "categories", "narrowed"
+"""Lines that change what the session is about."""
 
 
 class Refused(Exception):

@@ -34,8 +34,15 @@ def find_files(request: Request) -> dict[str, Path]:
     return files
 
 
-def new_setup(request: Request, files: Mapping[str, Path]) -> Setup:
-    """Read what was given, each file once, and number the images.
+def read_given(request: Request) -> dict[str, CocoFile]:
+    """The COCO files that were given, each read once, by the option."""
+    paths = {"categories": request.categories, "images": request.images_from,
+             "points": request.points, "boxes": request.boxes}  # fmt: skip
+    return {key: CocoFile.read(path) for key, path in paths.items() if path is not None}
+
+
+def new_setup(request: Request, files: Mapping[str, Path], given: Mapping[str, CocoFile] | None = None) -> Setup:
+    """Look through what was given, and number the images; given: as `read_given` has it.
 
     Ids come from --images-from, --points or --boxes where they list an image; others follow those of all given files.
 
@@ -43,19 +50,16 @@ def new_setup(request: Request, files: Mapping[str, Path]) -> Setup:
         InputError: a file is not what it should be; the classes are unknown or disagree; a point or box makes no
             sense; an image cannot be read. All problems of one file at once.
     """
-    paths = {"categories": request.categories, "images": request.images_from,
-             "points": request.points, "boxes": request.boxes}  # fmt: skip
-    given = {key: CocoFile.read(path) for key, path in paths.items() if path is not None}
+    given = read_given(request) if given is None else given
     masked = _masked_images(given.get("categories"))
     kept = {name: path for name, path in files.items() if name not in masked}
     if not kept:
         raise InputError(f"{request.categories}: has masks of all these images; there is nothing to label")
-    known = known_ids([given[key] for key in ("images", "points", "boxes") if key in given])
-    taken = [*known.values(), *masked.values()]
-    images = number_images(kept, known, max(taken, default=0) + 1)
+    images = number_images(kept, given)
     names = [given[key] for key in ("categories", "points", "boxes") if key in given]
     categories = _categories(request, names)
-    setup = {"images": images, "categories": categories, "left_out": len(files) - len(kept)}
+    setup = {"images": images, "categories": categories, "left_out": len(files) - len(kept),
+             "narrowed_by": request.narrowed_by}  # fmt: skip
     if "boxes" in given:
         boxes, crowds = read_boxes(given["boxes"], images, categories)
         more = {"boxes": boxes, "points_per_box": request.points_per_box, "seed": request.seed, "crowds": crowds}
@@ -67,12 +71,31 @@ def new_setup(request: Request, files: Mapping[str, Path]) -> Setup:
     return Setup(**setup, points=points, seen=seen, first_annotation=first)
 
 
-def number_images(files: Mapping[str, Path], known: Mapping[str, int], first: int) -> list[LabelImage]:
-    """Images with their sizes; those without a known id are numbered from `first`.
+def number_images(
+    files: Mapping[str, Path], given: Mapping[str, CocoFile], begun: Sequence[LabelImage] = ()
+) -> list[LabelImage]:
+    """Images with their sizes, and the ids that the given files list; others are numbered behind all ids.
+
+    Args:
+        begun: other images, which the session has already.
 
     Raises:
-        InputError: images that cannot be read, all at once.
+        InputError: a listed id is another image's, of the session or with masks; images that cannot be read, all at
+            once.
     """
+    listing = [given[key] for key in ("images", "points", "boxes") if key in given]
+    known = known_ids(listing)
+    taken = {number: f"{name} in {given['categories'].path}"
+             for name, number in _masked_images(given.get("categories")).items()}  # fmt: skip
+    taken |= {image.id: f"{image.file_name} of this session" for image in begun}
+    where = ", ".join(str(file.path) for file in listing)
+    refuse([f"{where}: {name} has id {known[name]}, which {taken[known[name]]} has; give it another one"
+            for name in files if known.get(name) in taken])  # fmt: skip
+    return _sized_images(files, known, max([*known.values(), *taken], default=0) + 1)
+
+
+def _sized_images(files: Mapping[str, Path], known: Mapping[str, int], first: int) -> list[LabelImage]:
+    """Images with their sizes; those without a known id are numbered from `first`."""
     images, problems = [], []
     for name, path in files.items():
         try:

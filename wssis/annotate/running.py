@@ -10,8 +10,9 @@ from types import FrameType
 from typing import Any
 
 from wssis.annotate.box_board import BoxBoard
-from wssis.annotate.changes import CATEGORIES, IMAGES
-from wssis.annotate.given import find_files, new_setup, number_images
+from wssis.annotate.changes import CATEGORIES, IMAGES, NARROWED
+from wssis.annotate.coco_file import CocoFile
+from wssis.annotate.given import find_files, new_setup, number_images, read_given
 from wssis.annotate.image_content import shown
 from wssis.annotate.journal import Journal
 from wssis.annotate.outputs import Files, Writer
@@ -35,7 +36,7 @@ def run(request: Request, port: int = 0, browser: bool = True, finish: bool = Fa
         raise InputError(f"{request.out}: --out is a COCO file, such as weak.json; give a name that ends in .json")
     files = Files(request.out)
     pictures = find_files(request)
-    session = open_session(request, pictures, files)
+    session = open_session(request, pictures, files, grow=not finish)
     writer = Writer(session, files)
     if finish:
         writer.write()
@@ -45,8 +46,8 @@ def run(request: Request, port: int = 0, browser: bool = True, finish: bool = Fa
     print(summary(session, files))
 
 
-def open_session(request: Request, pictures: Mapping[str, Path], files: Files) -> Session:
-    """Begin a session, or go on with the one that the journal holds.
+def open_session(request: Request, pictures: Mapping[str, Path], files: Files, grow: bool = True) -> Session:
+    """Begin a session, or go on with the one that the journal holds; grow: new images and classes join that.
 
     Raises:
         InputError: see `run`.
@@ -63,7 +64,7 @@ def open_session(request: Request, pictures: Mapping[str, Path], files: Files) -
     try:
         if journal.dropped:
             print(f"{files.journal}: dropped a last line of {journal.dropped} bytes that was cut short")
-        setup = _resumed(request, pictures, journal) if journal.lines else _begun(request, pictures, journal)
+        setup = _resumed(request, pictures, journal, grow) if journal.lines else _begun(request, pictures, journal)
         board = BoxBoard(setup) if setup.boxes else PointBoard(setup)
         return Session(journal, setup, board)
     except BaseException:
@@ -83,8 +84,32 @@ def _begun(request: Request, pictures: Mapping[str, Path], journal: Journal) -> 
     return setup
 
 
-def _resumed(request: Request, pictures: Mapping[str, Path], journal: Journal) -> Setup:
-    """The setup of the journal, with images and categories that have come since."""
+def _resumed(request: Request, pictures: Mapping[str, Path], journal: Journal, grow: bool) -> Setup:
+    """The setup of the journal, with images and categories that have come since, where it is to grow."""
+    setup = _continued(journal)
+    given = read_given(request)
+    fresh = new_setup(request, pictures, given) if _says_classes(request) else None
+    _same_labels(setup, fresh, request, journal)
+    new = _new_pictures(setup, fresh, pictures, journal)
+    if not grow:
+        if new:
+            print(f"{len(new)} images of IMAGES are not in this session; --finish takes up none")
+        return setup
+    if fresh is not None:
+        _more_categories(setup, fresh.categories, journal)
+    setup = _more_narrow(setup, request, journal)
+    missing = _missing_options(setup, request)
+    if new and missing:
+        print(f"{len(new)} images of IMAGES are not in this session, and none joins: give {missing} again, as before,"
+              " to tell which of them belong to it")  # fmt: skip
+    elif new:
+        _more_images(setup, new, given, journal)
+    print(f"going on with {journal.path}")
+    return setup
+
+
+def _continued(journal: Journal) -> Setup:
+    """The setup as the journal has it."""
     head = dict(journal.lines[0])
     if head.pop("wssis_annotate", None) != VERSION:
         raise InputError(f"{journal.path}: was not written by this version of wssis annotate; give another --out")
@@ -94,16 +119,40 @@ def _resumed(request: Request, pictures: Mapping[str, Path], journal: Journal) -
             setup.images.extend(LabelImage(**image) for image in line["images"])
         elif line.get("what") == CATEGORIES:
             setup.categories.update({int(key): name for key, name in line["categories"].items()})
-    fresh = new_setup(request, pictures) if _says_classes(request) else None
-    _same_labels(setup, fresh, request, journal)
-    if fresh is not None:
-        _more_categories(setup, fresh.categories, journal)
-    # What has masks is not new; but what was begun goes on.
-    images = setup.images + ([] if fresh is None else fresh.images)
-    names = set(pictures) if fresh is None else {image.file_name for image in images}
-    _more_images(setup, {name: path for name, path in pictures.items() if name in names}, journal)
-    print(f"going on with {journal.path}")
+        elif line.get("what") == NARROWED:
+            setup = replace(setup, narrowed_by=line["by"])
     return setup
+
+
+def _new_pictures(
+    setup: Setup, fresh: Setup | None, pictures: Mapping[str, Path], journal: Journal
+) -> dict[str, Path]:
+    """Pictures that the session does not have; InputError where one that it has is gone."""
+    begun = {image.file_name for image in setup.images}
+    gone = sorted(begun - set(pictures))
+    if gone:
+        more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+        raise InputError(f"{journal.path}: {', '.join(gone[:3])}{more} is gone from IMAGES; put it back")
+    # What has masks is not new; but what was begun goes on.
+    wanted = set(pictures) if fresh is None else {image.file_name for image in fresh.images}
+    return {name: path for name, path in pictures.items() if name in wanted - begun}
+
+
+def _more_narrow(setup: Setup, request: Request, journal: Journal) -> Setup:
+    """Remember options that say which images belong to the session, and were not given before."""
+    before = setup.narrowed_by or []
+    new = [option for option in request.narrowed_by if option not in before]
+    if not new:
+        return setup
+    journal.append({"what": NARROWED, "by": [*before, *new]})
+    return replace(setup, narrowed_by=[*before, *new])
+
+
+def _missing_options(setup: Setup, request: Request) -> str:
+    """Options without which nobody knows which images are to join, in words; empty where there is none."""
+    if setup.narrowed_by is None:
+        return "" if _says_classes(request) else "--categories or --class"
+    return " and ".join(option for option in setup.narrowed_by if option not in request.narrowed_by)
 
 
 def _says_classes(request: Request) -> bool:
@@ -136,24 +185,17 @@ def _more_categories(setup: Setup, given: Mapping[int, str], journal: Journal) -
         setup.categories.update(new)
 
 
-def _more_images(setup: Setup, pictures: Mapping[str, Path], journal: Journal) -> None:
-    """Take up new images; InputError where one that was there is gone."""
-    known = {image.file_name for image in setup.images}
-    gone = sorted(known - set(pictures))
-    if gone:
-        more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
-        raise InputError(f"{journal.path}: {', '.join(gone[:3])}{more} is gone from IMAGES; put it back")
-    new = {name: path for name, path in pictures.items() if name not in known}
-    if new and setup.boxes:
+def _more_images(setup: Setup, new: Mapping[str, Path], given: Mapping[str, CocoFile], journal: Journal) -> None:
+    """Take up new images."""
+    if setup.boxes:
         raise InputError(f"{journal.path}: {next(iter(new))} is new, and has no boxes in this session; take it out")
-    if new:
-        images = number_images(new, {}, max(image.id for image in setup.images) + 1)
-        rows: list[dict[str, Any]] = [
-            {"id": i.id, "file_name": i.file_name, "width": i.width, "height": i.height} for i in images
-        ]
-        journal.append({"what": IMAGES, "images": rows})
-        setup.images.extend(images)
-        print(f"{len(new)} new images")
+    images = number_images(new, given, setup.images)
+    rows: list[dict[str, Any]] = [
+        {"id": i.id, "file_name": i.file_name, "width": i.width, "height": i.height} for i in images
+    ]
+    journal.append({"what": IMAGES, "images": rows})
+    setup.images.extend(images)
+    print(f"{len(new)} new images")
 
 
 def _serve(

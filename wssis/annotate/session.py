@@ -179,7 +179,7 @@ class Session:
             self._done.append(change)
             self._undone.clear()
             self._carry_out(change, line["time"], self._label(change))
-        elif what not in (changes.IMAGES, changes.CATEGORIES):
+        elif what not in (changes.IMAGES, changes.CATEGORIES, changes.NARROWED):
             raise Refused(f"unknown action {what!r}")
 
     def _carry_out(self, change: Change, when: float, label: str | None = None) -> None:

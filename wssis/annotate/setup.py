@@ -51,6 +51,12 @@ class Request:
     points_per_box: int = 10
     seed: int = 0
 
+    @property
+    def narrowed_by(self) -> list[str]:
+        """The options given that say which of IMAGES belong to the session."""
+        given = {"--categories": self.categories, "--images-from": self.images_from}
+        return [option for option, path in given.items() if path is not None]
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -63,6 +69,8 @@ class Setup:
         boxes, points_per_box, seed: of the second view; boxes in the order of their images.
         left_out: number of images that were left out since they have masks.
         crowds: crowd regions among the boxes, which get no points.
+        narrowed_by: options so far that say which of IMAGES belong to the session; None: an older journal, which does
+            not tell.
     """
 
     images: list[LabelImage]
@@ -75,6 +83,7 @@ class Setup:
     seed: int = 0
     left_out: int = 0
     crowds: int = 0
+    narrowed_by: list[str] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The first line of its journal."""
@@ -84,6 +93,8 @@ class Setup:
 def setup_of(line: Mapping[str, Any]) -> Setup:
     """The setup in the first line of a journal."""
     values = dict(line)
+    if values.get("left_out"):
+        values.setdefault("narrowed_by", ["--categories"])
     lists = {"images": LabelImage, "points": GivenPoint, "boxes": Box}
     values |= {key: [kind(**item) for item in values[key]] for key, kind in lists.items()}
     # JSON's keys are texts.
