@@ -19,7 +19,7 @@ INJECTED = {
     "Segmentor": {"seed"},
     "Teacher": {"seed"},
     "Student": {"seed"},
-    "Proposals": {"inference", "pairs", "folds", "fold_seed", "corrupt_seed", "own_point_inside"},
+    "Proposals": {"inference", "pairs", "folds", "fold_seed", "group_key", "corrupt_seed", "own_point_inside"},
     "Crops": {"heatmap_sigma", "heatmap_radius", "rough"},
     "Refiner": {"seed"},
     "Pseudo": {"masks", "threads"},

@@ -101,6 +101,20 @@ def test_folds_are_balanced_and_ignore_order(ids: set[int], folds: int, seed: in
     assert assigned == assign_folds(sorted(ids, reverse=True), folds, seed)
 
 
+@given(st.lists(st.integers(1, 7), min_size=5, max_size=20), st.integers(2, 5), st.integers(0, 99))
+def test_a_group_is_in_one_fold(sizes: list[int], folds: int, seed: int) -> None:
+    """Such as the frames of a video: a fold teacher that saw one of them would not be blind for the others."""
+    names = [str(name) for name, size in enumerate(sizes) for _ in range(size)]
+    groups = dict(enumerate(names, 10))
+    assigned = assign_folds(groups, folds, seed, groups)
+    assert set(assigned) == set(groups) and set(assigned.values()) == set(range(folds))
+    assert all(len({assigned[image] for image in groups if groups[image] == name}) == 1 for name in set(names))
+    held = [list(assigned.values()).count(fold) for fold in range(folds)]
+    assert max(held) - min(held) <= max(sizes)
+
+
 def test_more_folds_than_images() -> None:
     with pytest.raises(InputError, match="cannot make 3 folds"):
         assign_folds([1, 2], 3, 0)
+    with pytest.raises(InputError, match=r"2 groups of fully labelled images .* cannot make 3 folds"):
+        assign_folds(range(4), 3, 0, {0: "a", 1: "a", 2: "b", 3: "b"})

@@ -7,7 +7,7 @@ import pandas as pd
 
 from wssis.audit.arm_checks import check_boxes
 from wssis.audit.checker import Checker, until_unknown
-from wssis.audit.coco_facts import CocoFacts
+from wssis.audit.coco_facts import CocoFacts, groups_in
 from wssis.audit.confident_checks import check_confident, check_thresholds
 from wssis.audit.contents import Facts
 from wssis.audit.finding import Finding
@@ -60,7 +60,7 @@ def _parts(check: Checker, *names: str) -> list[CocoFacts]:
 
 def _fold(check: Checker) -> Iterator[Finding]:
     full, settings = check.of("full"), check.record.settings
-    fold = assign_folds(full.images, settings["folds"], settings["seed"])
+    fold = assign_folds(full.images, settings["folds"], settings["seed"], groups_in(full, settings))
     kept = np.array(sorted(image for image, its in fold.items() if its != settings["fold"]), np.int64)
     yield from check.counts({"images": len(kept), "objects": int(np.isin(full.image_id, kept).sum())})
 

@@ -26,6 +26,8 @@ WEAK_KEYS = {"id", "image_id", "category_id", "point"}
 """All that an annotation of weak.json may hold: no mask, no box, no area."""
 BOX_KEYS = set(KEYS)
 """All that an annotation of box_points.json may hold: a box and points, but no mask and no area."""
+IMAGE_KEYS = {"id", "file_name", "width", "height", "license", "coco_url", "flickr_url", "date_captured"}
+"""COCO's own."""
 WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
 COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo")
 """Whole numbers that are kept of an annotation; height and width are those of its RLE."""
@@ -47,6 +49,7 @@ class CocoFacts:
     Attributes:
         images: id -> (width, height), px.
         categories: id -> name, in file order.
+        groups: key -> image id -> its value as text, of the keys that are not COCO's own (split.group_key).
         id, image_id, category_id: (A,).
         crowd, masked, pseudo: bool (A,): iscrowd; has a segmentation; source is "pseudo".
         point_id: (A,), NONE where there is none.
@@ -60,6 +63,7 @@ class CocoFacts:
 
     images: dict[int, tuple[int, int]] = field(default_factory=dict)
     categories: dict[int, str] = field(default_factory=dict)
+    groups: dict[str, dict[int, str]] = field(default_factory=dict)
     id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     image_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     category_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -81,6 +85,16 @@ class CocoFacts:
             self.problems.append(text)
         else:
             self.more += 1
+
+
+def groups_in(facts: CocoFacts, settings: Mapping[str, Any]) -> Mapping[int, str] | None:
+    """What stays in one fold by a stage's settings; None: every image goes by itself.
+
+    Raises:
+        KeyError: no image has the key.
+    """
+    key = settings.get("group_key")
+    return None if key is None else facts.groups[key]
 
 
 def kind_of(rest: str) -> str | None:
@@ -141,6 +155,8 @@ def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
         facts.categories = {item["id"]: item["name"] for item in frame["categories"]}
         for item in frame["images"]:
             facts.images[item["id"]] = (item["width"], item["height"])
+            for key in item.keys() - IMAGE_KEYS:
+                facts.groups.setdefault(key, {})[item["id"]] = str(item[key])
             if kind in ("weak", "boxes") and not item.keys() <= WEAK_IMAGE_KEYS:
                 facts.problem(f"image {item['id']} holds {', '.join(sorted(item.keys() - WEAK_IMAGE_KEYS))}, too")
     except (KeyError, TypeError) as error:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from wssis.audit.arm_checks import check_predictors
 from wssis.audit.checker import Checker, places_in
-from wssis.audit.coco_facts import CONFIDENT, NONE, CocoFacts
+from wssis.audit.coco_facts import CONFIDENT, NONE, CocoFacts, groups_in
 from wssis.audit.finding import Finding, some
 from wssis.audit.ledger_facts import CORRUPTED, DROPPED, WITH_MASK, LedgerFacts
 from wssis.formats.split import assign_folds
@@ -98,7 +98,7 @@ def _out_of_fold(check: Checker, ledger: LedgerFacts, given: CocoFacts) -> Itera
     if not any(name.startswith("fold") for name in ledger.predicted):
         return
     settings = check.record.settings
-    fold = assign_folds(given.images, settings["folds"], settings["fold_seed"])
+    fold = assign_folds(given.images, settings["folds"], settings["fold_seed"], groups_in(given, settings))
     for name, images in sorted(ledger.predicted.items()):
         seen = sorted(image for image in images if f"fold{fold.get(image, NONE)}" != name)
         if seen:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
 from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
-from wssis.config.half_labelled import GIVEN_MIX, GivenSplitSettings, TakeGivenSettings
+from wssis.config.half_labelled import GIVEN_MIX, GivenSplitSettings, HalfLabelledDataset, TakeGivenSettings
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
@@ -182,7 +182,7 @@ def _take_given(config: Study, at: Coordinates) -> Section:
     check = config.prepare.model_dump()
     if given.val_annotations is not None:
         return TakeGivenSettings(**check)
-    group = config.split.group_key if config.split.method == "group" else None
+    group = _fold_groups(config, at)
     return TakeGivenSettings(**check, val_share=given.val_share, val_seed=given.val_seed, group_key=group)
 
 
@@ -222,7 +222,21 @@ def _fold(config: Study, at: Coordinates) -> Section:
     values = _with_threads(config, _section(config.teacher, at, drop=("snapshots", "checkpoint")))
     if at.fold is None:
         raise ValueError("this stage needs a fold")
-    return FoldSettings(**values, folds=config.refiner.folds, fold=at.fold, seed=_training_seed(config, at))
+    key = _fold_groups(config, at)
+    return FoldSettings(
+        **values, folds=config.refiner.folds, fold=at.fold, seed=_training_seed(config, at), group_key=key
+    )
+
+
+def _fold_groups(config: Study, at: Coordinates) -> str | None:
+    """Images that the split keeps together are in one fold, too: of a video in both, no fold teacher would be blind.
+
+    The masked images of half-labelled data need the key only where some of them are held out by it.
+    """
+    given = config.datasets.get(at.dataset)
+    if isinstance(given, HalfLabelledDataset) and given.val_annotations is not None:
+        return None
+    return config.split.group_key if config.split.method == "group" else None
 
 
 def _inference(config: Study) -> InferenceSettings:
@@ -267,7 +281,10 @@ def _proposals(config: Study, at: Coordinates) -> Section:
         return ProposalsSettings(**values, pairs="snapshots")
     if config.refiner.pairs == "corrupt":
         return ProposalsSettings(pairs="corrupt", corrupt_seed=_training_seed(config, at))
-    return ProposalsSettings(**values, folds=config.refiner.folds, fold_seed=_training_seed(config, at))
+    key = _fold_groups(config, at)
+    return ProposalsSettings(
+        **values, folds=config.refiner.folds, fold_seed=_training_seed(config, at), group_key=key
+    )
 
 
 def _crops(config: Study, at: Coordinates) -> Section:
@@ -336,7 +353,8 @@ def _detection(config: Study) -> dict[str, Any]:
 
 def _score_thresholds(config: Study, at: Coordinates) -> Section:
     seed = _training_seed(config, at)
-    return ScoreThresholdsSettings(**_detection(config), folds=config.refiner.folds, fold_seed=seed)
+    key = _fold_groups(config, at)
+    return ScoreThresholdsSettings(**_detection(config), folds=config.refiner.folds, fold_seed=seed, group_key=key)
 
 
 def _evaluate(config: Study, at: Coordinates) -> Section:

@@ -23,6 +23,7 @@ from wssis.config.training import (
 )
 
 Seed = Field(0, ge=0, description="Random seed, from sN.")
+FOLD_GROUPS = "Image key whose equal values stay in one fold, as in the split (split.method group)."
 
 
 class PrepareSettings(Section):
@@ -89,7 +90,9 @@ class SplitSection(Section):
     """Which images have masks, which have points."""
 
     method: Literal["random", "stratified", "group", "files"] = Field("stratified", description="How images are drawn.")
-    group_key: str | None = Field(None, description="Image key whose equal values stay together (method group).")
+    group_key: str | None = Field(
+        None, description="Image key whose equal values stay together, in folds, too (method group)."
+    )
     full_ids: str | None = Field(None, description="File of image ids with full masks, one per line (method files).")
 
 
@@ -178,6 +181,7 @@ class FoldSettings(SegmentorSettings):
 
     folds: int = Field(2, ge=2, le=20, description="Number of folds K.")
     fold: int = Field(0, ge=0, description="The fold that is left out.")
+    group_key: str | None = added_field(None, description=FOLD_GROUPS)
 
 
 class ProposalsSection(Section):
@@ -222,6 +226,7 @@ class ProposalsSettings(ProposalsSection):
     )
     folds: int = Field(2, ge=2, le=20, description="Number of folds K (crossfit).")
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+    group_key: str | None = added_field(None, description=FOLD_GROUPS)
     own_point_inside: bool = added_field(
         False, description="Points lie in their objects: they are no centroids (selection: consistent)."
     )
@@ -373,6 +378,7 @@ class ScoreThresholdsSettings(DetectionSettings):
 
     folds: int = Field(2, ge=2, le=20, description="Number of folds K.")
     fold_seed: int = Field(0, ge=0, description="Seed of the folds, as the fold teachers have it.")
+    group_key: str | None = added_field(None, description=FOLD_GROUPS)
 
 
 class ConfidentLabelsSettings(DetectionSettings):

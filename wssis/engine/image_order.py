@@ -6,8 +6,8 @@ from typing import Any
 
 from numpy.random import Generator
 
-from wssis.errors import InputError
 from wssis.formats.coco import annotations_by_image
+from wssis.formats.split import groups_of
 
 Unit = list[int]
 """Image ids that are never parted: one image, or a group."""
@@ -53,10 +53,8 @@ def grouped_order(coco: Mapping[str, Any], key: str, rng: Generator, file: str =
         InputError: an image has no such key; the message names it and `file`.
     """
     groups: dict[str, Unit] = {}
-    for image in sorted(coco["images"], key=lambda item: item["id"]):
-        if key not in image:
-            raise InputError(f"{file}: image {image['id']} has no key {key!r} (split.group_key); add it to the file")
-        groups.setdefault(str(image[key]), []).append(image["id"])
+    for image, name in groups_of(sorted(coco["images"], key=lambda item: item["id"]), key, file).items():
+        groups.setdefault(name, []).append(image)
     names = sorted(groups)
     return [groups[names[place]] for place in rng.permutation(len(names))]
 

@@ -1,5 +1,6 @@
 """split.csv: the label kind of every image; and the folds of cross-fitting."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,16 +41,52 @@ def part_of(coco: Mapping[str, Any], split: Mapping[int, str], kind: str, with_a
     return {"images": images, "annotations": annotations, "categories": coco["categories"]}
 
 
-def assign_folds(image_ids: Iterable[int], folds: int, seed: int) -> dict[int, int]:
-    """Image id -> fold 0 ... folds - 1; fold sizes differ by one at most.
-
-    Depends on the set of ids and on the seed, not on the order of the ids.
+def groups_of(images: Iterable[Mapping[str, Any]], key: str, file: str) -> dict[int, str]:
+    """Image id -> the value of `key`, as text: images with equal ones stay together, such as the frames of a video.
 
     Raises:
-        InputError: there are fewer images than folds.
+        InputError: an image has no such key; the message names it and `file`.
+    """
+    groups = {}
+    for image in images:
+        if key not in image:
+            raise InputError(f"{file}: image {image['id']} has no key {key!r} (split.group_key); add it to the file")
+        groups[image["id"]] = str(image[key])
+    return groups
+
+
+def assign_folds(
+    image_ids: Iterable[int], folds: int, seed: int, groups: Mapping[int, str] | None = None
+) -> dict[int, int]:
+    """Image id -> fold 0 ... folds - 1; fold sizes differ by one at most, or by the largest group.
+
+    Depends on the set of ids and on the seed, not on the order of the ids. groups: of every image, that which goes into
+    one fold as a whole (`groups_of`); None: every image goes by itself.
+
+    Raises:
+        InputError: there are fewer images, or groups, than folds.
     """
     ids = sorted(set(image_ids))
+    if groups is not None:
+        return _assign_groups(ids, folds, seed, groups)
     if len(ids) < folds:
         raise InputError(f"{len(ids)} fully labelled images cannot make {folds} folds; lower folds or raise the mix")
     order = np.random.default_rng([seed, folds]).permutation(len(ids))
     return {ids[place]: turn % folds for turn, place in enumerate(order)}
+
+
+def _assign_groups(ids: list[int], folds: int, seed: int, groups: Mapping[int, str]) -> dict[int, int]:
+    """The groups in random order, each into the fold that has the fewest images by then."""
+    sizes = Counter(groups[image] for image in ids)
+    names = sorted(sizes)
+    if len(names) < folds:
+        raise InputError(
+            f"{len(names)} groups of fully labelled images (split.group_key) cannot make {folds} folds; lower folds or"
+            " raise the mix"
+        )
+    held = [0] * folds
+    fold = {}
+    for place in np.random.default_rng([seed, folds]).permutation(len(names)):
+        fold[names[place]] = held.index(min(held))
+        held[fold[names[place]]] += sizes[names[place]]
+    return {image: fold[groups[image]] for image in ids}

@@ -11,18 +11,21 @@ from wssis.errors import InputError
 from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
-from wssis.formats.split import assign_folds
+from wssis.formats.split import assign_folds, groups_of
 
 
-def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int) -> dict[str, Any]:
+def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int, key: str | None = None) -> dict[str, Any]:
     """The COCO set without the images of one fold (`assign_folds`) and their annotations.
 
+    key: of the images, whose equal values stay in one fold; None: every image goes by itself.
+
     Raises:
-        InputError: there is no such fold.
+        InputError: there is no such fold, or an image lacks the key.
     """
     if fold >= folds:
         raise InputError(f"fold {fold} does not exist: folds are numbered 0 ... {folds - 1}")
-    assigned = assign_folds([image["id"] for image in coco["images"]], folds, seed)
+    groups = None if key is None else groups_of(coco["images"], key, "full.json")
+    assigned = assign_folds([image["id"] for image in coco["images"]], folds, seed, groups)
     kept = {image_id for image_id, its_fold in assigned.items() if its_fold != fold}
     return {
         **coco,
@@ -57,7 +60,8 @@ def run(
     inputs = {"full": Path(full), "images_table": Path(images_table)}
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     with on_main(StageRun("fold", Path(out) / "manifest.json", settings, inputs)) as stage:
-        coco = without_fold(read_labels(full, "segmentation"), settings.folds, settings.fold, settings.seed)
+        labels = read_labels(full, "segmentation")
+        coco = without_fold(labels, settings.folds, settings.fold, settings.seed, settings.group_key)
         summary = train_segmentor(
             "fold", settings, coco, inputs, image_dir, state_root, out, workers=workers, tensorboard=tensorboard
         )

@@ -21,7 +21,7 @@ from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import read_full_points
 from wssis.formats.spill import Spill
-from wssis.formats.split import assign_folds
+from wssis.formats.split import assign_folds, groups_of
 
 Objects = Mapping[int, Sequence[PointedObject]]
 
@@ -67,7 +67,7 @@ def run(
         with Spill[list[Proposal]](out.parent, (image.image_id for image in images)) as found:
             if side == "full" and settings.pairs == "corrupt":
                 _corrupt(found, settings, images, annotations, objects)
-            for name, part in shares(settings, side, images).items():
+            for name, part in shares(settings, side, images, frame).items():
                 _predict(found, settings, name, predictors[name], part, frame, annotations, objects, image_dir)
             with open_ledger(ledger) as write_row:
                 made = _annotations(found, images, write_row, tally)
@@ -146,13 +146,17 @@ def expected_predictors(settings: ProposalsSettings, side: Literal["full", "weak
 
 
 def shares(
-    settings: ProposalsSettings, side: Literal["full", "weak"], images: Sequence[ImageRow]
+    settings: ProposalsSettings, side: Literal["full", "weak"], images: Sequence[ImageRow], frame: Mapping[str, Any]
 ) -> dict[str, Sequence[ImageRow]]:
-    """Predictor -> the images it predicts: with crossfit, those it was not trained on."""
+    """Predictor -> the images it predicts: with crossfit, those it was not trained on.
+
+    frame: the annotations without their objects.
+    """
     names = expected_predictors(settings, side)
     if side == "weak" or settings.pairs != "crossfit":
         return {name: images for name in names}
-    fold = assign_folds([image.image_id for image in images], settings.folds, settings.fold_seed)
+    groups = None if settings.group_key is None else groups_of(frame["images"], settings.group_key, "full.json")
+    fold = assign_folds([image.image_id for image in images], settings.folds, settings.fold_seed, groups)
     return {name: [image for image in images if fold[image.image_id] == k] for k, name in enumerate(names)}
 
 
