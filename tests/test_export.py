@@ -22,6 +22,8 @@ from wssis.errors import InputError
 from wssis.formats.brush_rle import brush_mask, brush_rle
 from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.exporters.cvat import mask_attributes
+from wssis.formats.points import UNMASKED_COLUMNS
+from wssis.predicting.clicks import read_clicks
 
 FLAT_BAR = [side for corner in BAR_CORNERS for side in corner]
 FORMATS = {"coco": "out.json", "cvat": "out.xml", "label-studio": "out.json"}
@@ -96,8 +98,13 @@ def test_coco_is_plain_and_keeps_ids(tmp_path: Path) -> None:
     read = COCO(str(out))
     assert np.array_equal(read.annToMask(read.anns[31]), RING)
     rows = list(csv.DictReader(out.with_suffix(".unmasked.csv").open()))
-    assert rows == [{"id": "32", "image": "more/b c.png", "x": "4.5", "y": "5.25", "category": "bar",
+    assert rows == [{"id": "32", "image": "more/b c.png", "x": "5.0", "y": "5.75", "category": "bar",
                      "reason": "unmasked_refined_empty"}]  # fmt: skip
+    (click,) = read_clicks(out.with_suffix(".unmasked.csv"), coco["categories"])
+    assert (click.image, click.category_id, click.point) == ("more/b c.png", 7, (4.5, 5.25)), "as predict reads it"
+    images = picture(tmp_path / "images/more", "b c.png").parent
+    again, _ = converted("points", "csv", out.with_suffix(".unmasked.csv"), image_dir=images)
+    assert points_of(again) == [("bar", [4.5, 5.25])]
     assert exported("coco", pseudo_set(tmp_path), Choice(lowest=0.1)) == out
     assert not out.with_suffix(".unmasked.csv").exists(), "an old table"
 
@@ -330,25 +337,29 @@ def test_points_without_mask_of_predict(tmp_path: Path) -> None:
     coco = read_coco(pseudo_set(tmp_path))
     masks = [one for one in coco["annotations"] if one["segmentation"] is not None]
     source = written(tmp_path / "masks/masks.json", {**coco, "annotations": masks})
-    rows = ["8,x/more/b c.png,4.5,5.25,7,the refiner emptied it", "9,else.png,1,1,7,its image is not given"]
-    written(tmp_path / "masks/unmasked.csv", "\n".join(["point_id,image,x,y,category_id,reason", *rows, ""]))
+    rows = ["8,x/more/b c.png,more/b c.png,5,5.75,bar,the refiner emptied it", "9,else/a.png,,1,1,bar,it is not given"]
+    written(tmp_path / "masks/unmasked.csv", "\n".join([",".join(UNMASKED_COLUMNS), *rows, ""]))
     out = exported("coco", source)
     found = list(csv.DictReader(out.with_suffix(".unmasked.csv").open()))
-    assert found == [{"id": "32", "image": "more/b c.png", "x": "4.5", "y": "5.25", "category": "bar",
+    assert found == [{"id": "32", "image": "more/b c.png", "x": "5.0", "y": "5.75", "category": "bar",
                       "reason": "the refiner emptied it"}]  # fmt: skip
+    written(tmp_path / "masks/unmasked.csv", "point_id,image,x,y,category_id,reason\n8,more/b c.png,4.5,5.25,7,none\n")
+    with pytest.raises(InputError, match="its first line must be point_id,image,file_name,x,y,category,reason; run"):
+        exported("coco", source)  # An older version's, whose points were pixel indices.
 
 
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("8,a.png,4.5,5.25,99,none", "unmasked.csv: point 8: unknown category_id 99; add the category"),
-        ("8,a.png,nan,5.25,7,none", "unmasked.csv: point 8: point [nan, 5.25] is not two finite numbers"),
-        ("8,a.png,4.5,5.5,7,none", "unmasked.csv: point 8: point [4.5, 5.5], in pixel indices, lies outside its image"),
+        ("8,i/a.png,a.png,4.5,5.25,sofa,none", "unmasked.csv: point 8: unknown category_id 'sofa'; add the"),
+        ("8,i/a.png,a.png,nan,5.25,bar,none", "unmasked.csv: point 8: point [nan, 4.75] is not two finite numbers"),
+        ("8,i/a.png,a.png,5,6,bar,none", "unmasked.csv: point 8: point [4.5, 5.5], in pixel indices, lies outside"),
+        ("8,i/a.png,a.png,5,east,bar,none", "unmasked.csv: point 8: '5', 'east' are no point; run wssis predict again"),
     ],
 )
 def test_unsound_points_without_mask_are_refused(tmp_path: Path, row: str, problem: str) -> None:
     source = pseudo_set(tmp_path).rename(tmp_path / "masks.json")
-    written(tmp_path / "unmasked.csv", f"point_id,image,x,y,category_id,reason\n{row}\n")
+    written(tmp_path / "unmasked.csv", f"{','.join(UNMASKED_COLUMNS)}\n{row}\n")
     with pytest.raises(InputError, match=re.escape(problem)):
         exported("cvat", source)
 

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 from predict_fixtures import CATEGORIES, SIZES, predict, pseudo_masks, write_images, write_refiner, write_segmentor
 
+from wssis.convert.export_sources import read_source
 from wssis.formats.atomic import write_json
 from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.predicting import click_masks
+from wssis.predicting.clicks import read_clicks
 from wssis.predicting.picture_names import PictureNames
 from wssis.predicting.pictures import find_pictures
 from wssis.predicting.recorded import point_mask_settings
@@ -138,6 +140,7 @@ def test_every_point_is_accounted_for(study: Path, capsys: pytest.CaptureFixture
     ids = {one["id"] for one in read_coco(study / "weak.json")["annotations"]}
     assert masked | set(rows) == ids and not masked & set(rows)
     assert rows[1200]["reason"] == "its image is not among the images given" and rows[1200]["image"] == "12.png"
+    assert (rows[1200]["file_name"], rows[1300]["file_name"]) == ("", "13.png")
     assert "truncated" in rows[1300]["reason"]
     assert "skipped: 13.png" in capsys.readouterr().err
 
@@ -157,6 +160,44 @@ def test_a_click_on_an_unreadable_image_says_so(study: Path, capsys: pytest.Capt
     (study / "points.csv").write_text("image,x,y,category\nstudy/images/12.png,4,4,bar\n")
     assert predict(study, *arguments) == 1
     assert "its image is unreadable" in _unmasked(study / "out")[0]["reason"], "not the readable one of this name"
+
+
+def _named_points(coco: dict[str, Any]) -> list[tuple[str, int, tuple[float, float]]]:
+    """File name, category and point of every annotation."""
+    names = {one["id"]: one["file_name"] for one in coco["images"]}
+    return [(names[one["image_id"]], one["category_id"], tuple(one["point"])) for one in coco["annotations"]]
+
+
+def test_points_without_mask_are_points_for_the_next_run_and_for_export(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """unmasked.csv has pixel corners at integers, as every CSV file of clicks; x and y may lie between 0 and 0.5."""
+    (study / "images/12.png").unlink()
+    (study / "images/13.png").write_bytes(b"no image")
+    weak = read_coco(study / "weak.json")
+    weak["annotations"][0]["point"] = [-0.25, -0.5]
+    (study / "points.json").write_text(json.dumps(weak))
+    _empty_proposals(monkeypatch)
+    assert predict(study / "images", "--points", study / "points.json", *_models(study), "--out", study / "out") == 1
+    given = dict(zip((one["id"] for one in weak["annotations"]), _named_points(weak), strict=True))
+    rows = _unmasked(study / "out")
+    clicks = read_clicks(study / "out/unmasked.csv", CATEGORIES)
+    found = [(click.image, click.category_id, click.point) for click in clicks]
+    assert found == [given[int(row["point_id"])] for row in rows] and given[1100] in found
+    assert {one[0] for one in found} >= {"11.png", "12.png", "13.png"}
+    assert {row["category"] for row in rows} == {"bar", "ring"}
+    coco = read_source(study / "out/masks.json")
+    bare = [one for one in coco["annotations"] if one["segmentation"] is None]
+    assert _named_points({**coco, "annotations": bare}) == [one for one in found if one[0] not in ("12.png", "13.png")]
+
+
+def test_a_point_of_another_folder_is_not_exported_to_this_one(study: Path) -> None:
+    (study / "images").rename(study / "cam2")
+    (study / "points.csv").write_text("image,x,y,category\ncam1/11.png,9,9,bar\ncam2/11.png,5,5,bar\n")
+    arguments = ["--points", study / "points.csv", *_models(study), "--out", study / "out"]
+    assert predict(study / "cam2", *arguments) == 1
+    points = [one["point"] for one in read_source(study / "out/masks.json")["annotations"]]
+    assert points == [[4.5, 4.5]]
 
 
 def test_every_record_is_read_once(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

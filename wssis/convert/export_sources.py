@@ -1,14 +1,15 @@
 """What wssis export reads: COCO files with masks, and what wssis predict writes."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from wssis.errors import InputError, refuse
 from wssis.formats.coco import read_coco
 from wssis.formats.coco_check import check_coco, point_problems, sized_images
 from wssis.formats.json_text import loads
+from wssis.formats.points import UNMASKED_COLUMNS, from_corners
 from wssis.formats.remark import Fault, Remark
 from wssis.formats.table import read_table
 
@@ -17,7 +18,6 @@ FRAME = "images.json"
 """What `wssis predict` writes beside its detections: images and categories."""
 MASKS, UNMASKED = "masks.json", "unmasked.csv"
 """What `wssis predict --points` writes: masks, and a table of the points that have none."""
-COLUMNS = ("point_id", "image", "x", "y", "category_id", "reason")
 
 
 def read_source(source: Path) -> Coco:
@@ -95,31 +95,23 @@ def _unmasked_beside(source: Path, coco: Coco) -> list[dict[str, Any]]:
     table = source.with_name(UNMASKED)
     if source.name != MASKS or not table.is_file():
         return []
-    names = {PurePosixPath(image["file_name"]): image["id"] for image in coco["images"]}
-    images, categories = sized_images(coco["images"]), {one["id"] for one in coco["categories"]}
+    names = {image["file_name"]: image["id"] for image in coco["images"]}
+    images, categories = sized_images(coco["images"]), {one["name"]: one["id"] for one in coco["categories"]}
     last = max(one["id"] for one in coco["annotations"])
     found: list[dict[str, Any]] = []
     problems: list[str] = []
-    for point_id, image, x, y, category, reason in read_table(table, COLUMNS):
-        image_id = _image_of(PurePosixPath(image), names)
+    for point_id, _, file_name, x, y, category, reason in read_table(table, UNMASKED_COLUMNS):
+        image_id = names.get(file_name)
         if image_id is None:
             continue
         try:
-            values = {"category_id": int(category), "point": [float(x), float(y)]}
+            point = list(from_corners(float(x), float(y)))
         except ValueError:
-            raise InputError(f"{table}: {x!r}, {y!r}, {category!r} are no point; run wssis predict again") from None
+            raise InputError(f"{table}: point {point_id}: {x!r}, {y!r} are no point; run wssis predict again") from None
+        values = {"category_id": categories.get(category, category), "point": point}
         last += 1
         found.append({"id": last, "image_id": image_id, "segmentation": None, "outcome": reason, **values})
-        faults = point_problems(found[-1], images[image_id], categories)
+        faults = point_problems(found[-1], images[image_id], categories.values())
         problems += [f"{table}: point {point_id}: {fault}" for fault in faults]
     refuse(problems)
     return found
-
-
-def _image_of(named: PurePosixPath, images: Mapping[PurePosixPath, int]) -> int | None:
-    """Id of the image of which one name is the end of the other, whole parts only, as `wssis predict` finds it."""
-    for path, image_id in images.items():
-        shared = min(len(path.parts), len(named.parts))
-        if path.parts[-shared:] == named.parts[-shared:]:
-            return image_id
-    return None

@@ -1,6 +1,7 @@
 """full_points.csv: one simulated point per object of full.json; hidden_ids.csv: the way back from weak ids.
 
-A point is (x, y) in pixel indices: (0, 0) is the centre of the top-left pixel.
+A point is (x, y) in pixel indices: (0, 0) is the centre of the top-left pixel. In tables of clicks, which people and
+labelling tools write and read, pixel corners are at integers: (0.5, 0.5) is that centre.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,21 @@ POINT_CELLS = {"annotation_id": WHOLE, "x": NUMBER, "y": NUMBER}
 POINT_COLUMNS = tuple(POINT_CELLS)
 HIDDEN_CELLS = {"weak_annotation_id": WHOLE, "train_annotation_id": WHOLE}
 HIDDEN_COLUMNS = tuple(HIDDEN_CELLS)
+UNMASKED_COLUMNS = ("point_id", "image", "file_name", "x", "y", "category", "reason")
+"""Of unmasked.csv, the points that got no mask of `wssis predict`, as a table of clicks.
+
+image: as the points' file names it; file_name: of the picture among those given, or empty.
+"""
+
+
+def to_corners(point: tuple[float, float]) -> tuple[float, float]:
+    """A point in pixel indices, as tables of clicks have it."""
+    return point[0] + 0.5, point[1] + 0.5
+
+
+def from_corners(x: float, y: float) -> tuple[float, float]:
+    """A point of a table of clicks, in pixel indices."""
+    return x - 0.5, y - 0.5
 
 
 def off_the_edge(value: float, side: int) -> float:

@@ -16,7 +16,7 @@ from wssis.formats.coco_check import point_problems
 from wssis.formats.importers.csv_points import COLUMNS, point_rows
 from wssis.formats.importers.image_sizes import ImageSizes
 from wssis.formats.json_text import loads
-from wssis.formats.points import off_the_edge
+from wssis.formats.points import from_corners, off_the_edge
 from wssis.predicting.picture_names import PictureNames
 from wssis.predicting.pictures import Picture
 
@@ -133,7 +133,7 @@ def _from_csv(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click
         if not (x or y or category):  # An image that was looked at, and has no object.
             continue
         try:
-            clicks.append(Click(number, image, ids[category], (float(x) - 0.5, float(y) - 0.5)))
+            clicks.append(Click(number, image, ids[category], from_corners(float(x), float(y))))
         except KeyError:
             problems.append(f"row {number}: unknown category {category!r}; known: {', '.join(ids)}")
         except ValueError:

@@ -12,6 +12,7 @@ from wssis.engine.reproducible import reproducible
 from wssis.formats.coco import write_coco
 from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun, digest_of
+from wssis.formats.points import UNMASKED_COLUMNS, to_corners
 from wssis.formats.table import write_table
 from wssis.predicting.click_masks import REASONS, ClickMasker, check_pair
 from wssis.predicting.clicks import Click, clicks_by_picture, read_clicks
@@ -30,9 +31,8 @@ from wssis.predicting.running import (
     write_skipped,
 )
 
-UNMASKED = ("point_id", "image", "x", "y", "category_id", "reason")
-Row = tuple[object, ...]
-"""Of unmasked.csv."""
+Unmasked = tuple[Click, str, str]
+"""A point without a mask, the file_name of its picture (empty: it is not given), and the reason."""
 NOT_GIVEN = "its image is not among the images given"
 
 
@@ -110,26 +110,27 @@ def _refiner(path: Path | None, categories: Sequence[Mapping[str, Any]]) -> Refi
 
 def _write(
     out: Path, pictures: Sequence[Picture], categories: Sequence[Mapping[str, Any]],
-    clicks: Mapping[str, Sequence[Click]], log: ResultLog, unreached: Iterable[Row],
+    clicks: Mapping[str, Sequence[Click]], log: ResultLog, unreached: Iterable[Unmasked],
 ) -> int:  # fmt: skip
     """Write masks.json and unmasked.csv, in which `unreached` come last; the number of points without a mask."""
-    unmasked: list[Row] = []
+    unmasked: list[Unmasked] = []
     write_coco(out / "masks.json", {
         "images": image_records(pictures),
         "annotations": _annotations(pictures, clicks, log, unmasked),
         "categories": list(categories),
     })  # fmt: skip
     unmasked += unreached
-    write_table(out / "unmasked.csv", UNMASKED, unmasked)
+    names = {one["id"]: one["name"] for one in categories}
+    write_table(out / "unmasked.csv", UNMASKED_COLUMNS, (_row(*one, names) for one in unmasked))
     return len(unmasked)
 
 
 def _annotations(
-    pictures: Sequence[Picture], clicks: Mapping[str, Sequence[Click]], log: ResultLog, unmasked: list[Row]
+    pictures: Sequence[Picture], clicks: Mapping[str, Sequence[Click]], log: ResultLog, unmasked: list[Unmasked]
 ) -> Iterator[dict[str, Any]]:
     """COCO annotations of the points with a mask, numbered from 1; `source` says how the mask was made.
 
-    The rows of the other points, and why they have no mask, are added to `unmasked` on the way.
+    The other points, and why they have no mask, are added to `unmasked` on the way.
     """
     number = 0
     for image_id, picture in enumerate(pictures, 1):
@@ -137,7 +138,7 @@ def _annotations(
         for one in log.record(picture.file_name)["found"]:
             if one["segmentation"] is None:
                 reason = REASONS[one["outcome"]].removeprefix("none: ")
-                unmasked.append(_row(by_id[one["point_id"]], reason))
+                unmasked.append((by_id[one["point_id"]], picture.file_name, reason))
                 continue
             number += 1
             yield {
@@ -157,12 +158,13 @@ def _annotations(
 
 def _unreached(
     clicks: Mapping[str, Sequence[Click]], missing: Sequence[Click], skipped: Mapping[str, str]
-) -> Iterator[Row]:
-    """Rows of the points whose image could not be read, or is not there."""
+) -> Iterator[Unmasked]:
+    """The points whose image could not be read, or is not there."""
     for name, reason in skipped.items():
-        yield from (_row(click, f"its image is {reason}") for click in clicks.get(name, ()))
-    yield from (_row(click, NOT_GIVEN) for click in missing)
+        yield from ((click, name, f"its image is {reason}") for click in clicks.get(name, ()))
+    yield from ((click, "", NOT_GIVEN) for click in missing)
 
 
-def _row(click: Click, reason: str) -> Row:
-    return (click.id, click.image, *click.point, click.category_id, reason)
+def _row(click: Click, file_name: str, reason: str, categories: Mapping[int, str]) -> tuple[object, ...]:
+    """A row of unmasked.csv."""
+    return (click.id, click.image, file_name, *to_corners(click.point), categories[click.category_id], reason)

@@ -1,4 +1,7 @@
-"""Plain COCO instances: the keys that COCO defines and no others. Ids stay. Points without mask go to a table."""
+"""Plain COCO instances: the keys that COCO defines and no others. Ids stay. Points without mask go to a table.
+
+The table is one of clicks, with pixel corners at integers, as `wssis predict --points` and `wssis convert` read it.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,7 +27,7 @@ def write(path: Path, coco: Mapping[str, Any]) -> list[Path]:
     })  # fmt: skip
     table = path.with_suffix(".unmasked.csv")
     rows = [
-        (one.id, image.file_name, *one.point, one.category, one.reason)
+        (one.id, image.file_name, *one.corner_point, one.category, one.reason)
         for image in exported_images(coco)
         for one in image.points
     ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wssis.formats.coco import annotations_by_image, decode_mask
+from wssis.formats.points import to_corners
 
 SIMPLE_RING = 1
 """A mask of so many polygons can be drawn as one outline."""
@@ -52,7 +53,7 @@ class PointLabel:
     @property
     def corner_point(self) -> tuple[float, float]:
         """The point where pixel corners are at integers, as tools have it."""
-        return self.point[0] + 0.5, self.point[1] + 0.5
+        return to_corners(self.point)
 
 
 @dataclass(frozen=True)
