@@ -23,6 +23,7 @@ from wssis.config.plan import plan_json, plan_rows
 from wssis.config.resolve import full_percent, settings_json
 from wssis.config.study import BASE
 from wssis.config.validate import validate_study
+from wssis.config.visible_gpus import visible_gpus
 from wssis.errors import REFUSED, InputError
 from wssis.provenance import code_digest
 
@@ -52,6 +53,13 @@ MISSING = missing_data(STUDY)
 def name_missing():
     """The last words of a dry run."""
     print("", *MISSING, sep="\n", file=sys.stderr)
+
+
+# On this machine, no more jobs at once that ask for a GPU than it has GPUs, unless --resources gpu=N says otherwise: with
+# `threads: 1` as many would start as there are cores.
+if workflow.is_main_process and workflow.local_exec and "gpu" not in workflow.global_resources:
+    if gpus := visible_gpus():
+        workflow.register_resource("gpu", gpus)
 
 
 if workflow.is_main_process and MISSING:

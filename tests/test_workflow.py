@@ -10,6 +10,7 @@ import yaml
 from dag_runs import REPOSITORY, Clone, planned_jobs
 
 from wssis.arms.registry import arms
+from wssis.config.visible_gpus import visible_gpus
 
 STAGES = (
     "prepare", "split", "points", "box_points", "teacher", "proposals", "crops", "refiner", "pseudo", "student",
@@ -193,10 +194,35 @@ def test_tensorboard_is_a_resource_of_the_trainings(clone: Clone) -> None:
         assert commands.count("--tensorboard") == expected
 
 
+def test_no_more_jobs_on_a_gpu_than_there_are_gpus(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless told otherwise: with `threads: 1` sixteen cores would start sixteen trainings on one."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    clone.study["run"]["seeds"] = ["s0", "s1"]
+    runs = [f"results/fake/cars/10pct/{seed}/base" for seed in ("s0", "s1")]
+    clone.snakemake("--cores", "4", *(f"{run}/full.json" for run in runs), "results/fake/cars/images.csv")
+    teachers = [f"{run}/teacher/model.safetensors" for run in runs]
+    at_once = []
+    for gpus, options in ((0, []), (1, []), (1, ["--resources", "gpu=2"])):
+        smi = clone.folder / "bin" / "nvidia-smi"
+        smi.write_text("#!/bin/sh\n" + gpus * "echo 'GPU 0: made up (UUID: GPU-1)'\n")
+        smi.chmod(0o755)
+        done = clone.snakemake("--cores", "4", *teachers, "--force", *options)
+        assert done.returncode == 0, done.stderr
+        at_once.append(max(map(int, re.findall(r"Execute (\d+) jobs", done.stderr))))
+    assert at_once == [2, 1, 2]
+
+
+@pytest.mark.parametrize(("chosen", "count"), [("", 0), ("-1", 0), ("2", 1), ("0,3", 2), ("GPU-1a, GPU-2b", 2)])
+def test_visible_gpus_are_those_that_were_chosen(monkeypatch: pytest.MonkeyPatch, chosen: str, count: int) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert visible_gpus() == count
+
+
 def test_every_command_is_a_single_program() -> None:
     for name, text in _rules().items():
         command = "".join(re.findall(r'^        "(.*)"$', text.split("    shell:\n")[1], flags=re.MULTILINE))
         assert command.startswith(("python -m wssis ", "{params.launch} ")), name
+        command = command.removesuffix(r" <<'PLAN'\n{params.plan}\nPLAN")  # Its input: the shell sees to it first.
         assert not re.search(r"[;&|<>]", command), f"{name}: the command replaces its shell, nothing after it would run"
 
 
