@@ -34,7 +34,7 @@ def toy_clone(folder: Path) -> Clone:
         f"    os.execv({sys.executable!r}, [{sys.executable!r}, {str(TOY)!r}, '0.1', *sys.argv[3:]])\n"
         "command, words =",
     )
-    clone.edit("profiles/slurm/config.yaml", "workers: 6", "workers: 0")
+    clone.edit("profiles/slurm/config.yaml", "workers: 6", "workers: 2")
     done = clone.snakemake("--cores", "1", f"{TEACHER.parent}/full.json", "results/fake/cars/images.csv")
     assert done.returncode == 0, done.stdout + done.stderr
     return clone
