@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("val", type=Path, help="val.json of the data set")
     parser.add_argument("student", type=Path, help="folder of an evaluated student")
     parser.add_argument("--minus", type=Path, help="another student: the difference is asked for")
-    parser.add_argument("--sets", type=int, default=500)
+    parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--resamples", type=int, default=200)
     arguments = parser.parse_args()
     students = [arguments.student] + ([arguments.minus] if arguments.minus else [])

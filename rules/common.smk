@@ -56,8 +56,8 @@ def name_missing():
 
 
 # On this machine, no more jobs at once that ask for a GPU than it has GPUs, unless --resources gpu=N says otherwise: with
-# `threads: 1` as many would start as there are cores.
-if workflow.is_main_process and workflow.local_exec and "gpu" not in workflow.global_resources:
+# `threads: 1` as many would start as there are cores. Here and not in onstart, for the scheduler reads the limits before.
+if workflow.is_main_process and not workflow.non_local_exec_or_dryrun and "gpu" not in workflow.global_resources:
     if gpus := visible_gpus():
         workflow.register_resource("gpu", gpus)
 

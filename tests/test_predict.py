@@ -94,6 +94,13 @@ def test_a_folder_with_the_outputs_of_a_stage_is_refused(study: Path, capsys: py
     assert before == {path.name: path.read_bytes() for path in model.parent.iterdir() if path.is_file()}
 
 
+def test_a_manifest_of_other_tools_is_nothing_to_lose(study: Path) -> None:
+    model, out = evaluated(study), study / "out"
+    out.mkdir()
+    (out / "manifest.json").write_text('{"name": "a web page"}')
+    assert predict(model, study / "images/11.png", "--out", out) == 0
+
+
 def test_without_a_manifest_of_this_model_the_size_must_be_given(study: Path, capsys: pytest.CaptureFixture) -> None:
     model = evaluated(study)
     write_segmentor(model, [{"id": 1, "name": "x"}])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +100,8 @@ def test_folds_are_balanced_and_ignore_order(ids: set[int], folds: int, seed: in
     assert set(assigned) == ids
     assert max(sizes) - min(sizes) <= 1
     assert assigned == assign_folds(sorted(ids, reverse=True), folds, seed)
+    order = np.random.default_rng([seed, folds]).permutation(len(ids))
+    assert assigned == {sorted(ids)[place]: turn % folds for turn, place in enumerate(order)}, "dealt in turn, as ever"
 
 
 @given(st.lists(st.integers(1, 7), min_size=5, max_size=20), st.integers(2, 5), st.integers(0, 99))

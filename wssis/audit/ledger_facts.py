@@ -49,7 +49,7 @@ def ledger_facts(path: Path) -> LedgerFacts:
     """
     names = ("point_id", "image_id", "category_id", "proposal_id")
     columns: dict[str, list[NDArray[np.int64]]] = {name: [np.zeros(0, np.int64)] for name in names}
-    points = [np.zeros((0, 2))]
+    places = [np.zeros((0, 2))]
     seen: dict[str, list[NDArray[np.int64]]] = {}
     predicted: dict[str, set[int]] = {}
     statuses: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def ledger_facts(path: Path) -> LedgerFacts:
     for part in ledger_parts(path):
         for name in names:
             columns[name].append(part[name].fillna(NONE).to_numpy(np.int64))
-        points.append(part[["x", "y"]].to_numpy(np.float64))
+        places.append(part[["x", "y"]].to_numpy(np.float64))
         statuses.update(part["status"].value_counts().to_dict())
         predictors.update(part["predictor"].value_counts().to_dict())
         for predictor, rows in part.groupby("predictor"):
@@ -69,4 +69,4 @@ def ledger_facts(path: Path) -> LedgerFacts:
     whole = {name: np.concatenate(values) for name, values in columns.items()}
     pairs = sum(len(pd.unique(np.concatenate(points))) for points in seen.values())
     counted = {"predicted": predicted, "statuses": statuses, "predictors": predictors, "wrong": wrong}
-    return LedgerFacts(**whole, point=np.concatenate(points), pairs=pairs, **counted)
+    return LedgerFacts(**whole, point=np.concatenate(places), pairs=pairs, **counted)

@@ -182,8 +182,8 @@ def _take_given(config: Study, at: Coordinates) -> Section:
     check = config.prepare.model_dump()
     if given.val_annotations is not None:
         return TakeGivenSettings(**check)
-    group = _fold_groups(config, at)
-    return TakeGivenSettings(**check, val_share=given.val_share, val_seed=given.val_seed, group_key=group)
+    key = _group_key(config, at)
+    return TakeGivenSettings(**check, val_share=given.val_share, val_seed=given.val_seed, group_key=key)
 
 
 def _split(config: Study, at: Coordinates) -> Section:
@@ -222,14 +222,12 @@ def _fold(config: Study, at: Coordinates) -> Section:
     values = _with_threads(config, _section(config.teacher, at, drop=("snapshots", "checkpoint")))
     if at.fold is None:
         raise ValueError("this stage needs a fold")
-    key = _fold_groups(config, at)
-    return FoldSettings(
-        **values, folds=config.refiner.folds, fold=at.fold, seed=_training_seed(config, at), group_key=key
-    )
+    seed, key = _training_seed(config, at), _group_key(config, at)
+    return FoldSettings(**values, folds=config.refiner.folds, fold=at.fold, seed=seed, group_key=key)
 
 
-def _fold_groups(config: Study, at: Coordinates) -> str | None:
-    """Images that the split keeps together are in one fold, too: of a video in both, no fold teacher would be blind.
+def _group_key(config: Study, at: Coordinates) -> str | None:
+    """What the split keeps together, folds and held-out images do, too: of a video in two, no teacher would be blind.
 
     The masked images of half-labelled data need the key only where some of them are held out by it.
     """
@@ -281,10 +279,8 @@ def _proposals(config: Study, at: Coordinates) -> Section:
         return ProposalsSettings(**values, pairs="snapshots")
     if config.refiner.pairs == "corrupt":
         return ProposalsSettings(pairs="corrupt", corrupt_seed=_training_seed(config, at))
-    key = _fold_groups(config, at)
-    return ProposalsSettings(
-        **values, folds=config.refiner.folds, fold_seed=_training_seed(config, at), group_key=key
-    )
+    seed, key = _training_seed(config, at), _group_key(config, at)
+    return ProposalsSettings(**values, folds=config.refiner.folds, fold_seed=seed, group_key=key)
 
 
 def _crops(config: Study, at: Coordinates) -> Section:
@@ -352,8 +348,7 @@ def _detection(config: Study) -> dict[str, Any]:
 
 
 def _score_thresholds(config: Study, at: Coordinates) -> Section:
-    seed = _training_seed(config, at)
-    key = _fold_groups(config, at)
+    seed, key = _training_seed(config, at), _group_key(config, at)
     return ScoreThresholdsSettings(**_detection(config), folds=config.refiner.folds, fold_seed=seed, group_key=key)
 
 

@@ -1,7 +1,7 @@
 """split.csv: the label kind of every image; and the folds of cross-fitting."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,38 +55,39 @@ def groups_of(images: Iterable[Mapping[str, Any]], key: str, file: str) -> dict[
     return groups
 
 
+def folds_of(images: Sequence[Mapping[str, Any]], folds: int, seed: int, key: str | None) -> dict[int, int]:
+    """`assign_folds` of the images of full.json; key: of these images, what stays in one fold (`groups_of`).
+
+    Raises:
+        InputError: there are too few images or groups, or an image lacks the key.
+    """
+    groups = None if key is None else groups_of(images, key, "full.json")
+    return assign_folds([image["id"] for image in images], folds, seed, groups)
+
+
 def assign_folds(
     image_ids: Iterable[int], folds: int, seed: int, groups: Mapping[int, str] | None = None
 ) -> dict[int, int]:
     """Image id -> fold 0 ... folds - 1; fold sizes differ by one at most, or by the largest group.
 
-    Depends on the set of ids and on the seed, not on the order of the ids. groups: of every image, that which goes into
-    one fold as a whole (`groups_of`); None: every image goes by itself.
+    The groups, in random order, go each into the fold that has the fewest images by then. Depends on the set of ids and
+    on the seed, not on the order of the ids. groups: of every image, that which goes into one fold as a whole; None:
+    every image is a group.
 
     Raises:
         InputError: there are fewer images, or groups, than folds.
     """
     ids = sorted(set(image_ids))
-    if groups is not None:
-        return _assign_groups(ids, folds, seed, groups)
-    if len(ids) < folds:
-        raise InputError(f"{len(ids)} fully labelled images cannot make {folds} folds; lower folds or raise the mix")
-    order = np.random.default_rng([seed, folds]).permutation(len(ids))
-    return {ids[place]: turn % folds for turn, place in enumerate(order)}
-
-
-def _assign_groups(ids: list[int], folds: int, seed: int, groups: Mapping[int, str]) -> dict[int, int]:
-    """The groups in random order, each into the fold that has the fewest images by then."""
-    sizes = Counter(groups[image] for image in ids)
+    group_of = {image: image for image in ids} if groups is None else groups
+    sizes = Counter(group_of[image] for image in ids)
     names = sorted(sizes)
     if len(names) < folds:
-        raise InputError(
-            f"{len(names)} groups of fully labelled images (split.group_key) cannot make {folds} folds; lower folds or"
-            " raise the mix"
-        )
+        what = "fully labelled images" if groups is None else "groups of fully labelled images (split.group_key)"
+        raise InputError(f"{len(names)} {what} cannot make {folds} folds; lower folds or raise the mix")
     held = [0] * folds
     fold = {}
     for place in np.random.default_rng([seed, folds]).permutation(len(names)):
-        fold[names[place]] = held.index(min(held))
-        held[fold[names[place]]] += sizes[names[place]]
-    return {image: fold[groups[image]] for image in ids}
+        name = names[place]
+        fold[name] = held.index(min(held))
+        held[fold[name]] += sizes[name]
+    return {image: fold[group_of[image]] for image in ids}

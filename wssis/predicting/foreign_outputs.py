@@ -14,8 +14,11 @@ def refuse_foreign_outputs(out: Path, stage: str, names: set[str]) -> None:
     Raises:
         InputError: names the manifest.
     """
+    there = {name for name in names if (out / name).exists()}
+    if not there:  # Nothing can be lost, whatever else lies there and is called a manifest.
+        return
     for manifest in sorted(out.glob("*manifest.json")):
-        lost = names & read_manifest(manifest)["outputs"].keys()
+        lost = there & read_manifest(manifest)["outputs"].keys()
         if lost and manifest.name != f"{stage}.manifest.json":
             files = ", ".join(sorted(lost))
             raise InputError(f"{out}: {manifest.name} lists {files}, which must not be lost; give another --out")

@@ -11,11 +11,11 @@ from wssis.errors import InputError
 from wssis.formats.imagenet_file import imagenet_facts
 from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
-from wssis.formats.split import assign_folds, groups_of
+from wssis.formats.split import folds_of
 
 
 def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int, key: str | None = None) -> dict[str, Any]:
-    """The COCO set without the images of one fold (`assign_folds`) and their annotations.
+    """The COCO set without the images of one fold (`folds_of`) and their annotations.
 
     key: of the images, whose equal values stay in one fold; None: every image goes by itself.
 
@@ -24,8 +24,7 @@ def without_fold(coco: dict[str, Any], folds: int, fold: int, seed: int, key: st
     """
     if fold >= folds:
         raise InputError(f"fold {fold} does not exist: folds are numbered 0 ... {folds - 1}")
-    groups = None if key is None else groups_of(coco["images"], key, "full.json")
-    assigned = assign_folds([image["id"] for image in coco["images"]], folds, seed, groups)
+    assigned = folds_of(coco["images"], folds, seed, key)
     kept = {image_id for image_id, its_fold in assigned.items() if its_fold != fold}
     return {
         **coco,

@@ -21,7 +21,7 @@ from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun
 from wssis.formats.points import read_full_points
 from wssis.formats.spill import Spill
-from wssis.formats.split import assign_folds, groups_of
+from wssis.formats.split import folds_of
 
 Objects = Mapping[int, Sequence[PointedObject]]
 
@@ -155,8 +155,7 @@ def shares(
     names = expected_predictors(settings, side)
     if side == "weak" or settings.pairs != "crossfit":
         return {name: images for name in names}
-    groups = None if settings.group_key is None else groups_of(frame["images"], settings.group_key, "full.json")
-    fold = assign_folds([image.image_id for image in images], settings.folds, settings.fold_seed, groups)
+    fold = folds_of(frame["images"], settings.folds, settings.fold_seed, settings.group_key)
     return {name: [image for image in images if fold[image.image_id] == k] for k, name in enumerate(names)}
 
 

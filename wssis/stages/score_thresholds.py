@@ -11,7 +11,7 @@ from wssis.errors import InputError
 from wssis.formats.labels_file import read_labels
 from wssis.formats.manifest import StageRun
 from wssis.formats.score_thresholds import write_thresholds
-from wssis.formats.split import assign_folds, groups_of
+from wssis.formats.split import folds_of
 
 
 def run(
@@ -57,8 +57,6 @@ def run(
 
 def _shares(coco: Mapping[str, Any], settings: ScoreThresholdsSettings) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name of each fold teacher, and the images it has not seen."""
-    key = settings.group_key
-    groups = None if key is None else groups_of(coco["images"], key, "full.json")
-    fold = assign_folds([image["id"] for image in coco["images"]], settings.folds, settings.fold_seed, groups)
+    fold = folds_of(coco["images"], settings.folds, settings.fold_seed, settings.group_key)
     for k in range(settings.folds):
         yield f"fold{k}", {**coco, "images": [image for image in coco["images"] if fold[image["id"]] == k]}
