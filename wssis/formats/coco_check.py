@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -97,18 +97,34 @@ def _categories(categories: list[dict[str, Any]], path: Path) -> Iterator[Remark
         yield Fault("category", what, "rename or merge them").at(path, f"category {ids[0]!r}")
 
 
-def _image_faults(image: Mapping[str, Any]) -> Iterator[Fault]:
-    if not _is_id(image.get("id")):
-        yield Fault("id", "the id must be an integer", "renumber the images and their annotations")
+def bad_size(image: Mapping[str, Any]) -> Fault | None:
+    """Why an image cannot have its width and height, or None."""
     sides = (image.get("width"), image.get("height"))
     if not all(_is_id(side) and side > 0 for side in sides):
         what = f"width {sides[0]!r}, height {sides[1]!r} must be positive integers"
-        yield Fault("image size", what, "take them from the file")
-    elif not is_sized(image):
+        return Fault("image size", what, "take them from the file")
+    if not is_sized(image):
         what = f"{sides[0]} x {sides[1]} is more than {LARGEST // 10**6} million px"
-        yield Fault("image size", what, "correct the size, or cut the image into tiles")
+        return Fault("image size", what, "correct the size, or cut the image into tiles")
+    return None
+
+
+def _image_faults(image: Mapping[str, Any]) -> Iterator[Fault]:
+    if not _is_id(image.get("id")):
+        yield Fault("id", "the id must be an integer", "renumber the images and their annotations")
+    if fault := bad_size(image):
+        yield fault
     if fault := bad_file_name(image.get("file_name")):
         yield fault
+
+
+def images_alike(images: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, Fault]]:
+    """Id and fault of images that share an id or a file name: labels of one would be taken for the other's."""
+    for duplicate in _repeated(images):
+        yield duplicate, Fault("id", "this id occurs more than once", "keep one of them or renumber")
+    for name, ids in _shared(images, "file_name", lambda name: str(PurePosixPath(name))).items():
+        what = f"file_name {name!r} belongs to more than one image ({_listed(ids)})"
+        yield ids[0], Fault("file name", what, "keep one of them, with all annotations")
 
 
 def _images(images: list[dict[str, Any]], path: Path) -> Iterator[Remark]:
@@ -116,12 +132,8 @@ def _images(images: list[dict[str, Any]], path: Path) -> Iterator[Remark]:
         yield Fault("empty", "has no images", "list them with id, file_name, width and height").at(path)
     for image in images:
         yield from (fault.at(path, f"image {image.get('id')!r}") for fault in _image_faults(image))
-    for duplicate in _repeated(images):
-        fault = Fault("id", "this id occurs more than once", "keep one of them or renumber")
-        yield fault.at(path, f"image {duplicate}")
-    for name, ids in _shared(images, "file_name", lambda name: str(PurePosixPath(name))).items():
-        what = f"file_name {name!r} belongs to more than one image ({_listed(ids)})"
-        yield Fault("file name", what, "keep one of them, with all annotations").at(path, f"image {ids[0]!r}")
+    for number, fault in images_alike(images):
+        yield fault.at(path, f"image {number!r}")
 
 
 def _listed(ids: list[Any]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wssis.errors import InputError
-from wssis.formats.coco_check import point_problems
+from wssis.formats.coco_check import bad_size, images_alike, point_problems
 from wssis.formats.importers.csv_points import COLUMNS, point_rows
 from wssis.formats.importers.image_sizes import ImageSizes
 from wssis.formats.json_text import loads
@@ -66,9 +66,8 @@ def _is_json(path: Path) -> bool:
 def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Click]:
     try:
         content = loads(path.read_bytes())
-        listed = [{"id": one["id"], "file_name": one["file_name"], "size": _size(one)} for one in content["images"]]
         named = {one["id"]: one["name"] for one in content["categories"]}
-        images = {repr(one["id"]): one for one in listed}
+        images = {repr(one["id"]): one for one in content["images"]}
         own_images = [images[repr(one["image_id"])] for one in content["annotations"]]
         points = [{key: one[key] for key in KEYS if key in one} for one in content["annotations"]]
     except (ValueError, KeyError, TypeError) as error:
@@ -79,46 +78,32 @@ def _from_json(path: Path, categories: Sequence[Mapping[str, Any]]) -> list[Clic
     own = {one["id"]: one["name"] for one in categories}
     if named != own:
         raise InputError(f"{path}: its categories {named} are not the teacher's: {own}")
-    problems = [*_image_problems(listed), *_alike(listed)]
+    problems = [*_image_problems(content["images"])]
     problems += [f"point {one.get('id')!r}: {fault}" for one in points for fault in point_problems(one, None, own)]
     _refuse(path, problems)
     twice = [number for number, count in Counter(one["id"] for one in points).items() if count > 1]
     _refuse(path, [f"point {number}: this id occurs more than once; renumber" for number in twice])
     return [
         Click(one["id"], image["file_name"], one["category_id"], (float(one["point"][0]), float(one["point"][1])),
-              image["id"], image["size"])
+              image["id"], _sides(image))
         for one, image in zip(points, own_images, strict=True)
     ]  # fmt: skip
 
 
-def _size(image: Mapping[str, Any]) -> tuple[Any, Any] | None:
+def _image_problems(images: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Images without a name, with a senseless size, or taken for another; a file need not tell sizes."""
+    for one in images:
+        if not _is_name(one.get("file_name")):
+            yield f"image {one['id']!r}: has no file_name; name its file"
+        if _sides(one) is not None and (fault := bad_size(one)):
+            yield f"image {one['id']!r}: {fault}"
+    yield from (f"image {number!r}: {fault}" for number, fault in images_alike(images))
+
+
+def _sides(image: Mapping[str, Any]) -> tuple[Any, Any] | None:
     """Width and height as a file has them; None where it has neither."""
     sides = (image.get("width"), image.get("height"))
     return None if sides == (None, None) else sides
-
-
-def _image_problems(images: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Images without a name or with a senseless size."""
-    nameless = [one["id"] for one in images if not _is_name(one["file_name"])]
-    yield from (f"image {number!r}: has no file_name; name its file" for number in nameless)
-    for one in images:
-        if one["size"] and not all(type(side) is int and side > 0 for side in one["size"]):
-            sides = "width {!r}, height {!r}".format(*one["size"])
-            yield f"image {one['id']!r}: {sides} must be positive integers; take them from the file"
-
-
-def _alike(images: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Images that share an id or a file name: points of one would be put onto the other."""
-    twice = [number for number, count in Counter(repr(one["id"]) for one in images).items() if count > 1]
-    yield from (f"image {number}: this id occurs more than once; keep one of them or renumber" for number in twice)
-    owners: dict[str, list[object]] = defaultdict(list)
-    for one in images:
-        if _is_name(one["file_name"]):
-            owners[str(PurePosixPath(one["file_name"]))].append(one["id"])
-    for name, ids in owners.items():
-        if len({repr(number) for number in ids}) > 1:
-            what = f"file_name {name!r} belongs to more than one image ({', '.join(map(repr, ids))})"
-            yield f"image {ids[0]!r}: {what}; keep one of them, with all points"
 
 
 def _is_name(value: object) -> bool:
