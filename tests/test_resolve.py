@@ -152,6 +152,7 @@ def test_box_students_differ_in_the_mask_branch_alone() -> None:
     ("changes", "reached"),
     [
         ({"network": {"parameter_head": "coarse-mask"}}, {"points10-implicit"}),
+        ({"network": {"point_head": "published"}}, {"points10-implicit"}),
         ({"network": {"mask_convs": 1}}, {"points10", "mask-rcnn-supervised"}),
         ({"supervision": {"point_share": 1.0}}, {"points10", "points10-implicit"}),
     ],

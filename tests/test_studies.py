@@ -192,7 +192,8 @@ def test_ablations_of_points_in_boxes_train_what_they_reach() -> None:
     made = {variant: Counter(job.arm for job in jobs_of(config) if job.rule == "train_box_student"
                              and job.variant == variant) for variant in config.run.variants}  # fmt: skip
     assert made["base"] == Counter(["points10", "points10-implicit", "mask-rcnn-oracle"])
-    for name in ("large-parameter-head", "without-features", "relative-places", "without-places"):
+    for name in ("large-parameter-head", "without-features", "relative-places", "without-places",
+                 "published-point-head"):
         assert made[name] == Counter(["points10-implicit"])
     both = Counter(["points10", "points10-implicit"])
     assert all(made[name] == both for name in ("n1", "n40", "labels-4", "noise-boundary", "all-points"))

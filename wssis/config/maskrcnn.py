@@ -54,6 +54,12 @@ class MaskRCNNSettings(Section):
     point_features: bool = added_field(
         True, description="Implicit PointRend: the point head sees the image's features (P2) at the point."
     )
+    point_head: Literal["normalised", "published"] = added_field(
+        "normalised",
+        description="Implicit PointRend: how the point heads begin. normalised: as one common network, on normalised "
+        "features; published: with all parameters next to 0, on features as they are, which short trainings do not "
+        "recover from (docs/box-networks.md).",
+    )
     parameter_decay: float = Field(
         1e-5, ge=0, description="Implicit PointRend: weight of the mean square of the generated parameters."
     )

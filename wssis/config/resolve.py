@@ -42,7 +42,8 @@ REFINING_KEYS = ("flip", "ignore_band", "batch")
 REFINER_WORKFLOW_KEYS = ("pairs", "folds", "second_round")
 GRID_KEYS = ("mask_channels", "mask_convs")
 IMPLICIT_KEYS = (
-    "parameter_head", "parameter_channels", "point_channels", "point_encoding", "point_features", "parameter_decay",
+    "parameter_head", "parameter_channels", "point_channels", "point_encoding", "point_features", "point_head",
+    "parameter_decay",
 )  # fmt: skip
 """Keys of one mask branch, which the other never reads."""
 POINT_KEYS = ("point_share",)

@@ -12,7 +12,13 @@ from torchvision.models.detection.faster_rcnn import TwoMLPHead
 
 from wssis.config.maskrcnn import BoxSupervision, MaskRCNNSettings
 from wssis.models.maskrcnn.boxes import Matched
-from wssis.models.maskrcnn.point_head import ENCODINGS, PointHeadShape, point_head, split_parameters
+from wssis.models.maskrcnn.point_head import (
+    ENCODINGS,
+    PointHeadShape,
+    common_parameters,
+    point_head,
+    split_parameters,
+)
 from wssis.models.maskrcnn.points import points_of_places
 from wssis.models.maskrcnn.pooling import features_at, grid_places, pool
 from wssis.models.maskrcnn.supervised import drawn_points, mean_of_supervised, place_losses
@@ -60,7 +66,13 @@ class CoarseMaskParameters(nn.Module):
 
 
 class ImplicitMasks(nn.Module):
-    """Parameters for every box's point head, and the point head."""
+    """Parameters for every box's point head, and the point head.
+
+    As published, all generated parameters begin next to 0 and features come in whatever size the pyramid gives them.
+    Many layers that begin next to 0 hardly pass a gradient on, and what does arrive is scaled by features far above 1:
+    within some hundred steps every unit of a hidden layer is off for all places, for good, and each mask is a constant.
+    `normalised` therefore normalises the features and lets all point heads begin as one common, ordinary network.
+    """
 
     def __init__(self, settings: MaskRCNNSettings, num_classes: int) -> None:
         super().__init__()
@@ -73,10 +85,21 @@ class ImplicitMasks(nn.Module):
         self.decay = settings.parameter_decay
         nn.init.normal_(self.predictor.weight, std=INITIAL)
         nn.init.zeros_(self.predictor.bias)
+        self.norm = None
+        if settings.point_head == "normalised":
+            self.norm = nn.LayerNorm(features) if features else None
+            with torch.no_grad():
+                self.predictor.bias.copy_(common_parameters(self.shape))
 
     def forward(self, pyramid: Sequence[Tensor], boxes: Sequence[Tensor]) -> Tensor:
         """Parameters (N, T) of the point heads of boxes per image."""
         return self.predictor(self.head(pyramid, boxes)).float()
+
+    def features(self, finest: Tensor) -> Tensor | None:
+        """What the point heads see of P2 (B, channels, h, w): normalised at every place, or as it is; None: nothing."""
+        if not self.shape.features:
+            return None
+        return finest if self.norm is None else self.norm(finest.movedim(1, -1)).movedim(-1, 1)
 
     def losses(
         self, pyramid: Sequence[Tensor], matched: Matched, targets: BoxTargets, supervision: BoxSupervision
@@ -101,7 +124,7 @@ class _Masks:
     def __init__(
         self, branch: ImplicitMasks, features: Tensor, boxes: Sequence[Tensor], classes: Tensor, parameters: Tensor
     ) -> None:
-        self._features, self._encoding = (features if branch.shape.features else None), branch.encoding
+        self._features, self._encoding = branch.features(features), branch.encoding
         self._boxes, self._counts = torch.cat(list(boxes)), [len(own) for own in boxes]
         weights, biases = split_parameters(parameters, branch.shape)
         rows = torch.arange(len(classes), device=classes.device)
@@ -112,7 +135,9 @@ class _Masks:
     def at(self, places: Tensor) -> Tensor:
         """Logits (N, K) at places (N, K, 2)."""
         if not places.numel():
-            return places.new_zeros(places.shape[:2])
+            nothing = places.new_zeros(places.shape[:2])
+            # The norm's weights take part also where there is nothing, as several processes need it.
+            return nothing if self._features is None else nothing + self._features[..., :0].sum()
         inputs = self._encoding(places)
         if self._features is not None:
             points = points_of_places(self._boxes, places)

@@ -35,6 +35,12 @@ class PointHeadShape:
         return sum(out * entering + out for out, entering in self.layers)
 
 
+def common_parameters(shape: PointHeadShape) -> Tensor:
+    """Parameters (T,) of one point head as any network begins: weights by He et al. (2015), biases 0."""
+    weights = [torch.randn(out * entering) * math.sqrt(2 / entering) for out, entering in shape.layers]
+    return torch.cat([*weights, torch.zeros(sum(out for out, _ in shape.layers))])
+
+
 def split_parameters(parameters: Tensor, shape: PointHeadShape) -> tuple[list[Tensor], list[Tensor]]:
     """Parameters (N, T), all weights layer by layer and then all biases -> weights (N, out, in), biases (N, out, 1)."""
     weights = [out * entering for out, entering in shape.layers]
