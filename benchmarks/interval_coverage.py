@@ -15,7 +15,7 @@ from wssis.engine.coco_metrics import ONE_AREA, match
 from wssis.formats.coco import read_coco
 from wssis.formats.json_file import read_json
 from wssis.formats.scores import read_scores
-from wssis.report_page.ap_samples import ap_interval, percentile_interval
+from wssis.report_page.ap_samples import mirrored, percentile_interval
 
 Sampler = tuple[list, NDArray[np.float64]]
 Shares = dict[str, NDArray[np.float64]]
@@ -49,10 +49,9 @@ def misses(samplers: list[Sampler], images: int, sets: int, resamples: int, seed
     truth = values(np.ones((1, images), np.int32))[0]
     for weights in draw_weights(images, sets, seed):
         drawn = values(np.vstack([weights, drawn_again(weights, resamples, generator)]))
-        low, high = percentile_interval(drawn[1:])
-        mirrored = ap_interval(drawn[0], drawn[1:]) if len(samplers) == 1 else (2 * drawn[0] - high, 2 * drawn[0] - low)
-        for name, (least, most) in (("percentile", (low, high)), ("mirrored", mirrored)):
-            missed[name] += (truth < least, truth > most)
+        plain = percentile_interval(drawn[1:])
+        for name, (low, high) in (("percentile", plain), ("mirrored", mirrored(drawn[0], plain))):
+            missed[name] += (truth < low, truth > high)
     return {name: count / sets for name, count in missed.items()}
 
 

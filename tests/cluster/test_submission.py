@@ -75,12 +75,17 @@ def _jobs(cluster: Cluster, rule: str, folder: Path) -> list[dict[str, str]]:
     return [job for job in cluster.jobs_of(rule) if job["WorkDir"] == str(folder)]
 
 
-def test_every_rule(cluster: Cluster, clone: Clone) -> None:
-    run = Run(clone, *ON_CLUSTER, bin=cluster.bin)
+def _submit(cluster: Cluster, clone: Clone, *targets: str, seconds: float = 400) -> None:
+    """Run the study, or some files of it, to its end on the cluster."""
+    run = Run(clone, *ON_CLUSTER, *targets, bin=cluster.bin)
     try:
-        run.finish(590)
+        run.finish(seconds)
     finally:
         run.kill()
+
+
+def test_every_rule(cluster: Cluster, clone: Clone) -> None:
+    _submit(cluster, clone, seconds=590)
     found = 0
     for partition, rules in (("gpu", GPU), ("cpu", CPU)):
         for rule, expected in rules.items():
@@ -98,11 +103,7 @@ def test_a_site_changes_its_files(cluster: Cluster, clone: Clone) -> None:
     set_resources(clone, "train_teacher", "2880", "1440")
     clone.edit("profiles/slurm/config.yaml", "  # constraint: \"'a100&nvme'\"", "  constraint: \"'a100'\"")
     clone.edit("profiles/slurm/config.yaml", "  # qos: \"'normal'\"", "  slurm_partition: \"'gpu'\"")
-    run = Run(clone, *ON_CLUSTER, f"{TEACHER}/manifest.json", bin=cluster.bin)
-    try:
-        run.finish()
-    finally:
-        run.kill()
+    _submit(cluster, clone, f"{TEACHER}/manifest.json")
     (teacher,) = _jobs(cluster, "train_teacher", clone.folder)
     assert teacher["TresPerJob"] == "gres:gpu:a100:2" and teacher["NumCPUs"] == "16"
     assert (teacher["Features"], teacher["TimeLimit"]) == ("a100", "1-00:00:00")
@@ -113,11 +114,7 @@ def test_a_site_changes_its_files(cluster: Cluster, clone: Clone) -> None:
 @pytest.mark.slow
 def test_corrupted_pairs_ask_for_no_gpu(cluster: Cluster, clone: Clone) -> None:
     clone.study["refiner"] = {"pairs": "corrupt"}
-    run = Run(clone, *ON_CLUSTER, f"{TEACHER.parent}/proposals/full.json", bin=cluster.bin)
-    try:
-        run.finish()
-    finally:
-        run.kill()
+    _submit(cluster, clone, f"{TEACHER.parent}/proposals/full.json")
     (job,) = _jobs(cluster, "propose_full", clone.folder)
     assert (job["Partition"], *_asked(job)) == ("cpu", 0, 1, 32000, "12:00:00")
 

@@ -77,6 +77,14 @@ def _masks(check: Checker, ledger: LedgerFacts, made: CocoFacts, path: str) -> I
         yield check.wrong(path, f"the point differs from the ledger in proposals {some(ids[known][odd])}")
 
 
+def _found_in(source: CocoFacts, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the ids (N,) a file has, and their rows in it; none where it repeats an id, which is told elsewhere."""
+    known = np.isin(ids, source.id)
+    if len(pd.unique(source.id)) != len(source.id):
+        known[:] = False
+    return known, places_in(source.id, ids[known])
+
+
 def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which of the points (N, 2) are not where the others are; a coordinate that is no number is nowhere."""
     return ~(np.abs(points - others) <= SAME_PLACE).all(axis=1)
@@ -84,10 +92,7 @@ def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _moved(check: Checker, path: str, ids: np.ndarray, points: np.ndarray, weak: CocoFacts) -> Iterator[Finding]:
     """Points (N, 2) of a file that lie elsewhere than in weak.json; ids (N,) that are not there are told elsewhere."""
-    known = np.isin(ids, weak.id)
-    if len(pd.unique(weak.id)) != len(weak.id) or not known.any():
-        return
-    places = places_in(weak.id, ids[known])
+    known, places = _found_in(weak, ids)
     odd = ids[known][_apart(points[known], weak.point[places])]
     if len(odd):
         yield check.wrong(path, f"{len(odd)} points lie elsewhere than in weak.json: {some(odd)}")
@@ -162,10 +167,7 @@ def _alike(
     made, chosen, ids = part
     if made.categories != source.categories:
         yield check.wrong(path, f"its categories are not those of {where}")
-    known = np.isin(ids, source.id)
-    if len(pd.unique(source.id)) != len(source.id) or not known.any():
-        return  # Told elsewhere.
-    places = places_in(source.id, ids[known])
+    known, places = _found_in(source, ids)
     for words, own, theirs in (
         ("on another image", made.image_id, source.image_id), ("of another class", made.category_id, source.category_id)
     ):  # fmt: skip

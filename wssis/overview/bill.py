@@ -91,18 +91,19 @@ def _estimate(
 ) -> Estimate:
     settings, done = job.settings(study), Path(job.manifest).is_file()
     values = settings.model_dump(mode="json")
+    asks_gpu = _asks_gpu(job, values)
     if job.rule in TRAININGS:
         stages = (job.stage, *(stage for stage in SOLOV2 if job.stage in SOLOV2 and stage != job.stage))
         fitting = [one for stage in stages for one in by_stage.get(stage, ()) if one.fits(values)]
         speed, rough = _speed(job.stage, values, fitting)
         gpu = any(one.gpu for one in fitting)
         seconds = training_seconds(settings, speed)
-        return Estimate(job, done, seconds, _training_bytes(job.stage, fitting), rough, gpu, asks_gpu=True)
+        return Estimate(job, done, seconds, _training_bytes(job.stage, fitting), rough, gpu, asks_gpu)
     fitting = [one for one in by_stage.get(job.stage, ()) if one.fits(values)]
     images = None if job.dataset is None else handled(study, job, sizes[job.dataset])
     seconds = _scaled(fitting, images, lambda one: one.seconds)
     made = _scaled(fitting, images, lambda one: one.outputs)
-    return Estimate(job, done, seconds, made, asks_gpu=_asks_gpu(job, values))
+    return Estimate(job, done, seconds, made, asks_gpu=asks_gpu)
 
 
 def _asks_gpu(job: Job, settings: Mapping[str, Any]) -> bool:

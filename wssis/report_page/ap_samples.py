@@ -68,7 +68,14 @@ def ap_interval(ap: float, draws: NDArray[np.float64]) -> Interval | None:
     found = percentile_interval(draws)
     if found is None or np.isnan(ap):
         return None
-    return max(0.0, 2 * ap - found[1]), min(100.0, 2 * ap - found[0])
+    low, high = mirrored(ap, found)
+    return max(0.0, low), min(100.0, high)
+
+
+def mirrored(value: float, interval: Interval) -> Interval:
+    """The interval of resamples turned round at the value they were drawn from."""
+    low, high = interval
+    return 2 * value - high, 2 * value - low
 
 
 def percentile_interval(values: NDArray[np.float64]) -> Interval | None:
