@@ -16,8 +16,6 @@ from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.manifest import digest_of, read_manifest
 from wssis.predicting import click_masks
 from wssis.predicting.clicks import read_clicks
-from wssis.predicting.picture_names import PictureNames
-from wssis.predicting.pictures import find_pictures
 from wssis.predicting.recorded import point_mask_settings
 from wssis.predicting.result_log import ResultLog
 
@@ -328,9 +326,7 @@ def test_sizes_are_compared_where_the_file_has_them(study: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("name", ["turned.jpg", "turned.png"])
-def test_clicks_on_a_picture_that_the_tool_showed_turned(
-    study: Path, name: str, capsys: pytest.CaptureFixture
-) -> None:
+def test_clicks_on_a_picture_that_the_tool_showed_turned(study: Path, name: str, capsys: pytest.CaptureFixture) -> None:
     """A JSON file's points are of the stored pixels."""
     exif = Image.Exif()
     exif[0x0112] = 3
@@ -369,37 +365,6 @@ def test_an_ambiguous_image_name_is_refused(study: Path, capsys: pytest.CaptureF
     (study / "images/again/11.png").write_bytes((study / "images/copy/11.png").read_bytes())
     assert predict(study / "images", "--points", study / "weak.json", *_models(study), "--out", study / "out") == 2
     assert "11.png may be again/11.png or copy/11.png" in capsys.readouterr().err
-
-
-def _named(tmp_path: Path, *files: str) -> PictureNames:
-    """The names of empty files, given together."""
-    for file in files:
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).touch()
-    return PictureNames(find_pictures([tmp_path / file for file in files], tmp_path / "out"))
-
-
-def test_a_longer_name_must_be_that_of_the_file_itself(tmp_path: Path) -> None:
-    names = _named(tmp_path, "cam2/0001.png")
-    for name in ("0001.png", "./0001.png", "cam2/0001.png", f"{tmp_path.name}/cam2/0001.png",
-                 str(tmp_path / "cam2/0001.png")):  # fmt: skip
-        assert names.meant_by(name) == ["0001.png"]
-    for name in ("cam1/0001.png", "else/cam2/0001.png", "/cam2/0001.png", "2/0001.png", "1.png", ""):
-        assert names.meant_by(name) == []
-    names = _named(tmp_path, "cam2/0001.png", "cam2/more/0001.png", "cam1/0002.png")
-    assert names.meant_by("0001.png") == ["cam2/0001.png", "cam2/more/0001.png"]
-    assert names.meant_by("more/0001.png") == ["cam2/more/0001.png"] and names.meant_by("0002.png") == ["cam1/0002.png"]
-
-
-def test_what_links_lead_to_counts_where_no_picture_is_called_so(tmp_path: Path) -> None:
-    (tmp_path / "now/sub").mkdir(parents=True)
-    (tmp_path / "store").mkdir()
-    for name, target in (("sub/1.png", "2.png"), ("sub/2.png", "1.png"), ("a.png", "3.png")):
-        (tmp_path / "store" / target).touch()
-        (tmp_path / "now" / name).symlink_to(tmp_path / "store" / target)
-    names = PictureNames(find_pictures([tmp_path / "now"], tmp_path / "out"))
-    assert names.meant_by("1.png") == ["sub/1.png"] and names.meant_by("now/sub/1.png") == ["sub/1.png"]
-    assert names.meant_by("store/3.png") == names.meant_by(str(tmp_path / "store/3.png")) == ["a.png"]
 
 
 def test_points_of_another_folder_are_not_put_onto_this_one(study: Path, capsys: pytest.CaptureFixture) -> None:
