@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from wssis.engine.held_gpu import held_gpu
 from wssis.formats.manifest import StageRun
 
 
@@ -26,12 +27,9 @@ class World:
 
 
 def this_world() -> World:
-    """Read torchrun's environment; without it, one process. The device is a GPU wherever there is one."""
+    """Read torchrun's environment; without it, one process. The device is a GPU wherever there is one (`held_gpu`)."""
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    else:
-        device = torch.device("cpu")
+    device = torch.device("cuda", held_gpu()) if torch.cuda.is_available() else torch.device("cpu")
     return World(rank, size, device)
 
 
@@ -39,8 +37,6 @@ def this_world() -> World:
 def joined_world() -> Iterator[World]:
     """This process's place, with the process group open if there is more than one; closed again at the end."""
     world = this_world()
-    if world.device.type == "cuda":
-        torch.cuda.set_device(world.device)
     opened = world.size > 1 and not dist.is_initialized()
     if opened:
         dist.init_process_group("nccl" if world.device.type == "cuda" else "gloo")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from wssis.config.stages import PseudoSettings
+from wssis.engine.distributed import this_world
 from wssis.engine.pseudo_set import PseudoMask, TrainingSet, add_rough_masks, check_frames, refined_mask
 from wssis.engine.refining import check_fits, load_refiner, refine
 from wssis.errors import InputError
@@ -80,7 +81,7 @@ def _refine(masks: Spill[PseudoMask], images: Images, settings: PseudoSettings, 
     table = store.table
     if not np.array_equal(np.sort(table.point_id), masks.filled()):
         raise InputError(f"{crops}: its crops are not those of the proposals; run the crops stage again")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = this_world().device
     for index, probability in refine(trained.network, store, settings.batch, settings.flip, device):
         image, point_id = images[int(table.image_id[index])], int(table.point_id[index])
         x1, y1, x2, y2 = (int(side) for side in table.window[index])
