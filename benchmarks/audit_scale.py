@@ -19,7 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.coco_scale import measured
-from wssis.config import stages as settings
+from wssis.config.data_stages import PointsSettings, PrepareSettings, SplitSettings
+from wssis.config.mask_stages import ProposalsSettings, PseudoSettings, QualitySettings
+from wssis.config.segmentor_stages import TeacherSettings
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.formats.checkpoint import save_model
 from wssis.formats.coco import encode_mask, write_coco
@@ -115,7 +117,7 @@ def write_study(folder: Path, images: int = IMAGES, objects: int = OBJECTS, crow
         _proposals(made, data, run, side, places, numbers)
     out = run / "pseudo/rough.json"
     inputs = {"full": run / "full.json", "weak": run / "weak.json", "proposals": run / "proposals/weak.json"}
-    rough = settings.PseudoSettings(masks="rough")
+    rough = PseudoSettings(masks="rough")
     with StageRun("pseudo", out.with_name("rough.json.manifest.json"), rough, inputs) as stage:
         frame, rest = made.frame(full=True), made.frame(full=False)
         frame["images"] += rest["images"]
@@ -129,7 +131,7 @@ def write_study(folder: Path, images: int = IMAGES, objects: int = OBJECTS, crow
 
 
 def _data_set(made: Made, data: Path) -> None:
-    with StageRun("prepare", data / "prepare.manifest.json", settings.PrepareSettings(), {}) as stage:
+    with StageRun("prepare", data / "prepare.manifest.json", PrepareSettings(), {}) as stage:
         everything = np.ones(len(made.image), bool)
         write_coco(data / "train.json", made.frame() | {"annotations": made.truth(everything)})
         write_coco(data / "val.json", made.frame() | {"annotations": []})
@@ -137,7 +139,7 @@ def _data_set(made: Made, data: Path) -> None:
         stage.counts.update(train_images=made.images, train_objects=int((~made.is_crowd).sum()),
                             train_crowd=int(made.is_crowd.sum()), val_images=made.images)  # fmt: skip
     inputs = {"train": data / "train.json", "val": data / "val.json"}
-    with StageRun("check_images", data / "images.csv.manifest.json", settings.PrepareSettings(), inputs) as stage:
+    with StageRun("check_images", data / "images.csv.manifest.json", PrepareSettings(), inputs) as stage:
         rows = [ImageRow(part, i, f"{i:012d}.jpg", WIDTH, HEIGHT, "0" * 64)
                 for part in ("train", "val") for i in range(1, made.images + 1)]  # fmt: skip
         write_images_table(data / "images.csv", rows)
@@ -150,7 +152,7 @@ def _data_set(made: Made, data: Path) -> None:
 def _labels(made: Made, data: Path, run: Path, weak: Numbers, full: Numbers) -> None:
     crowd = made.is_crowd
     inputs = {"train": data / "train.json"}
-    with StageRun("split", run / "split.manifest.json", settings.SplitSettings(), inputs) as one:
+    with StageRun("split", run / "split.manifest.json", SplitSettings(), inputs) as one:
         kinds = {i: "point" if i % FULL_EVERY else "full" for i in range(1, made.images + 1)}
         write_split(run / "split.csv", kinds)
         write_coco(run / "full.json", made.frame(full=True) | {"annotations": made.truth(made.full)})
@@ -160,7 +162,7 @@ def _labels(made: Made, data: Path, run: Path, weak: Numbers, full: Numbers) -> 
         one.counts.update(full_images=images, point_images=made.images - images, full_objects=len(full),
                           full_crowd=int((made.full & crowd).sum()))  # fmt: skip
     inputs = {"train": data / "train.json", "split": run / "split.csv", "full": run / "full.json"}
-    with StageRun("points", run / "points.manifest.json", settings.PointsSettings(), inputs) as one:
+    with StageRun("points", run / "points.manifest.json", PointsSettings(), inputs) as one:
         frame = made.frame(full=False)
         write_coco(run / "weak.json", frame | {"annotations": made.points(weak)})
         write_full_points(run / "full_points.csv", {place + 1: tuple(made.point[place]) for place in full.tolist()})
@@ -177,7 +179,7 @@ def _teacher(made: Made, run: Path) -> None:
     """Weights that were given, as those of an imported teacher: nothing was trained."""
     out = run / "teacher/model.safetensors"
     inputs = {"full": run / "full.json", "images_table": run.parents[2] / "images.csv"}
-    with StageRun("teacher", out.with_name("manifest.json"), settings.TeacherSettings(), inputs) as one:
+    with StageRun("teacher", out.with_name("manifest.json"), TeacherSettings(), inputs) as one:
         about = {"kind": "solov2", "categories": json.dumps(CATEGORIES), "imported": "made up"}
         save_model(out, {"weight": torch.zeros(1)}, about)
         one.output(out)
@@ -189,7 +191,7 @@ def _proposals(made: Made, data: Path, run: Path, side: str, places: Numbers, nu
     out, predictor = run / f"proposals/{side}.json", "teacher"
     inputs = {"annotations": run / f"{side}.json", "images_table": data / "images.csv",
               predictor: run / "teacher/model.safetensors"}  # fmt: skip
-    given = settings.ProposalsSettings()
+    given = ProposalsSettings()
     with StageRun("proposals", out.with_name(f"{out.name}.manifest.json"), given, inputs) as stage:
         frame = made.frame(full=side == "full")
         with open_ledger(out.with_suffix(".csv")) as write:
@@ -206,7 +208,7 @@ def _quality(made: Made, run: Path, weak: Numbers) -> None:
         "train": run.parents[2] / "train.json", "weak": run / "weak.json", "hidden_ids": run / "hidden_ids.csv",
         "pseudo": run / "pseudo/rough.json",
     }  # fmt: skip
-    with StageRun("quality", out.with_name("rough.csv.manifest.json"), settings.QualitySettings(), inputs) as stage:
+    with StageRun("quality", out.with_name("rough.csv.manifest.json"), QualitySettings(), inputs) as stage:
         rows = ((number, place + 1, int(made.image[place]), int(made.category[place]), 2800, 0, "masked", 0.5, 0.6, 0.6)
                 for number, place in enumerate(weak.tolist(), start=1))  # fmt: skip
         write_table(out, QUALITY_COLUMNS, rows)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wssis.config.stages import CropsSettings, PrepareSettings
+from wssis.config.data_stages import PrepareSettings
+from wssis.config.mask_stages import CropsSettings
 from wssis.formats.coco import compressed, mask_box, read_coco, write_coco
 from wssis.formats.crop_store import CropStore
 from wssis.stages import check_images, crops

@@ -83,7 +83,7 @@ def _records(
 
 def run_stage(stage: str, folder: Path) -> None:
     """Run `proposals` (its predictor stood in for) or `pseudo` (rough) on a set of `write_set`."""
-    from wssis.config.stages import ProposalsSettings, PseudoSettings
+    from wssis.config.mask_stages import ProposalsSettings, PseudoSettings
 
     if stage == "proposals":
         from wssis.stages import proposals

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as mask_api
 
-from wssis.config.stages import CropsSettings
+from wssis.config.mask_stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, crop_table, plan_crops
 from wssis.engine.crop_rendering import render_store
 from wssis.formats.crop_store import CropLayout, CropStore, create_store, records_per_shard

@@ -11,11 +11,34 @@ import pytest
 import torch
 
 from wssis.arms.registry import get_arm
-from wssis.config import stages as settings
 from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
+from wssis.config.data_stages import (
+    DataWarningsSettings,
+    GenerateSettings,
+    PointsSettings,
+    PrepareSettings,
+    SplitSettings,
+)
+from wssis.config.mask_stages import (
+    CropsSettings,
+    OracleMaskSettings,
+    ProposalsSettings,
+    PseudoSettings,
+    QualitySettings,
+    RefinerSettings,
+)
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
+from wssis.config.report import ReportSettings
 from wssis.config.section import Section
+from wssis.config.segmentor_stages import (
+    ConfidentLabelsSettings,
+    EvaluateSettings,
+    FoldSettings,
+    ScoreThresholdsSettings,
+    StudentSettings,
+    TeacherSettings,
+)
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine.box_predictor import MaskInBox
 from wssis.engine.coco_metrics import summarise
@@ -67,18 +90,18 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        drawn = settings.GenerateSettings(size=64, train_images=10, val_images=4, classes=3, objects=(2, 4))
+        drawn = GenerateSettings(size=64, train_images=10, val_images=4, classes=3, objects=(2, 4))
         generate.run(drawn, DATASET)
         sets = {"train": DATASET / "train.json", "val": DATASET / "val.json"}
         images = DATASET / "images"
-        checked = settings.PrepareSettings()
+        checked = PrepareSettings()
         check_images.run(checked, *sets.values(), images / "train", images / "val", DATASET / "images.csv")
         patch.setattr(score_thresholds, "detect_images", _all_found)
         patch.setattr(confident_labels, "detections_by_image", _some_sure)
         patch.setattr(box_pseudo, "_masks", _filled_boxes)
         scores = [_run(run, number, weights) for number, run in enumerate((RUN, OTHER_RUN))]
         tables = (DATASET / "images.csv", DATASET / "image_facts.csv")
-        warned = settings.DataWarningsSettings()
+        warned = DataWarningsSettings()
         data_warnings.run(warned, sets["val"], *tables, (RUN, OTHER_RUN), DATASET / "data_warnings.json")
         _corrupt(CORRUPT_RUN, RUN, weights)
         _report([path for paths in scores for path in paths])
@@ -87,28 +110,28 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
 
 def _run(run: Path, seed: int, weights: float) -> list[Path]:
     """One run, and the paths of its scores."""
-    half = settings.SplitSettings(full_percent=40, unlabelled_percent=10, seed=seed)
+    half = SplitSettings(full_percent=40, unlabelled_percent=10, seed=seed)
     split.run(half, DATASET / "train.json", run)
-    drawn = settings.PointsSettings(seed=seed)
+    drawn = PointsSettings(seed=seed)
     points.run(drawn, DATASET / "train.json", run / "split.csv", run / "full.json", run)
     full = {"full": run / "full.json", "images_table": DATASET / "images.csv"}
-    teacher = settings.TeacherSettings(**TRAINING, snapshots=(20, 30), seed=seed)
+    teacher = TeacherSettings(**TRAINING, snapshots=(20, 30), seed=seed)
     _train("teacher", teacher, full, run / "teacher", weights, {"snapshot1": 20, "snapshot2": 30})
     for fold in range(FOLDS):
-        one = settings.FoldSettings(**TRAINING, folds=FOLDS, fold=fold, seed=seed)
+        one = FoldSettings(**TRAINING, folds=FOLDS, fold=fold, seed=seed)
         _train("fold", one, full, run / f"folds/{fold}", weights)
     for side in ("full", "weak"):
         _propose(run, side, seed)
         _crops(run, side, run / "full.json")
-    refiner = settings.RefinerSettings(**TRAINING, seed=seed)
+    refiner = RefinerSettings(**TRAINING, seed=seed)
     _train("refiner", refiner, {"crops": run / "crops/full.zarr"}, run / "refiner", weights)
     given = {name: run / f"{name}.json" for name in ("full", "weak")}
     rough = given | {"proposals": run / "proposals/weak.json"}
-    pseudo.run(settings.PseudoSettings(masks="rough"), **rough, out=run / "pseudo/rough.json")
+    pseudo.run(PseudoSettings(masks="rough"), **rough, out=run / "pseudo/rough.json")
     _refined(run, "wssis")
     _confident(run, seed)
     hidden = {"train": DATASET / "train.json", "hidden_ids": run / "hidden_ids.csv"}
-    oracle_mask.run(settings.OracleMaskSettings(), **given, **hidden, out=run / "pseudo/oracle-mask.json")
+    oracle_mask.run(OracleMaskSettings(), **given, **hidden, out=run / "pseudo/oracle-mask.json")
     found = [_evaluate(run / "teacher")]
     found += [_student(run, name, seed, weights) for name in ("supervised", "rough", "wssis", "semi", "oracle-mask")]
     _propose(run, "weak", seed, SECOND)
@@ -119,7 +142,7 @@ def _run(run: Path, seed: int, weights: float) -> list[Path]:
     for arm, around in (("rough", ""), ("wssis", ""), ("semi", None), ("wssis-2", SECOND)):
         out = run / f"quality/{arm}.csv"
         quality.run(
-            settings.QualitySettings(shown=2), DATASET / "train.json", run / "weak.json", run / "hidden_ids.csv",
+            QualitySettings(shown=2), DATASET / "train.json", run / "weak.json", run / "hidden_ids.csv",
             None if around is None else run / f"{around}proposals/weak.json", run / f"pseudo/{arm}.json", out,
             out.with_suffix(".shown.json"),
         )  # fmt: skip
@@ -130,7 +153,7 @@ def _student(run: Path, arm: str, seed: int, weights: float) -> Path:
     """A student of an arm, and the path of its scores."""
     inputs = {"training_set": run / get_arm(arm).training_set, "images_table": DATASET / "images.csv"}
     inputs |= {"box_points": run / "box_points.json"} if get_arm(arm).trains_on_boxes else {}
-    _train("student", settings.StudentSettings(**TRAINING, seed=seed), inputs, run / f"students/{arm}", weights)
+    _train("student", StudentSettings(**TRAINING, seed=seed), inputs, run / f"students/{arm}", weights)
     return _evaluate(run / f"students/{arm}")
 
 
@@ -148,7 +171,7 @@ def _boxed(run: Path, seed: int, weights: float) -> list[Path]:
     )  # fmt: skip
     table = run / "quality/points10-selftrain.csv"
     quality.run(
-        settings.QualitySettings(shown=2), train, run / "box_points.json", run / "box_hidden_ids.csv", None, out, table,
+        QualitySettings(shown=2), train, run / "box_points.json", run / "box_hidden_ids.csv", None, out, table,
         table.with_suffix(".shown.json"),
     )  # fmt: skip
     students = [_student(run, arm, seed, weights) for arm in ("points10-selftrain", "points10-solov2")]
@@ -167,7 +190,7 @@ def _filled_boxes(_: Section, boxed: dict[str, Any], *__: object) -> Iterator[tu
 def _crops(run: Path, side: str, full: Path, around: str = "") -> None:
     targets = full if side == "full" else None
     crops.run(
-        settings.CropsSettings(size=32, heatmap_sigma=2.0, heatmap_radius=6), run / f"{around}proposals/{side}.json",
+        CropsSettings(size=32, heatmap_sigma=2.0, heatmap_radius=6), run / f"{around}proposals/{side}.json",
         full, DATASET / "images/train", DATASET / "images.csv", run / f"{around}crops/{side}.zarr", targets,
         temporary=side == "weak",
     )  # fmt: skip
@@ -177,11 +200,11 @@ def _corrupt(run: Path, base: Path, weights: float) -> None:
     """A variant whose refiner learns from corrupted masks."""
     out = run / "proposals/full.json"
     proposals.run(
-        settings.ProposalsSettings(pairs="corrupt"), "full", base / "full.json", {}, DATASET / "images.csv",
+        ProposalsSettings(pairs="corrupt"), "full", base / "full.json", {}, DATASET / "images.csv",
         DATASET / "images/train", out, out.with_suffix(".csv"), base / "full_points.csv",
     )  # fmt: skip
     _crops(run, "full", base / "full.json")
-    refiner = settings.RefinerSettings(**TRAINING)
+    refiner = RefinerSettings(**TRAINING)
     _train("refiner", refiner, {"crops": run / "crops/full.zarr"}, run / "refiner", weights)
 
 
@@ -189,10 +212,10 @@ def _confident(run: Path, seed: int) -> None:
     """Thresholds and labels of semi, by the stages, of made-up detections."""
     thresholds, folder = run / "arms/semi/thresholds.csv", DATASET / "images/train"
     folds = {f"fold{k}": run / f"folds/{k}/model.safetensors" for k in range(FOLDS)}
-    given = settings.ScoreThresholdsSettings(folds=FOLDS, fold_seed=seed)
+    given = ScoreThresholdsSettings(folds=FOLDS, fold_seed=seed)
     score_thresholds.run(given, run / "full.json", folds, DATASET / "images.csv", folder, thresholds)
     confident_labels.run(
-        settings.ConfidentLabelsSettings(), run / "full.json", run / "split.csv", thresholds,
+        ConfidentLabelsSettings(), run / "full.json", run / "split.csv", thresholds,
         run / "teacher/model.safetensors", DATASET / "images.csv", folder, run / "pseudo/semi.json",
     )  # fmt: skip
 
@@ -275,7 +298,7 @@ def _training_counts(stage: str, given: Any, inputs: dict[str, Path]) -> dict[st
 
 def _propose(run: Path, side: str, seed: int, around: str = "") -> None:
     """A square around every point; the first one empty."""
-    given = settings.ProposalsSettings(folds=FOLDS, fold_seed=seed)
+    given = ProposalsSettings(folds=FOLDS, fold_seed=seed)
     annotations, out = run / f"{side}.json", run / f"{around}proposals/{side}.json"
     inputs = {"annotations": annotations, "images_table": DATASET / "images.csv"}
     if side == "full":
@@ -333,7 +356,7 @@ def _refined(run: Path, arm: str, around: str = "") -> None:
     given = {name: run / f"{name}.json" for name in ("full", "weak")}
     given["proposals"] = run / f"{around}proposals/weak.json"
     inputs = given | {"crops": run / f"{around}crops/weak.zarr", "refiner": run / "refiner/model.safetensors"}
-    with StageRun("pseudo", out.with_name(f"{out.name}.manifest.json"), settings.PseudoSettings(), inputs) as stage:
+    with StageRun("pseudo", out.with_name(f"{out.name}.manifest.json"), PseudoSettings(), inputs) as stage:
         full, weak, proposals = (read_coco(path) for path in given.values())
         rough = {one["point_id"]: rough_mask(one, 64, 64) for one in proposals["annotations"]}
         masks = {key: PseudoMask(one.rle, "refined" if one.rle else "unmasked_both_empty", one.score)
@@ -348,7 +371,7 @@ def _evaluate(network: Path) -> Path:
     """Scores of detections that are the truth but for a third of the objects."""
     inputs = {"model": network / "model.safetensors", "val": DATASET / "val.json"}
     inputs["images_table"] = DATASET / "images.csv"
-    with StageRun("evaluate", network / "evaluate.manifest.json", settings.EvaluateSettings(), inputs) as stage:
+    with StageRun("evaluate", network / "evaluate.manifest.json", EvaluateSettings(), inputs) as stage:
         val = read_coco(DATASET / "val.json")
         found = [_detection(one, 0.9) for one in val["annotations"] if one["id"] % 3]
         scores = summarise(val, found, 100)
@@ -368,7 +391,7 @@ def _text(rle: dict[str, Any]) -> dict[str, Any]:
 def _report(scores: list[Path]) -> None:
     out = STUDY / "report"
     inputs = {f"scores {path.parent}": path for path in scores}
-    with StageRun("report", out / "manifest.json", settings.ReportSettings(), inputs) as stage:
+    with StageRun("report", out / "manifest.json", ReportSettings(), inputs) as stage:
         rows = [_score_row(path) for path in scores]
         write_score_table(out / "scores.csv", rows)
         write_text(out / "index.html", "<html>the answer</html>\n")

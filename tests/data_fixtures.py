@@ -11,7 +11,7 @@ from PIL import Image
 
 from wssis.checking.check import Checked, check_parts
 from wssis.checking.parts import Part
-from wssis.config.stages import DataWarningsSettings
+from wssis.config.data_stages import DataWarningsSettings
 
 WIDTH, HEIGHT = 40, 30
 NAMES = {7: "a.png", 8: "b.jpg"}

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from wssis.cli import main
+from wssis.config.mask_stages import CropsSettings, ProposalsSettings, PseudoSettings
 from wssis.config.network import BackboneSettings, RefineNetSettings, SOLOv2Settings
-from wssis.config.stages import CropsSettings, EvaluateSettings, ProposalsSettings, PseudoSettings
+from wssis.config.segmentor_stages import EvaluateSettings
 from wssis.config.training import InferenceSettings
 from wssis.engine.refining import refiner_metadata
 from wssis.formats.atomic import write_json

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from wssis.config.stages import QualitySettings, ReportSettings
+from wssis.config.mask_stages import QualitySettings
+from wssis.config.report import ReportSettings
 from wssis.engine.coco_metrics import summarise
 from wssis.formats.atomic import write_json, write_text
 from wssis.formats.coco import decode_mask, encode_mask, mask_box

@@ -12,7 +12,7 @@ from segmentor_fixtures import COMMON, NETWORK, training_set, write_study
 from torchvision.models import resnet18
 
 from wssis.config.network import BackboneSettings
-from wssis.config.stages import StudentSettings
+from wssis.config.segmentor_stages import StudentSettings
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine.distributed import World
 from wssis.engine.loss_weights import loss_weights

@@ -16,7 +16,7 @@ from wssis.audit import contents
 from wssis.audit.auditing import account, audit_study
 from wssis.audit.study_files import studies_in
 from wssis.cli import main
-from wssis.config.stages import EvaluateSettings
+from wssis.config.segmentor_stages import EvaluateSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
 from wssis.formats.manifest import StageRun, digest_of

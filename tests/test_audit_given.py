@@ -9,8 +9,9 @@ from given_fixtures import CATEGORIES, HEIGHT, WIDTH, half_labelled, write_half_
 from tampering import edit, faults_of, tamper
 
 from wssis.audit.auditing import audit_study
+from wssis.config.data_stages import PointsSettings, PrepareSettings
 from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
-from wssis.config.stages import PointsSettings, PrepareSettings, QualitySettings
+from wssis.config.mask_stages import QualitySettings
 from wssis.formats.coco import encode_mask, write_coco
 from wssis.formats.image_folders import one_folder
 from wssis.formats.manifest import StageRun

@@ -18,7 +18,7 @@ from segmentor_fixtures import HEIGHT, WIDTH, training_set, write_study
 
 from wssis.cli import main
 from wssis.config.maskrcnn import BoxStudentSettings
-from wssis.config.stages import DetectionSettings, EvaluateSettings
+from wssis.config.segmentor_stages import DetectionSettings, EvaluateSettings
 from wssis.config.training import InferenceSettings
 from wssis.engine.box_predictor import load_box_segmentor, masks_in_boxes
 from wssis.engine.box_task import BoxTask

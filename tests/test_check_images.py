@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wssis.config.stages import PrepareSettings
+from wssis.config.data_stages import PrepareSettings
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco
 from wssis.formats.image_facts import read_image_facts

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wssis.config.stages import PrepareSettings
+from wssis.config.data_stages import PrepareSettings
 from wssis.errors import InputError
 from wssis.formats.coco import encode_mask, read_coco
 from wssis.formats.coco_check import check_coco

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dag_runs import REPOSITORY
 
-from wssis.config.stages import PointsSettings, PrepareSettings, SplitSettings
+from wssis.config.data_stages import PointsSettings, PrepareSettings, SplitSettings
 from wssis.formats.coco import read_coco
 from wssis.formats.manifest import read_manifest
 from wssis.stages import points, prepare, split

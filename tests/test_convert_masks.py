@@ -27,7 +27,7 @@ from convert_fixtures import (
 )
 from PIL import Image
 
-from wssis.config.stages import PrepareSettings
+from wssis.config.data_stages import PrepareSettings
 from wssis.errors import InputError
 from wssis.formats.brush_rle import brush_mask
 from wssis.formats.coco import decode_mask, encode_mask, read_coco

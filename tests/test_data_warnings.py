@@ -13,9 +13,9 @@ from wssis.checking.known import Labelling, Looked
 from wssis.checking.label_warnings import class_warnings, fold_warnings
 from wssis.checking.parts import Part
 from wssis.checking.study_check import check_study
+from wssis.config.data_stages import DataWarningsSettings, PrepareSettings, SplitSettings
 from wssis.config.files import read_study
 from wssis.config.resolve import resolve
-from wssis.config.stages import DataWarningsSettings, PrepareSettings, SplitSettings
 from wssis.errors import InputError
 from wssis.formats.image_facts import ImageFacts, read_image_facts, write_image_facts
 from wssis.formats.images_table import ImageRow

@@ -8,7 +8,7 @@ import pytest
 import torch
 from predict_fixtures import CATEGORIES, INFERENCE, SETTINGS, write_images, write_segmentor
 
-from wssis.config.stages import DetectionSettings
+from wssis.config.segmentor_stages import DetectionSettings
 from wssis.engine.coco_metrics import summarise
 from wssis.engine.detecting import coco_results
 from wssis.errors import InputError

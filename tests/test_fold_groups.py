@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from wssis.audit.coco_facts import coco_facts, groups_in
+from wssis.config.mask_stages import ProposalsSettings
 from wssis.config.merging import merged
 from wssis.config.resolve import resolve, settings_json
-from wssis.config.stages import ProposalsSettings, ScoreThresholdsSettings
+from wssis.config.segmentor_stages import ScoreThresholdsSettings
 from wssis.config.study import Study
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco

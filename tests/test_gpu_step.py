@@ -8,8 +8,9 @@ from crop_fixtures import write_random_store
 from segmentor_fixtures import COMMON, training_set, write_study
 from toy_task import ToyTask
 
+from wssis.config.mask_stages import CropAugmentationSettings, RefinerSettings
 from wssis.config.network import BackboneSettings, RefineNetSettings
-from wssis.config.stages import CropAugmentationSettings, RefinerSettings, StudentSettings
+from wssis.config.segmentor_stages import StudentSettings
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine import trainer
 from wssis.engine.deadline import TrainingStopped

@@ -10,8 +10,9 @@ import pytest
 import torch
 from segmentor_fixtures import COMMON, HEIGHT, NETWORK, WIDTH, annotation, box_mask, training_set, write_study
 
+from wssis.config.mask_stages import CropAugmentationSettings, RefinerSettings
 from wssis.config.network import BackboneSettings, RefineNetSettings
-from wssis.config.stages import CropAugmentationSettings, RefinerSettings, StudentSettings
+from wssis.config.segmentor_stages import StudentSettings
 from wssis.config.training import AugmentationSettings, OptimizerSettings, ScheduleSettings
 from wssis.engine.refiner_task import RefinerTask
 from wssis.engine.segmentor_task import SegmentorTask

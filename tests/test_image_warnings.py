@@ -12,7 +12,7 @@ from PIL import Image
 from wssis.checking.check import Checked, check_parts
 from wssis.checking.parts import Part, expected_images
 from wssis.checking.survey import survey_images
-from wssis.config.stages import DataWarningsSettings
+from wssis.config.data_stages import DataWarningsSettings
 from wssis.formats.coco import decode_mask, read_coco
 from wssis.formats.image_check import ORIENTATION, is_flat
 from wssis.geometry.points import uniform

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from segmentor_fixtures import COMMON, write_study
 
-from wssis.config.stages import TeacherSettings
+from wssis.config.segmentor_stages import TeacherSettings
 from wssis.engine.segmentor_task import SegmentorTask
 from wssis.formats.manifest import read_manifest
 from wssis.stages import teacher

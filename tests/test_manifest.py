@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wssis.config.stages import PointsSettings
+from wssis.config.data_stages import PointsSettings
 from wssis.errors import InputError
 from wssis.formats import atomic
 from wssis.formats import manifest as manifests

@@ -14,7 +14,7 @@ from test_mixed_data import first_two
 
 from wssis.cli import main
 from wssis.config.point_supervision import PointSupervision
-from wssis.config.stages import StudentSettings
+from wssis.config.segmentor_stages import StudentSettings
 from wssis.config.training import AugmentationSettings, InferenceSettings, OptimizerSettings, ScheduleSettings
 from wssis.engine.mixed_task import MixedTask
 from wssis.engine.predictor import load_segmentor

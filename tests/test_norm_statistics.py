@@ -9,7 +9,7 @@ from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from toy_task import OPTIMIZER, SCHEDULE, ToyTask
 
-from wssis.config.stages import RefinerSettings
+from wssis.config.mask_stages import RefinerSettings
 from wssis.engine.learner import _share_batch_statistics
 from wssis.engine.norm_statistics import NormStatisticsError, check, measure, trained_norms
 from wssis.engine.refiner_task import RefinerTask

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from drawn_masks import drawn
 
-from wssis.config.stages import OracleMaskSettings
+from wssis.config.mask_stages import OracleMaskSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
 from wssis.formats.coco import decode_mask, encode_mask, read_coco

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wssis.config.stages import PointsSettings
+from wssis.config.data_stages import PointsSettings
 from wssis.errors import InputError
 from wssis.formats.coco import encode_mask, read_coco, write_coco
 from wssis.formats.points import read_full_points, read_hidden_ids

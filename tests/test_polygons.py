@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wssis.config.stages import PointsSettings
+from wssis.config.data_stages import PointsSettings
 from wssis.engine.pointing import FEWEST_FOR_WORKERS, POINT_STREAM, simulated_points
 from wssis.errors import InputError
 from wssis.formats.annotation_blocks import trusted, without_pixels

@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from wssis.config.mask_stages import ProposalsSettings
 from wssis.config.network import BackboneSettings, SOLOv2Settings
-from wssis.config.stages import ProposalsSettings
 from wssis.config.training import InferenceSettings
 from wssis.errors import InputError
 from wssis.formats.checkpoint import save_model

@@ -11,7 +11,7 @@ from pycocotools import mask as mask_api
 from pycocotools.mask import frPyObjects
 from scipy.ndimage import binary_erosion
 
-from wssis.config.stages import QualitySettings
+from wssis.config.mask_stages import QualitySettings
 from wssis.engine.pseudo_quality import (
     PointQuality,
     hidden_objects,

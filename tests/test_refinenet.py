@@ -5,8 +5,8 @@ import pytest
 import torch
 from crop_fixtures import CATEGORIES, write_random_store
 
+from wssis.config.mask_stages import CropAugmentationSettings
 from wssis.config.network import BackboneSettings, RefineNetSettings
-from wssis.config.stages import CropAugmentationSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, collate
 from wssis.engine.refining import _batch, mirrored
 from wssis.formats.crop_store import CropStore

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from wssis.config.mask_stages import CropAugmentationSettings, CropsSettings, PseudoSettings, RefinerSettings
 from wssis.config.network import BackboneSettings, RefineNetSettings
-from wssis.config.stages import CropAugmentationSettings, CropsSettings, PseudoSettings, RefinerSettings
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine.crop_data import CropDataset, collate
 from wssis.engine.pseudo_set import NO_PROPOSAL, PseudoMask, TrainingSet, refined_mask

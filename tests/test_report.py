@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from report_fixtures import ARMS, MadeUp, make_study, measured_at, toy_set, write_coco_classes
 
-from wssis.config.stages import ReportSettings
+from wssis.config.report import ReportSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json
 from wssis.formats.manifest import read_manifest

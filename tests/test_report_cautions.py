@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_fixtures import MadeUp, make_study, toy_set
 
-from wssis.config.stages import ReportSettings
+from wssis.config.report import ReportSettings
 from wssis.formats.atomic import write_json, write_text
 from wssis.report_page.cautions import cautions, loss_share
 from wssis.report_page.plan import read_plan

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from report_fixtures import MadeUp, make_study, toy_set, write_coco_classes
 
-from wssis.config.stages import ReportSettings
+from wssis.config.report import ReportSettings
 from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.budget_text import budget_text
 from wssis.report_page.compare import Comparison, compare_all

@@ -12,7 +12,7 @@ import pytest
 from report_fixtures import MadeUp, make_study, manifest, measured_at, toy_set
 
 from wssis.config.label_cost import CostSettings
-from wssis.config.stages import QualitySettings
+from wssis.config.mask_stages import QualitySettings
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import read_score_table
 from wssis.report_page.plan import read_plan

@@ -54,7 +54,7 @@ def test_student_function(clone: Clone) -> None:
 
 def test_new_field_in_the_students_settings(clone: Clone) -> None:
     clone.edit(
-        "wssis/config/stages.py",
+        "wssis/config/segmentor_stages.py",
         '    """SOLOv2 on an arm\'s training set."""\n',
         '    """SOLOv2 on an arm\'s training set."""\n\n    extra: int = Field(3, description="New.")\n',
     )

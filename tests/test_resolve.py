@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wssis.arms.registry import arms
-from wssis.config import stages
+from wssis.config import data_stages, mask_stages, segmentor_stages
 from wssis.config.merging import merged
 from wssis.config.mixes import Mix, parse_shorthand
 from wssis.config.resolve import RESOLVERS, full_percent, resolve, settings_json
@@ -245,8 +245,8 @@ def test_settings_json_is_compact_sorted_and_read_back() -> None:
 
 @pytest.mark.parametrize("name", INJECTED)
 def test_only_the_resolver_adds_to_a_section(name: str) -> None:
-    section = getattr(stages, f"{name}Section").model_fields
-    settings = getattr(stages, f"{name}Settings").model_fields
+    classes = vars(data_stages) | vars(segmentor_stages) | vars(mask_stages)
+    section, settings = (classes[f"{name}{kind}"].model_fields for kind in ("Section", "Settings"))
     assert set(settings) - set(section) == INJECTED[name]
     assert set(section) <= set(settings)
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from segmentor_fixtures import COMMON, NETWORK, training_set, write_study
 
-from wssis.config.stages import FoldSettings, StudentSettings, TeacherSettings
+from wssis.config.segmentor_stages import FoldSettings, StudentSettings, TeacherSettings
 from wssis.config.training import InferenceSettings
 from wssis.engine.predictor import load_segmentor, predict, refuse_imported_snapshot
 from wssis.engine.segmentor_task import SegmentorTask, groups_by_truth

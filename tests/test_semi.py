@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from drawn_masks import drawn
 
-from wssis.config.stages import ConfidentLabelsSettings, ScoreThresholdsSettings
+from wssis.config.segmentor_stages import ConfidentLabelsSettings, ScoreThresholdsSettings
 from wssis.engine.confidence import score_thresholds
 from wssis.errors import InputError
 from wssis.formats.coco import encode_mask, mask_box, read_coco, write_coco

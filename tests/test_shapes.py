@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from wssis.config.stages import GenerateSettings
+from wssis.config.data_stages import GenerateSettings
 from wssis.errors import InputError
 from wssis.formats.coco import annotations_by_image, decode_mask, read_coco
 from wssis.formats.coco_check import check_coco

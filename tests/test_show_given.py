@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
-from wssis.config.stages import QualitySettings
+from wssis.config.mask_stages import QualitySettings
 from wssis.engine.shown_given import (
     ClickFate,
     choose_by_score,

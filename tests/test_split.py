@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wssis.config.stages import SplitSettings
+from wssis.config.data_stages import SplitSettings
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
 from wssis.formats.split import read_split

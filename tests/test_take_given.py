@@ -10,8 +10,8 @@ from given_fixtures import CATEGORIES, click, half_labelled, rectangle, write_ha
 
 from wssis.checking.check import check_parts
 from wssis.checking.parts import half_labelled_parts
+from wssis.config.data_stages import PointsSettings
 from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
-from wssis.config.stages import PointsSettings
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.image_folders import one_folder

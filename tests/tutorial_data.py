@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wssis.config.stages import GenerateSettings
+from wssis.config.data_stages import GenerateSettings
 from wssis.formats.coco import annotations_by_image, decode_mask, read_coco
 from wssis.stages import generate
 

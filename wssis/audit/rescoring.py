@@ -11,7 +11,7 @@ from tqdm import tqdm
 from wssis.audit.contents import DAMAGE
 from wssis.audit.finding import Finding
 from wssis.audit.study_files import StageRecord, StudyFiles
-from wssis.config.stages import EvaluateSettings
+from wssis.config.segmentor_stages import EvaluateSettings
 from wssis.engine.coco_metrics import require, summarise
 from wssis.errors import InputError
 from wssis.formats.json_file import read_json

@@ -17,7 +17,7 @@ from wssis.checking.parts import (
 from wssis.checking.survey import survey_images
 from wssis.checking.validated import trained_and_validated
 from wssis.checking.warn import all_warnings
-from wssis.config.stages import DataWarningsSettings
+from wssis.config.data_stages import DataWarningsSettings
 from wssis.formats.coco_normal import normal_form
 from wssis.formats.remark import Remark
 

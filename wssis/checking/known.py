@@ -7,7 +7,7 @@ from math import sqrt
 from typing import Any
 
 from wssis.checking.counted import Counted
-from wssis.config.stages import DataWarningsSettings
+from wssis.config.data_stages import DataWarningsSettings
 from wssis.formats.image_facts import ImageFacts
 from wssis.formats.images_table import ImageRow
 from wssis.formats.remark import Remark

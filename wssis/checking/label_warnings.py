@@ -8,7 +8,7 @@ from typing import Any
 
 from wssis.checking.counted import Counted, Twice
 from wssis.checking.known import Evaluated, Labelling
-from wssis.config.stages import DataWarningsSettings
+from wssis.config.data_stages import DataWarningsSettings
 from wssis.formats.remark import Fault, Remark
 
 FEW_MASKS = 5

@@ -17,7 +17,7 @@ from wssis.commands.options import (
     Workers,
     parse_settings,
 )
-from wssis.config import stages
+from wssis.config.data_stages import DataWarningsSettings, GenerateSettings, PrepareSettings
 from wssis.config.half_labelled import TakeGivenSettings
 
 
@@ -33,7 +33,7 @@ def prepare(
     """Check a data set's annotations and write train.json, val.json."""
     from wssis.stages.prepare import run
 
-    parsed = parse_settings(stages.PrepareSettings, settings)
+    parsed = parse_settings(PrepareSettings, settings)
     run(parsed, train_annotations, val_annotations, out, train_images, val_images, workers)
 
 
@@ -64,7 +64,7 @@ def generate(out: OutFolder, settings: Settings = "{}") -> None:
     """Draw the embedded data set `shapes`: train.json, val.json, images/."""
     from wssis.stages.generate import run
 
-    run(parse_settings(stages.GenerateSettings, settings), out)
+    run(parse_settings(GenerateSettings, settings), out)
 
 
 def check_images(
@@ -79,7 +79,7 @@ def check_images(
     """Open and hash every image: images.csv."""
     from wssis.stages.check_images import run
 
-    run(parse_settings(stages.PrepareSettings, settings), train, val, train_images, val_images, out, workers)
+    run(parse_settings(PrepareSettings, settings), train, val, train_images, val_images, out, workers)
 
 
 def data_warnings(
@@ -94,5 +94,5 @@ def data_warnings(
     """What is worth a look in a data set without problems: data_warnings.json."""
     from wssis.stages.data_warnings import run
 
-    parsed = parse_settings(stages.DataWarningsSettings, settings)
+    parsed = parse_settings(DataWarningsSettings, settings)
     run(parsed, val, images_table, image_facts, split or (), out, clicked or ())

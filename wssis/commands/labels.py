@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wssis.commands.options import Full, OutFolder, Settings, Split, Train, Workers, parse_settings
-from wssis.config import stages
+from wssis.config.data_stages import PointsSettings, SplitSettings
 from wssis.config.half_labelled import GivenSplitSettings
 
 
@@ -16,7 +16,7 @@ def split(train: Train, out: OutFolder, settings: Settings = "{}") -> None:
     """Draw which images have masks: split.csv, full.json, unlabelled.json."""
     from wssis.stages.split import run
 
-    run(parse_settings(stages.SplitSettings, settings), train, out)
+    run(parse_settings(SplitSettings, settings), train, out)
 
 
 def split_given(
@@ -43,7 +43,7 @@ def _makes_points(stage: str, told: str) -> Callable[..., None]:
         settings: Settings = "{}",
     ) -> None:
         run = import_module(f"wssis.stages.{stage}").run
-        run(parse_settings(stages.PointsSettings, settings), train, split, full, out, workers)
+        run(parse_settings(PointsSettings, settings), train, split, full, out, workers)
 
     command.__name__, command.__doc__ = stage, told
     return command

@@ -20,7 +20,8 @@ from wssis.commands.options import (
     parse_pairs,
     parse_settings,
 )
-from wssis.config import stages
+from wssis.config.mask_stages import CropsSettings, OracleMaskSettings, ProposalsSettings, PseudoSettings
+from wssis.config.segmentor_stages import ConfidentLabelsSettings, ScoreThresholdsSettings
 
 
 def propose(
@@ -41,7 +42,7 @@ def propose(
     from wssis.stages.proposals import run
 
     run(
-        parse_settings(stages.ProposalsSettings, settings),
+        parse_settings(ProposalsSettings, settings),
         side=side,
         annotations=annotations,
         predictors=parse_pairs("--predictor", predictor or []),
@@ -68,7 +69,7 @@ def crops(
     from wssis.stages.crops import run
 
     run(
-        parse_settings(stages.CropsSettings, settings),
+        parse_settings(CropsSettings, settings),
         proposals=proposals,
         median_boxes_from=median_boxes_from,
         image_dir=image_dir,
@@ -92,7 +93,7 @@ def pseudo(
     """Put an arm's training set together: full masks and pseudo masks."""
     from wssis.stages.pseudo import run
 
-    run(parse_settings(stages.PseudoSettings, settings), full, weak, proposals, out, crops=crops, refiner=refiner)
+    run(parse_settings(PseudoSettings, settings), full, weak, proposals, out, crops=crops, refiner=refiner)
 
 
 def score_thresholds(
@@ -106,7 +107,7 @@ def score_thresholds(
     """Choose, per class, how sure a detection must be to become a label, from out-of-fold predictions."""
     from wssis.stages.score_thresholds import run
 
-    chosen = parse_settings(stages.ScoreThresholdsSettings, settings)
+    chosen = parse_settings(ScoreThresholdsSettings, settings)
     run(chosen, full, parse_pairs("--predictor", predictor), images_table, image_dir, out)
 
 
@@ -123,7 +124,7 @@ def confident_labels(
     """Put the training set of semi together: full masks and the teacher's confident detections, no points."""
     from wssis.stages.confident_labels import run
 
-    chosen = parse_settings(stages.ConfidentLabelsSettings, settings)
+    chosen = parse_settings(ConfidentLabelsSettings, settings)
     run(chosen, full, split, thresholds, teacher, images_table, image_dir, out)
 
 
@@ -154,4 +155,4 @@ def oracle_mask(
     """Put the training set of oracle-mask together: full masks, and the hidden masks of the weak points."""
     from wssis.stages.oracle_mask import run
 
-    run(parse_settings(stages.OracleMaskSettings, settings), train, full, weak, hidden_ids, out)
+    run(parse_settings(OracleMaskSettings, settings), train, full, weak, hidden_ids, out)

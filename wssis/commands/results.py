@@ -21,7 +21,9 @@ from wssis.commands.options import (
     parse_pairs,
     parse_settings,
 )
-from wssis.config import stages
+from wssis.config.mask_stages import QualitySettings
+from wssis.config.report import ReportSettings
+from wssis.config.segmentor_stages import DetectionSettings, EvaluateSettings
 
 
 def evaluate(
@@ -35,7 +37,7 @@ def evaluate(
     """Mask and box AP on the validation images: detections.json, scores.json."""
     from wssis.stages.evaluate import run
 
-    run(parse_settings(stages.EvaluateSettings, settings), model, val, images_table, image_dir, out)
+    run(parse_settings(EvaluateSettings, settings), model, val, images_table, image_dir, out)
 
 
 def pseudo_quality(
@@ -52,7 +54,7 @@ def pseudo_quality(
     from wssis.stages.quality import run
 
     run(
-        parse_settings(stages.QualitySettings, settings),
+        parse_settings(QualitySettings, settings),
         train=train, weak=weak, hidden_ids=hidden_ids, pseudo=pseudo, out=out, shown=shown, proposals=proposals,
     )  # fmt: skip
 
@@ -70,7 +72,7 @@ def show_given(
     from wssis.stages.show_given import run
 
     run(
-        parse_settings(stages.QualitySettings, settings),
+        parse_settings(QualitySettings, settings),
         weak=weak, pseudo=pseudo, out=out, proposals=proposals, full=full, pairs=pairs,
     )  # fmt: skip
 
@@ -86,7 +88,7 @@ def predict_shown(
     """Predict the few weak images that the report shows; settings are those of evaluate."""
     from wssis.stages.predict_shown import run
 
-    run(parse_settings(stages.DetectionSettings, settings), model, shown, images_table, image_dir, out)
+    run(parse_settings(DetectionSettings, settings), model, shown, images_table, image_dir, out)
 
 
 def report(
@@ -102,4 +104,4 @@ def report(
 
     named = parse_pairs("--image-dir", image_dir)
     folders = {name: joined_folder(context, folder) for name, folder in named.items()}
-    run(parse_settings(stages.ReportSettings, settings), plan=plan.read(), results=results, image_dirs=folders, out=out)
+    run(parse_settings(ReportSettings, settings), plan=plan.read(), results=results, image_dirs=folders, out=out)

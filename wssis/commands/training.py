@@ -18,9 +18,10 @@ from wssis.commands.options import (
     Workers,
     parse_settings,
 )
-from wssis.config import stages
+from wssis.config.mask_stages import RefinerSettings
 from wssis.config.networks import NetworksSettings
 from wssis.config.section import Section
+from wssis.config.segmentor_stages import FoldSettings, StudentSettings, TeacherSettings
 from wssis.errors import refuse
 
 
@@ -57,9 +58,9 @@ def _trains_segmentor(stage: str, model: type[Section], told: str) -> Callable[.
     return command
 
 
-train_teacher = _trains_segmentor("teacher", stages.TeacherSettings, "Train the teacher on the images with masks.")
+train_teacher = _trains_segmentor("teacher", TeacherSettings, "Train the teacher on the images with masks.")
 train_fold = _trains_segmentor(
-    "fold", stages.FoldSettings, "Train a cross-fitting teacher without one fold of the images with masks."
+    "fold", FoldSettings, "Train a cross-fitting teacher without one fold of the images with masks."
 )
 
 
@@ -78,7 +79,7 @@ def train_student(
     from wssis.stages.student import run
 
     run(
-        parse_settings(stages.StudentSettings, settings),
+        parse_settings(StudentSettings, settings),
         training_set, images_table, image_dir, state_root, out, workers, tensorboard, box_points,
     )  # fmt: skip
 
@@ -94,7 +95,7 @@ def train_refiner(
     """Train MaskRefineNet on the full side's crops."""
     from wssis.stages.refiner import run
 
-    run(parse_settings(stages.RefinerSettings, settings), crops, state_root, out, workers, tensorboard)
+    run(parse_settings(RefinerSettings, settings), crops, state_root, out, workers, tensorboard)
 
 
 def train_box_student(

@@ -8,8 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from wssis.config.data_stages import PrepareSettings
 from wssis.config.section import Section
-from wssis.config.stages import PrepareSettings
 
 GIVEN_MIX = "given"
 GIVEN_STAGES = {"split": "split_given", "points": "points_given", "quality": "show_given"}

@@ -8,27 +8,31 @@ from typing import Any, Literal
 from wssis.arms.arm import Arm
 from wssis.arms.registry import get_arm
 from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
+from wssis.config.data_stages import (
+    DataWarningsSettings,
+    GenerateSettings,
+    PointsSettings,
+    PrepareSettings,
+    SplitSettings,
+)
 from wssis.config.half_labelled import GIVEN_MIX, GivenSplitSettings, HalfLabelledDataset, TakeGivenSettings
+from wssis.config.mask_stages import (
+    CropsSettings,
+    OracleMaskSettings,
+    ProposalsSettings,
+    PseudoSettings,
+    RefinerSettings,
+)
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.merging import merged
 from wssis.config.mixes import ORACLE_MIX, Mix, parse_shorthand
 from wssis.config.section import Section
-from wssis.config.stages import (
+from wssis.config.segmentor_stages import (
     ConfidentLabelsSettings,
-    CropsSettings,
-    DataWarningsSettings,
     DetectionSettings,
     EvaluateSettings,
     FoldSettings,
-    GenerateSettings,
-    OracleMaskSettings,
-    PointsSettings,
-    PrepareSettings,
-    ProposalsSettings,
-    PseudoSettings,
-    RefinerSettings,
     ScoreThresholdsSettings,
-    SplitSettings,
     StudentSettings,
     TeacherSettings,
 )

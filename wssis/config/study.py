@@ -8,27 +8,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from wssis.config.box_points import BoxPointsSection
+from wssis.config.data_stages import GenerateSettings, PointsSection, PrepareSettings, SplitSection
 from wssis.config.half_labelled import HalfLabelledDataset
+from wssis.config.mask_stages import CropsSection, ProposalsSection, PseudoSection, QualitySettings, RefinerSection
 from wssis.config.maskrcnn import BoxStudentSection
 from wssis.config.merging import merged
 from wssis.config.mixes import NAMED, Mix
+from wssis.config.report import ReportSettings
 from wssis.config.section import Section
-from wssis.config.stages import (
-    CropsSection,
-    EvaluateSection,
-    GenerateSettings,
-    PointsSection,
-    PrepareSettings,
-    ProposalsSection,
-    PseudoSection,
-    QualitySettings,
-    RefinerSection,
-    ReportSettings,
-    SemiSection,
-    SplitSection,
-    StudentSection,
-    TeacherSection,
-)
+from wssis.config.segmentor_stages import EvaluateSection, SemiSection, StudentSection, TeacherSection
 from wssis.config.training import InferenceSection
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wssis.config.stages import CropAugmentationSettings
+from wssis.config.mask_stages import CropAugmentationSettings
 from wssis.formats.crop_store import CropStore
 from wssis.geometry.crop_changes import (
     CropChange,

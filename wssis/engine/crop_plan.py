@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as mask_api
 
-from wssis.config.stages import CropsSettings
+from wssis.config.mask_stages import CropsSettings
 from wssis.errors import InputError
 from wssis.formats.coco import annotations_by_image, class_indices, compressed
 from wssis.formats.crop_store import CropTable

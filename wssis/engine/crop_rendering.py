@@ -11,7 +11,7 @@ import torch
 from pycocotools import mask as mask_api
 from tqdm import tqdm
 
-from wssis.config.stages import CropsSettings
+from wssis.config.mask_stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, Rle
 from wssis.formats.crop_store import CropLayout, shards, write_shard
 from wssis.formats.image_files import read_image

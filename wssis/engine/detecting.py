@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from wssis.config.stages import DetectionSettings
+from wssis.config.segmentor_stages import DetectionSettings
 from wssis.engine.box_predictor import BoxDetections
 from wssis.engine.distributed import this_world
 from wssis.engine.predictor import check_categories

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wssis.config.stages import StudentSettings
+from wssis.config.segmentor_stages import StudentSettings
 from wssis.engine.mixed_data import MixedSamples, PointedSample, collate_mixed
 from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample
 from wssis.engine.segmentor_task import SegmentorTask

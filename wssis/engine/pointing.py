@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wssis.config.stages import PointsSettings
+from wssis.config.data_stages import PointsSettings
 from wssis.engine.streams import stream
 from wssis.errors import InputError
 from wssis.formats.coco import compressed_many, segmentation_of

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wssis.config.stages import ProposalsSettings
+from wssis.config.mask_stages import ProposalsSettings
 from wssis.engine.predictor import PredictedBatch, Segmentor, predict
 from wssis.formats.coco import encode_mask, mask_box
 from wssis.formats.images_table import ImageRow

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
-from wssis.config.stages import RefinerSettings
+from wssis.config.mask_stages import RefinerSettings
 from wssis.engine.crop_data import CropBatch, CropDataset, CropSample, collate
 from wssis.engine.initial_weights import read_initial_weights
 from wssis.engine.reproducible import seed_everything

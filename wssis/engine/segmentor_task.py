@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wssis.config.stages import SegmentorSettings
+from wssis.config.segmentor_stages import SegmentorSettings
 from wssis.engine.initial_weights import read_initial_weights
 from wssis.engine.predictor import KIND
 from wssis.engine.reproducible import seed_everything

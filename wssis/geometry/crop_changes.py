@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wssis.config.stages import CropAugmentationSettings
+from wssis.config.mask_stages import CropAugmentationSettings
 
 KEEP_INSIDE = 0.02  # least distance of the moved point from the crop's edge, over S
 NOISE_CELLS = 6  # cells of the noise that deforms a rough mask, per side

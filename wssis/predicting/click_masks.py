@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
-from wssis.config.stages import CropsSettings
+from wssis.config.mask_stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, crop_table, plan_crops
 from wssis.engine.crop_rendering import render
 from wssis.engine.predictor import Segmentor, predict_pixels

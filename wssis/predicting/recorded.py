@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
+from wssis.config.mask_stages import CropsSettings, ProposalsSettings
 from wssis.config.messages import problems_of
 from wssis.config.section import Section
-from wssis.config.stages import CropsSettings, EvaluateSettings, ProposalsSettings
+from wssis.config.segmentor_stages import EvaluateSettings
 from wssis.config.study import BASE
 from wssis.config.training import InferenceSettings
 from wssis.engine.refining import load_refiner

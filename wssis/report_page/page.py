@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from wssis.config.stages import ReportSettings
+from wssis.config.report import ReportSettings
 from wssis.formats.manifest import read_manifest
 from wssis.formats.remark import by_kind
 from wssis.formats.warnings_file import read_warnings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wssis.checking.parts import Part, expected_images, missing_folders
 from wssis.checking.survey import survey_images
-from wssis.config.stages import PrepareSettings
+from wssis.config.data_stages import PrepareSettings
 from wssis.errors import InputError
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_facts import write_image_facts

@@ -10,7 +10,7 @@ from typing import Any
 
 from pycocotools import mask as mask_api
 
-from wssis.config.stages import ConfidentLabelsSettings
+from wssis.config.segmentor_stages import ConfidentLabelsSettings
 from wssis.engine.detecting import detections_by_image
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco

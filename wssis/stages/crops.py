@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from wssis.config.stages import CropsSettings
+from wssis.config.mask_stages import CropsSettings
 from wssis.engine.crop_plan import PlannedCrop, crop_table, medians_of, plan_crops
 from wssis.engine.crop_rendering import render_store
 from wssis.formats.atomic import temporary_folder

@@ -10,7 +10,7 @@ from wssis.checking.counted import counted
 from wssis.checking.known import Known, Labelling, Looked, evaluated
 from wssis.checking.summary import EXAMPLES, grouped
 from wssis.checking.warn import all_warnings
-from wssis.config.stages import DataWarningsSettings
+from wssis.config.data_stages import DataWarningsSettings
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.image_facts import read_image_facts
 from wssis.formats.images_table import read_images_table

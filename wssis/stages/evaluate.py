@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wssis.config.stages import EvaluateSettings
+from wssis.config.segmentor_stages import EvaluateSettings
 from wssis.engine.coco_metrics import require, summarise
 from wssis.engine.detecting import detect_images
 from wssis.formats.atomic import write_json

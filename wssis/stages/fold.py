@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from wssis.config.locations import weight_files
-from wssis.config.stages import FoldSettings
+from wssis.config.segmentor_stages import FoldSettings
 from wssis.engine.distributed import on_main
 from wssis.engine.segmentor_task import train_segmentor
 from wssis.errors import InputError

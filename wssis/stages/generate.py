@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from wssis.config.stages import GenerateSettings
+from wssis.config.data_stages import GenerateSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_folder
 from wssis.formats.coco import decode_mask, encode_mask, mask_box, write_coco

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wssis.config.stages import OracleMaskSettings
+from wssis.config.mask_stages import OracleMaskSettings
 from wssis.engine.pseudo_set import PseudoMask, TrainingSet, text_rle
 from wssis.errors import InputError
 from wssis.formats.coco import compressed, write_coco

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wssis.config.stages import PointsSettings
+from wssis.config.data_stages import PointsSettings
 from wssis.engine.pointing import simulated_points
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco

@@ -6,7 +6,7 @@ team clicks, or the refiner learns from points that weak images do not have.
 
 from pathlib import Path
 
-from wssis.config.stages import PointsSettings
+from wssis.config.data_stages import PointsSettings
 from wssis.engine.pointing import simulated_points
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco

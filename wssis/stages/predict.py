@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wssis.config.stages import EvaluateSettings
+from wssis.config.segmentor_stages import EvaluateSettings
 from wssis.engine.detecting import coco_results
 from wssis.engine.distributed import this_world
 from wssis.engine.reproducible import reproducible

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from wssis.config.stages import DetectionSettings
+from wssis.config.segmentor_stages import DetectionSettings
 from wssis.engine.detecting import detect_images
 from wssis.formats.atomic import write_json
 from wssis.formats.manifest import StageRun

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wssis.checking.parts import Part, annotation_problems, image_problems, read_parts
-from wssis.config.stages import PrepareSettings
+from wssis.config.data_stages import PrepareSettings
 from wssis.errors import InputError
 from wssis.formats.atomic import refuse_overwriting
 from wssis.formats.coco import write_coco

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from wssis.config.stages import ProposalsSettings
+from wssis.config.mask_stages import ProposalsSettings
 from wssis.engine.corrupting import corrupt_proposals
 from wssis.engine.distributed import this_world
 from wssis.engine.predictor import check_categories, load_segmentor, refuse_imported_snapshot

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wssis.config.stages import PseudoSettings
+from wssis.config.mask_stages import PseudoSettings
 from wssis.engine.distributed import this_world
 from wssis.engine.pseudo_set import PseudoMask, TrainingSet, add_rough_masks, check_frames, refined_mask
 from wssis.engine.refining import check_fits, load_refiner, refine

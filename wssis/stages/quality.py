@@ -5,7 +5,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from wssis.config.stages import QualitySettings
+from wssis.config.mask_stages import QualitySettings
 from wssis.engine.pseudo_quality import (
     COLUMNS,
     hidden_objects,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from wssis.config.locations import weight_files
-from wssis.config.stages import RefinerSettings
+from wssis.config.mask_stages import RefinerSettings
 from wssis.engine.distributed import on_main, this_world
 from wssis.engine.refiner_task import RefinerTask
 from wssis.engine.refining import check_fits, load_refiner, refiner_metadata

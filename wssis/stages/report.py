@@ -10,7 +10,7 @@ beside these paths; of the data set, val.json, data_warnings.json and the manife
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from wssis.config.stages import ReportSettings
+from wssis.config.report import ReportSettings
 from wssis.formats.atomic import temporary_folder, write_text
 from wssis.formats.manifest import StageRun
 from wssis.formats.scores import write_score_table

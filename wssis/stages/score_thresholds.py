@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wssis.config.stages import ScoreThresholdsSettings
+from wssis.config.segmentor_stages import ScoreThresholdsSettings
 from wssis.engine.confidence import score_thresholds
 from wssis.engine.detecting import detect_images
 from wssis.errors import InputError

@@ -6,7 +6,7 @@ images, each by a network that was not trained on its image.
 
 from pathlib import Path
 
-from wssis.config.stages import QualitySettings
+from wssis.config.mask_stages import QualitySettings
 from wssis.engine.shown_given import fates, given_record, labels_on_clicks, summarise_fates, summarise_pairs
 from wssis.errors import InputError
 from wssis.formats.atomic import write_json

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from wssis.config.stages import SplitSettings
+from wssis.config.data_stages import SplitSettings
 from wssis.engine.image_order import Unit, classes_of, grouped_order, stratified_order, take
 from wssis.errors import InputError
 from wssis.formats.coco import write_coco

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wssis.config.locations import weight_files
-from wssis.config.stages import StudentSettings
+from wssis.config.segmentor_stages import StudentSettings
 from wssis.engine.box_data import one_training_set
 from wssis.engine.distributed import on_main
 from wssis.engine.mixed_task import MixedTask

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wssis.config.locations import weight_files
-from wssis.config.stages import TeacherSettings
+from wssis.config.segmentor_stages import TeacherSettings
 from wssis.engine.distributed import on_main, this_world
 from wssis.engine.predictor import KIND
 from wssis.engine.segmentor_task import categories_of, train_segmentor

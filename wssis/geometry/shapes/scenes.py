@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from wssis.config.stages import GenerateSettings
+from wssis.config.data_stages import GenerateSettings
 from wssis.errors import InputError
 from wssis.geometry.shapes.clutter import distractor
 from wssis.geometry.shapes.layers import Layer, compose, enough_visible, polygon_area, visible_masks
