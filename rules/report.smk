@@ -75,9 +75,10 @@ rule report:
             f"--image-dir '{name}={image_folder(STUDY, name, 'train')}'" for name in STUDY.run.datasets
         ],
         out=folder_of(),
+        workers=workers,
     message:
         "The report"
     shell:
         # On standard input: the plan of a large study is longer than an argument may be (128 KiB on Linux).
         "python -m wssis report --plan - --results {params.results} {params.image_dirs}"
-        " --out {params.out} --settings {params.settings:q} <<'PLAN'\n{params.plan}\nPLAN"
+        " --out {params.out} --workers {params.workers} --settings {params.settings:q} <<'PLAN'\n{params.plan}\nPLAN"

@@ -17,6 +17,7 @@ from wssis.commands.options import (
     Val,
     Weak,
     WeakProposals,
+    Workers,
     joined_folder,
     parse_pairs,
     parse_settings,
@@ -97,6 +98,7 @@ def report(
     results: Annotated[Path, typer.Option(help="Folder of the study.")],
     image_dir: Annotated[list[str], typer.Option(help="DATASET=FOLDER of the training images; may be repeated.")],
     out: OutFolder,
+    workers: Workers = 0,
     settings: Settings = "{}",
 ) -> None:
     """Write the page and scores.csv."""
@@ -104,4 +106,4 @@ def report(
 
     named = parse_pairs("--image-dir", image_dir)
     folders = {name: joined_folder(context, folder) for name, folder in named.items()}
-    run(parse_settings(ReportSettings, settings), plan=plan.read(), results=results, image_dirs=folders, out=out)
+    run(parse_settings(ReportSettings, settings), plan.read(), results, folders, out, workers)

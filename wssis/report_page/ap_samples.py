@@ -3,7 +3,11 @@
 What two networks share cancels in their difference, whatever arm, mix or seed they come from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import groupby
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -11,38 +15,68 @@ from numpy.typing import NDArray
 
 from wssis.engine.bootstrap import class_matches, draw_weights, resampled_ap
 from wssis.engine.coco_metrics import ONE_AREA, match
+from wssis.engine.progress import Progress
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
 from wssis.formats.json_file import read_json
+from wssis.formats.json_text import blocks
 from wssis.report_page.results import Result
 
 BOOTSTRAP_SEED = 0
 QUANTILES = (2.5, 97.5)
+SHARE = 4
+"""Networks that a process takes on at once: at COCO's size, a minute each."""
 
 Interval = tuple[float, float]
 ApSamples = Mapping[str, NDArray[np.float64]]
 """Path of scores.json -> AP, float (1 + B,): first of the real validation set, then of every resample."""
+Samples = list[NDArray[np.float64]]
+Task = tuple[Path, list[Result]]
+"""val.json, and networks that were evaluated on it."""
 
 
-def sample_networks(networks: Sequence[Result], results: Path, resamples: int) -> ApSamples:
+def sample_networks(networks: Sequence[Result], results: Path, resamples: int, workers: int = 0) -> ApSamples:
     """AP samples of all networks of a study.
 
     Args:
         networks: students and teachers.
         results: folder of the study; holds {dataset}/val.json.
         resamples: bootstrap resamples B.
+        workers: processes that share the work; the result does not depend on it.
 
     Raises:
         InputError: detections that do not give the AP of their scores.json.
     """
-    samples: dict[str, NDArray[np.float64]] = {}
-    for dataset in dict.fromkeys(network.row.dataset for network in networks):
-        coco = read_coco(results / dataset / "val.json")
-        images = len(coco["images"])
-        weights = np.vstack([np.ones((1, images), np.int32), draw_weights(images, resamples, BOOTSTRAP_SEED)])
-        own = (network for network in networks if network.row.dataset == dataset)
-        samples |= {network.row.scores: _sampled(network, coco, weights) for network in own}
+    by_dataset = groupby(sorted(networks, key=_dataset), key=_dataset)
+    tasks = [(results / dataset / "val.json", share) for dataset, own in by_dataset for share in blocks(own, SHARE)]
+    work, samples = partial(_samples_of, resamples=resamples), {}
+    with Progress("report, resampled networks", len(networks)) as progress:
+        for (_, share), found in zip(tasks, _mapped(work, tasks, workers), strict=True):
+            samples |= {network.row.scores: ap for network, ap in zip(share, found, strict=True)}
+            progress.count(len(samples))
     return samples
+
+
+def _dataset(network: Result) -> str:
+    return network.row.dataset
+
+
+def _mapped(work: Callable[[Task], Samples], tasks: Sequence[Task], workers: int) -> Iterator[Samples]:
+    """What comes of the tasks, in order; in this process if there are no workers, or nothing to share."""
+    if workers == 0 or len(tasks) < 2:
+        yield from map(work, tasks)
+        return
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, tasks)
+
+
+def _samples_of(task: Task, resamples: int) -> Samples:
+    """AP samples of some networks of one data set, whose truth is read once for them."""
+    val, networks = task
+    coco = read_coco(val)
+    images = len(coco["images"])
+    weights = np.vstack([np.ones((1, images), np.int32), draw_weights(images, resamples, BOOTSTRAP_SEED)])
+    return [_sampled(network, coco, weights) for network in networks]
 
 
 def _sampled(network: Result, coco: Mapping, weights: NDArray[np.int32]) -> NDArray[np.float64]:

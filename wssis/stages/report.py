@@ -25,7 +25,9 @@ from wssis.report_page.results import group_results, labels_file, load_results
 from wssis.report_page.tables import FOLDER, are_tables, write_tables
 
 
-def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path) -> None:
+def run(
+    settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[str, Path], out: Path, workers: int = 0
+) -> None:
     """Write out/index.html, gallery.html, scores.csv, curves.json, tables/ (each as CSV and LaTeX) and manifest.json.
 
     Args:
@@ -34,6 +36,7 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
         results: folder of the study, results/{study}.
         image_dirs: data set -> folder of its training images.
         out: folder to write to.
+        workers: processes that share the resampling; the result does not depend on it.
 
     Raises:
         InputError: the plan is not understood, or a file it names is missing.
@@ -42,7 +45,7 @@ def run(settings: ReportSettings, plan: str, results: Path, image_dirs: Mapping[
     with StageRun("report", out / "manifest.json", settings, dict(_inputs(study, results))) as stage:
         networks = load_results(study, settings.cost)
         groups = group_results(study, networks)
-        samples = sample_networks(networks, results, settings.bootstrap)
+        samples = sample_networks(networks, results, settings.bootstrap, workers)
         curves = collect_curves(groups, samples)
         comparisons = compare_all(groups, samples)
         pages = render(Story(settings, study, groups, comparisons, curves, samples, results, image_dirs))
