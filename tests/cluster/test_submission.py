@@ -85,7 +85,7 @@ def _submit(cluster: Cluster, clone: Clone, *targets: str, seconds: float = 400)
 
 
 def test_every_rule(cluster: Cluster, clone: Clone) -> None:
-    _submit(cluster, clone, seconds=590)
+    _submit(cluster, clone, "--cores", "64", seconds=590)  # Threads are cut down to these, also of jobs on the cluster.
     found = 0
     for partition, rules in (("gpu", GPU), ("cpu", CPU)):
         for rule, expected in rules.items():
