@@ -75,7 +75,7 @@ rule report:
             f"--image-dir '{name}={image_folder(STUDY, name, 'train')}'" for name in STUDY.run.datasets
         ],
         out=folder_of(),
-        workers=workers,
+        workers=lambda wildcards, threads: threads,
     message:
         "The report"
     shell:

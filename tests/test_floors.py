@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "wssis"
 FLOORS = {
-    "config": 0, "arms": 0, "provenance": 0, "errors": 0,
+    "config": 0, "arms": 0, "provenance": 0, "errors": 0, "process_pool": 0,
     "formats": 1,
     "models": 2, "geometry": 2,
     "engine": 3,

@@ -14,7 +14,7 @@ import sys, time
 from types import SimpleNamespace
 import torch
 uuids = sys.argv[1].split(",")
-torch.cuda.is_available = lambda: True
+torch.cuda.is_available, torch.cuda.init = lambda: True, lambda: None
 torch.cuda.device_count = lambda: len(uuids)
 torch.cuda.get_device_properties = lambda index: SimpleNamespace(uuid=uuids[index])
 chosen = []
@@ -63,10 +63,18 @@ def test_side_by_side_processes_take_different_gpus(machine: Machine) -> None:
     first, device = machine.start("a,b")
     assert device == "cuda:0 0"
     assert machine.start("a,b")[1] == "cuda:1 1"
-    assert machine.start("a,b")[1] == "cuda:0 0", "all are held: as with one"
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert machine.start("b,a")[1] == "cuda:1 1", "a is free again, whatever its index"
+
+
+def test_more_processes_than_gpus_spread_evenly(machine: Machine) -> None:
+    assert [machine.start("a,b")[1] for _ in range(4)] == ["cuda:0 0", "cuda:1 1"] * 2
+
+
+def test_where_nothing_can_be_locked_the_first_is_taken(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / f"wssis-gpus-{os.getuid()}").touch()
+    assert [machine.start("a,b")[1] for _ in range(2)] == ["cuda:0 0"] * 2
 
 
 def test_one_gpu_is_not_locked(machine: Machine, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from wssis.formats.atomic import write_json
 from wssis.formats.manifest import read_manifest
 from wssis.formats.scores import SCORE_COLUMNS, read_score_table
 from wssis.report_page.accounts import Line, _missing
-from wssis.report_page.ap_samples import SHARE, ap_interval, sample_networks
+from wssis.report_page.ap_samples import ap_interval, sample_networks
 from wssis.report_page.budget_text import budget_text
 from wssis.report_page.compare import compare_group
 from wssis.report_page.curves import CURVES, read_curves
@@ -308,7 +308,6 @@ def test_workers_resample_as_one_process_does(study: MadeUp, capsys: pytest.Capt
     networks = load_results(read_plan(json.dumps(study.plan)), ReportSettings().cost)
     alone, shared = (sample_networks(networks, study.results, resamples=20, workers=number) for number in (0, 2))
     assert alone.keys() == shared.keys() == {network.row.scores for network in networks}
-    assert len(alone) > SHARE, "more than one task"
     for path, samples in alone.items():
         np.testing.assert_array_equal(shared[path], samples)
     assert f"report, resampled networks: {len(networks)} of {len(networks)}" in capsys.readouterr().err

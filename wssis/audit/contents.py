@@ -4,8 +4,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from wssis.formats.split import COLUMNS as SPLIT_COLUMNS
 from wssis.formats.split import read_split
 from wssis.formats.table import read_table
 from wssis.formats.warnings_file import read_warnings
+from wssis.process_pool import process_pool
 
 Facts = dict[str, Any]
 DAMAGE = (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, SafetensorError)
@@ -52,7 +51,7 @@ def read_contents(study: StudyFiles, workers: int = 0) -> tuple[Facts, list[Find
     facts: Facts = {}
     findings: list[Finding] = []
     if workers and sum(sizes.values()) >= LARGE:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with process_pool(workers) as pool:
             outcomes = list(tqdm(pool.map(_outcome, jobs), total=len(jobs), desc="contents", disable=None, leave=False))
     else:
         outcomes = [_outcome(job) for job in tqdm(jobs, desc="contents", disable=None, leave=False)]

@@ -2,9 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 from scipy.special import bdtrc
@@ -15,6 +13,7 @@ from wssis.formats.image_check import THUMBNAIL, ExpectedImage, SeenImage, check
 from wssis.formats.image_facts import ImageFacts
 from wssis.formats.images_table import ImageRow
 from wssis.formats.remark import Remark
+from wssis.process_pool import process_pool
 
 SOUND_SHARE = 0.6
 """Of the points on the two outermost rings of pixels, at most this share lies on the outer one in sound clicks."""
@@ -56,7 +55,7 @@ def _outcomes(expected: Sequence[ExpectedImage], workers: int) -> Iterator[SeenI
     if workers == 0 or not expected:
         yield from map(check_image, expected)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         yield from pool.map(check_image, expected, chunksize=16)
 
 

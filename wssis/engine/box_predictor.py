@@ -26,6 +26,8 @@ from wssis.models.solov2.inference import Detections
 
 KINDS = ("mask-rcnn", "implicit-pointrend")
 DECIMALS = 6
+NORM = "masks.norm.weight"
+"""A weight of Implicit PointRend with `point_head: normalised`."""
 Pixels = NDArray[np.uint8]
 
 
@@ -73,6 +75,9 @@ def load_box_segmentor(path: Path, device: torch.device) -> BoxSegmentor:
     with reading_metadata(path):
         categories = json.loads(metadata["categories"])
         settings = MaskRCNNSettings.model_validate_json(metadata["network"])
+    if NORM not in weights:
+        # From before it could be normalised. Without features the two are the same function.
+        settings = settings.model_copy(update={"point_head": "published"})
     model = MaskRCNN(settings, len(categories))
     try:
         model.load_state_dict(weights)

@@ -1,9 +1,7 @@
 """From planned crops to pixels: one shard at a time, in this process or in workers."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from wssis.formats.image_files import read_image
 from wssis.formats.images_table import ImageRow
 from wssis.geometry.crops import cut_image, cut_rough, cut_soft, cut_target, to_crop
 from wssis.geometry.heatmaps import gaussian_maps
+from wssis.process_pool import process_pool
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _results(jobs: list[ShardJob], workers: int) -> Iterator[int]:
     if workers < 2 or len(jobs) < 2:
         yield from map(render_shard, jobs)
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with process_pool(min(workers, len(jobs)), _one_thread) as pool:
         yield from pool.map(render_shard, jobs)
 
 

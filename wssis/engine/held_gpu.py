@@ -4,6 +4,7 @@ import fcntl
 import os
 import tempfile
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -18,33 +19,38 @@ def held_gpu() -> int:
     """Index of the GPU of this process, held until it ends; made PyTorch's current one.
 
     One of torchrun's processes takes the GPU of its local rank. A process of its own takes the first that no other
-    holds, the first of all where every one is held: two trainings that Snakemake starts side by side on one machine
-    do not share a GPU while another is idle. On clusters a job sees its own GPUs alone.
+    holds, so that two trainings which Snakemake starts side by side do not share one while another is idle; where all
+    are held, the first of those that the fewest hold. On clusters a job sees its own GPUs alone.
     """
-    number = torch.cuda.device_count()
-    wanted = int(os.environ.get("LOCAL_RANK", "0"))
-    if number > 1:
-        candidates = [wanted] if "LOCAL_RANK" in os.environ else range(number)
-        wanted = next((index for index in candidates if _hold(index)), wanted)
-    torch.cuda.set_device(wanted)
-    return wanted
+    torch.cuda.init()  # Before it, PyTorch counts the cards, not the parts (MIG) that can be computed on.
+    chosen = int(os.environ.get("LOCAL_RANK", "0"))
+    if torch.cuda.device_count() > 1:
+        candidates = [chosen] if "LOCAL_RANK" in os.environ else range(torch.cuda.device_count())
+        chosen = next(index for place in count() for index in candidates if _hold(index, place))
+    torch.cuda.set_device(chosen)
+    return chosen
 
 
-def _hold(index: int) -> bool:
-    """Lock a GPU, known by its UUID, for CUDA_VISIBLE_DEVICES may give it any index; False where another has it."""
+def _hold(index: int, place: int) -> bool:
+    """Take one of the places on a GPU, known by its UUID, for CUDA_VISIBLE_DEVICES may give it any index.
+
+    False where another process has that place. Without locks (some network file systems have none), nobody knows, and
+    the place is taken.
+    """
     uuid = torch.cuda.get_device_properties(index).uuid
-    file = _lock_folder() / f"{uuid}.lock"
-    lock = file.open("ab")
+    folder = Path(tempfile.gettempdir()) / f"wssis-gpus-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = (folder / f"{uuid}.{place}").open("ab")
+    except OSError:
+        return True
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         return False
+    except OSError:
+        lock.close()
+        return True
     _held.append(lock)
     return True
-
-
-def _lock_folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"wssis-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder

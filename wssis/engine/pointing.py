@@ -1,10 +1,8 @@
 """Simulated points of many masks: rasterised and measured in blocks, by several processes where there are many."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
-from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ from wssis.formats.coco import compressed_many, segmentation_of
 from wssis.formats.json_text import blocks
 from wssis.formats.rle import pixel_spans
 from wssis.geometry.points import Point, drifted, simulate, span_centroids, span_mask
+from wssis.process_pool import process_pool
 
 POINT_STREAM = 1
 AT_ONCE = 1000
@@ -55,7 +54,7 @@ def simulated_points(
     if workers == 0 or len(annotations) < FEWEST_FOR_WORKERS:
         yield from chain.from_iterable(map(work, waiting))
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         yield from chain.from_iterable(pool.map(work, waiting))
 
 

@@ -118,13 +118,16 @@ def _image_faults(image: Mapping[str, Any]) -> Iterator[Fault]:
         yield fault
 
 
-def images_alike(images: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, Fault]]:
-    """Id and fault of images that share an id or a file name: labels of one would be taken for the other's."""
+def images_alike(images: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Fault]]:
+    """Ids, as they are written, and faults of images that share an id or a file name.
+
+    Labels of one would be taken for the other's.
+    """
     for duplicate in _repeated(images):
-        yield duplicate, Fault("id", "this id occurs more than once", "keep one of them or renumber")
+        yield str(duplicate), Fault("id", "this id occurs more than once", "keep one of them or renumber")
     for name, ids in _shared(images, "file_name", lambda name: str(PurePosixPath(name))).items():
         what = f"file_name {name!r} belongs to more than one image ({_listed(ids)})"
-        yield ids[0], Fault("file name", what, "keep one of them, with all annotations")
+        yield repr(ids[0]), Fault("file name", what, "keep one of them, with all annotations")
 
 
 def _images(images: list[dict[str, Any]], path: Path) -> Iterator[Remark]:
@@ -133,7 +136,7 @@ def _images(images: list[dict[str, Any]], path: Path) -> Iterator[Remark]:
     for image in images:
         yield from (fault.at(path, f"image {image.get('id')!r}") for fault in _image_faults(image))
     for number, fault in images_alike(images):
-        yield fault.at(path, f"image {number!r}")
+        yield fault.at(path, f"image {number}")
 
 
 def _listed(ids: list[Any]) -> str:

@@ -97,7 +97,7 @@ def _image_problems(images: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"image {one['id']!r}: has no file_name; name its file"
         if _sides(one) is not None and (fault := bad_size(one)):
             yield f"image {one['id']!r}: {fault}"
-    yield from (f"image {number!r}: {fault}" for number, fault in images_alike(images))
+    yield from (f"image {number}: {fault}" for number, fault in images_alike(images))
 
 
 def _sides(image: Mapping[str, Any]) -> tuple[Any, Any] | None:

@@ -4,10 +4,7 @@ What two networks share cancels in their difference, whatever arm, mix or seed t
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +16,17 @@ from wssis.engine.progress import Progress
 from wssis.errors import InputError
 from wssis.formats.coco import read_coco
 from wssis.formats.json_file import read_json
-from wssis.formats.json_text import blocks
+from wssis.process_pool import process_pool
 from wssis.report_page.results import Result
 
 BOOTSTRAP_SEED = 0
 QUANTILES = (2.5, 97.5)
-SHARE = 4
-"""Networks that a process takes on at once: at COCO's size, a minute each."""
 
 Interval = tuple[float, float]
 ApSamples = Mapping[str, NDArray[np.float64]]
 """Path of scores.json -> AP, float (1 + B,): first of the real validation set, then of every resample."""
-Samples = list[NDArray[np.float64]]
-Task = tuple[Path, list[Result]]
-"""val.json, and networks that were evaluated on it."""
+Task = tuple[Path, Result]
+"""val.json, and a network that was evaluated on it; at COCO's size, a minute's work."""
 
 
 def sample_networks(networks: Sequence[Result], results: Path, resamples: int, workers: int = 0) -> ApSamples:
@@ -47,40 +41,33 @@ def sample_networks(networks: Sequence[Result], results: Path, resamples: int, w
     Raises:
         InputError: detections that do not give the AP of their scores.json.
     """
-    by_dataset = groupby(sorted(networks, key=_dataset), key=_dataset)
-    tasks = [(results / dataset / "val.json", share) for dataset, own in by_dataset for share in blocks(own, SHARE)]
-    work, samples = partial(_samples_of, resamples=resamples), {}
-    with Progress("report, resampled networks", len(networks)) as progress:
-        for (_, share), found in zip(tasks, _mapped(work, tasks, workers), strict=True):
-            samples |= {network.row.scores: ap for network, ap in zip(share, found, strict=True)}
+    tasks = [(results / network.row.dataset / "val.json", network) for network in networks]
+    samples: dict[str, NDArray[np.float64]] = {}
+    with Progress("report, resampled networks", len(tasks)) as progress:
+        found = _mapped(partial(_sampled, resamples=resamples), tasks, workers)
+        for (_, network), ap in zip(tasks, found, strict=True):
+            samples[network.row.scores] = ap
             progress.count(len(samples))
     return samples
 
 
-def _dataset(network: Result) -> str:
-    return network.row.dataset
-
-
-def _mapped(work: Callable[[Task], Samples], tasks: Sequence[Task], workers: int) -> Iterator[Samples]:
-    """What comes of the tasks, in order; in this process if there are no workers, or nothing to share."""
-    if workers == 0 or len(tasks) < 2:
+def _mapped(
+    work: Callable[[Task], NDArray[np.float64]], tasks: Sequence[Task], workers: int
+) -> Iterator[NDArray[np.float64]]:
+    """What comes of the tasks, in order; in this process if there are no others, or nothing to share."""
+    if workers < 2 or len(tasks) < 2:
         yield from map(work, tasks)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+    with process_pool(min(workers, len(tasks))) as pool:
         yield from pool.map(work, tasks)
 
 
-def _samples_of(task: Task, resamples: int) -> Samples:
-    """AP samples of some networks of one data set, whose truth is read once for them."""
-    val, networks = task
+def _sampled(task: Task, resamples: int) -> NDArray[np.float64]:
+    """AP of one network on the real set and on every resample; must agree with its scores.json."""
+    val, network = task
     coco = read_coco(val)
     images = len(coco["images"])
     weights = np.vstack([np.ones((1, images), np.int32), draw_weights(images, resamples, BOOTSTRAP_SEED)])
-    return [_sampled(network, coco, weights) for network in networks]
-
-
-def _sampled(network: Result, coco: Mapping, weights: NDArray[np.int32]) -> NDArray[np.float64]:
-    """AP of one network on the real set and on every resample; must agree with its scores.json."""
     path = network.folder / "detections.json"
     detections = read_json(path)
     evaluator = match(coco, detections, network.scores["max_detections"], "segm", ONE_AREA)

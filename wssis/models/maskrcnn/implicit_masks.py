@@ -93,7 +93,8 @@ class ImplicitMasks(nn.Module):
 
     def forward(self, pyramid: Sequence[Tensor], boxes: Sequence[Tensor]) -> Tensor:
         """Parameters (N, T) of the point heads of boxes per image."""
-        return self.predictor(self.head(pyramid, boxes)).float()
+        own = F.linear(self.head(pyramid, boxes), self.predictor.weight).float()
+        return own + self.predictor.bias  # In bfloat16 the small own part would be lost beside the common one.
 
     def features(self, finest: Tensor) -> Tensor | None:
         """What the point heads see of P2 (B, channels, h, w): normalised at every place, or as it is; None: nothing."""
