@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from dag_runs import REPOSITORY, STUDY, copy_workflow
 
+from wssis.config.files import read_study
+from wssis.config.jobs import jobs_of
 from wssis.formats.manifest import read_manifest
+from wssis.overview.finished import finished_jobs
 
 
 def smoke_study(name: str, data: Path) -> dict[str, Any]:
@@ -35,6 +39,14 @@ def snakemake(folder: Path, *arguments: str) -> str:
     done = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def all_finished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether every job of the study in `folder` counts as finished."""
+    monkeypatch.chdir(folder)
+    study = read_study(Path("config.yaml"), [Path(STUDY)])
+    jobs = jobs_of(study)
+    return finished_jobs(study, jobs) == {job.manifest for job in jobs}
 
 
 def outputs_of(run: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from wssis.config.study import Study
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
 from wssis.overview.bill import bill, data_set_size, estimates, handled, jobs_needed, longest
+from wssis.overview.finished import finished_jobs
 from wssis.overview.other_jobs import other_jobs, time_left
 from wssis.overview.progress import trainings
 from wssis.overview.records import DataSetSize, count_annotations, read_records
@@ -200,12 +201,12 @@ def test_everything_done(study: Study) -> None:
 
 def test_other_jobs(study: Study) -> None:
     jobs = jobs_of(study)
-    assert next(other_jobs(jobs, 0.0)) == "other jobs: 0 of 23 finished, 1 running or ready to run, 22 waiting"
+    assert next(other_jobs(jobs, (), 0.0)) == "other jobs: 0 of 23 finished, 1 running or ready to run, 22 waiting"
     counts = {"train_images": 300, "val_images": 150, "train_objects": 9}
     finish(study, "results/default/shapes/prepare.manifest.json", counts, 1.0, {"train.json": 1})
     finish(study, f"{RUN}/split.manifest.json", {"images": 300}, 1.0, {"split.csv": 1})
     os.utime(f"{RUN}/split.manifest.json", (time.time() + 60,) * 2)
-    first, last, ready = other_jobs(jobs, time.time() + 180)
+    first, last, ready = other_jobs(jobs, finished_jobs(study, jobs), time.time() + 180)
     assert first == "other jobs: 2 of 23 finished, 3 running or ready to run, 18 waiting"
     assert last == "  last finished: split of shapes/10pct/s0, 2 min ago"
     assert ready.startswith("  running or ready to run: check_images of shapes, ") and "points of shapes" in ready
@@ -217,7 +218,7 @@ def test_time_left_of_the_study(study: Study) -> None:
     now, jobs = time.time(), jobs_of(study)
     found = estimates(study, jobs, read_records([Path("results")], sized=False))
     of_students = [one for one in found if one.job.stage == "student"]
-    told = time_left(of_students, trainings(study, jobs, now))
+    told = time_left(of_students, trainings(study, jobs, finished_jobs(study, jobs), now))
     seconds = 350 + 350 + 350 / 4 + 175  # oracle, wssis, supervised-short, half of rough
     assert told == f"time left: about {duration(seconds)}, if jobs run one after another"
     assert "jobs of unknown length" in time_left(found, [])

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from real_runs import blank_masks, clone_for, outputs_of, smoke_study, snakemake, without_time
+from real_runs import all_finished, blank_masks, clone_for, outputs_of, smoke_study, snakemake, without_time
 
 from wssis.audit.auditing import audit_study
 from wssis.formats.coco import read_coco
@@ -45,6 +45,10 @@ def test_every_arm_is_in_the_report_with_its_days(finished: Path) -> None:
     page = (finished / STUDY / "report/index.html").read_text()
     assert "boxes with points (10 in each box)" in page and "Training set of Points in boxes, self-trained" in page
     assert "Nothing to be done" in snakemake(finished, "-n")
+
+
+def test_every_job_counts_as_finished(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all_finished(finished, monkeypatch)
 
 
 def test_the_audit_finds_nothing(finished: Path) -> None:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from real_runs import blank_masks, clone_for, outputs_of, smoke_study, snakemake, without_time
+from real_runs import all_finished, blank_masks, clone_for, outputs_of, smoke_study, snakemake, without_time
 
 from wssis.formats.manifest import digest_of, read_manifest
 
@@ -23,6 +23,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Pat
     folder = clone_for(smoke_study("smoke", shared_data), tmp_path_factory.mktemp("smoke") / "clone")
     snakemake(folder, "--cores", "2")
     return folder
+
+
+def test_every_job_counts_as_finished(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all_finished(finished, monkeypatch)
 
 
 def test_it_reports(finished: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from dag_runs import REPOSITORY
 from overview_fixtures import LOSSES, RUN, STUDENT, crossfit_study, finish, finish_student, job_at, train
 
 from wssis.config.files import read_study
-from wssis.config.jobs import TRAININGS, jobs_of
+from wssis.config.jobs import TRAININGS, Job, jobs_of
 from wssis.config.mixes import Mix
 from wssis.config.study import Study
 from wssis.engine.state import state_folder
 from wssis.formats.manifest import read_manifest
-from wssis.overview.progress import status, trainings
+from wssis.overview.finished import finished_jobs
+from wssis.overview.progress import Progress, status, trainings
 from wssis.overview.saved import own_states, saved, saved_states, training_inputs
 from wssis.provenance import code_digest
 
@@ -26,12 +28,17 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return crossfit_study(tmp_path)
 
 
+def _trainings(study: Study, saved: Mapping[Job, float] | None = None) -> list[Progress]:
+    jobs = jobs_of(study)
+    return trainings(study, jobs, finished_jobs(study, jobs), time.time(), saved)
+
+
 def test_states_of_trainings(study: Study) -> None:
     train(f"{RUN}/teacher", [100, 200], tail='{"step": 2')
     train(f"{RUN}/folds/0", [100, 120], age=3600)
     train(STUDENT, [700])
     finish_student(study)
-    found = {one.job.folder: one for one in trainings(study, jobs_of(study), time.time())}
+    found = {one.job.folder: one for one in _trainings(study)}
     assert len(found) == 9
     teacher, fold, student = found[f"{RUN}/teacher"], found[f"{RUN}/folds/0"], found[STUDENT]
     assert (teacher.state, teacher.step, teacher.steps, teacher.losses) == ("running", 200, 500, LOSSES)
@@ -51,14 +58,14 @@ def test_a_training_that_was_stopped_is_not_said_to_run(study: Study, written: f
     train(f"{RUN}/folds/0", [100, 200], age=written)
     now, jobs = time.time(), jobs_of(study)
     (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
-    found = {one.job: one.state for one in trainings(study, jobs, now, {job: now - saved})}
+    found = {one.job: one.state for one in _trainings(study, {job: now - saved})}
     assert found[job] == state
 
 
 def test_a_training_whose_outputs_snakemake_removed_is_saved_all_the_same(study: Study) -> None:
     jobs = jobs_of(study)
     (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
-    text = status(trainings(study, jobs, time.time(), {job: time.time() - 5}), [])
+    text = status(_trainings(study, {job: time.time() - 5}), [])
     row = next(line for line in text.splitlines() if "folds/0" in line)
     assert row.split() == ["shapes/10pct/s0/base/folds/0", "saved", "?/500", "?"]
 
@@ -68,18 +75,28 @@ def test_a_training_that_is_at_its_end_has_not_stopped(study: Study) -> None:
     train(f"{RUN}/folds/0", [400, 500], age=115)
     now, jobs = time.time(), jobs_of(study)
     (job,) = [job for job in jobs if job.folder == f"{RUN}/folds/0"]
-    (found,) = [one for one in trainings(study, jobs, now, {job: now - 110}) if one.job == job]
+    (found,) = [one for one in _trainings(study, {job: now - 110}) if one.job == job]
     assert (found.step, found.steps, found.state) == (500, 500, "running")
+
+
+def test_a_training_with_other_settings_is_outdated(study: Study, tmp_path: Path) -> None:
+    finish_student(study)
+    text = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(text.replace("greyscale: 0.0", "greyscale: 0.1"))
+    changed = read_study(tmp_path / "config.yaml")
+    found = {one.job.folder: one for one in _trainings(changed)}
+    assert (found[STUDENT].state, found[STUDENT].seconds_left) == ("outdated", None)
+    assert "snakemake -n says why" in status([*found.values()], [])
 
 
 def test_imported_teacher(study: Study) -> None:
     finish(study, f"{RUN}/teacher/manifest.json", {"imported": "abc", "images": 3}, 1.0, {"metrics.jsonl": 0})
-    assert trainings(study, jobs_of(study), time.time())[0].state == "imported"
+    assert _trainings(study)[0].state == "imported"
 
 
 def test_status_table(study: Study) -> None:
     train(f"{RUN}/folds/0", [100, 120], age=3600)
-    text = status(trainings(study, jobs_of(study), time.time()), ["more"])
+    text = status(_trainings(study), ["more"])
     row = next(line for line in text.splitlines() if "folds/0" in line)
     assert (
         row.split()
@@ -108,7 +125,7 @@ def test_saved_states_are_of_the_present_settings_or_others(study: Study) -> Non
     _save(state_folder(root, "fold", old, inputs, code, Path(fold.folder)))
     for name in ("abc", "abd"):
         _save(root / "student" / name)
-    lines = list(saved(saved_states(root), own_states(study, jobs, root), time.time()))
+    lines = list(saved(saved_states(root), own_states(study, jobs, (), root), time.time()))
     assert lines == [
         "saved to resume from: fold teacher, shapes/10pct/s0/base/folds/1, 2.0 MB, 0 s ago",
         "saved by other studies, or with other settings, data or code: 1 fold teacher, 2 students, 6.0 MB",

@@ -23,6 +23,7 @@ from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
+from wssis.overview.finished import finished_jobs
 from wssis.overview.records import DataSetSize, Record, count_annotations, count_half_labelled
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
@@ -63,10 +64,11 @@ class Estimate:
 def estimates(study: Study, jobs: Sequence[Job], records: Sequence[Record]) -> list[Estimate]:
     """What every job of the study takes."""
     sizes = {name: data_set_size(study, name) for name in study.run.datasets}
+    finished = finished_jobs(study, jobs)
     by_stage: dict[str, list[Record]] = {}
     for record in records:
         by_stage.setdefault(record.stage, []).append(record)
-    return [_estimate(study, job, by_stage, sizes) for job in jobs]
+    return [_estimate(study, job, job.manifest in finished, by_stage, sizes) for job in jobs]
 
 
 def data_set_size(study: Study, name: str) -> DataSetSize:
@@ -87,9 +89,9 @@ def data_set_size(study: Study, name: str) -> DataSetSize:
 
 
 def _estimate(
-    study: Study, job: Job, by_stage: Mapping[str, Sequence[Record]], sizes: Mapping[str, DataSetSize]
+    study: Study, job: Job, done: bool, by_stage: Mapping[str, Sequence[Record]], sizes: Mapping[str, DataSetSize]
 ) -> Estimate:
-    settings, done = job.settings(study), Path(job.manifest).is_file()
+    settings = job.settings(study)
     values = settings.model_dump(mode="json")
     asks_gpu = _asks_gpu(job, values)
     if job.rule in TRAININGS:

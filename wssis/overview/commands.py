@@ -48,6 +48,7 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
     from wssis.config.jobs import jobs_of
     from wssis.overview import progress
     from wssis.overview.bill import estimates
+    from wssis.overview.finished import finished_jobs
     from wssis.overview.other_jobs import other_jobs, time_left
     from wssis.overview.records import read_records
     from wssis.overview.saved import own_states, saved, saved_states
@@ -55,10 +56,11 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
     study = read_study(config, configfile or ())
     jobs, now, root = jobs_of(study), time.time(), Path("results/.state")
     states = saved_states(root)
-    own = own_states(study, jobs, root) if states else {}
+    finished = finished_jobs(study, jobs)
+    own = own_states(study, jobs, finished, root) if states else {}
     times = {own[state.folder]: state.saved for state in states if state.folder in own}
-    found = progress.trainings(study, jobs, now, times)
-    lines = list(other_jobs(jobs, now))
+    found = progress.trainings(study, jobs, finished, now, times)
+    lines = list(other_jobs(jobs, finished, now))
     if all(Path(job.manifest).is_file() for job in jobs if job.manifest.endswith("/prepare.manifest.json")):
         lines.append(time_left(estimates(study, jobs, read_records([Path("results")], sized=False)), found))
     lines += saved(states, own, now)

@@ -1,9 +1,9 @@
 """The jobs of a study other than trainings, in a line, and the time that is left of the whole study.
 
-What is running, Snakemake alone knows. What has a manifest is finished, and what has all manifests before it can run.
+What is running, Snakemake alone knows. What has all before it finished can run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from wssis.config.jobs import TRAININGS, Job
@@ -15,10 +15,12 @@ NAMED = 4
 """Jobs that are named, at most."""
 
 
-def other_jobs(jobs: Sequence[Job], now: float) -> Iterator[str]:
-    """Lines: finished jobs and the latest of them, those that run or can, and those that wait for others."""
+def other_jobs(jobs: Sequence[Job], finished: Collection[str], now: float) -> Iterator[str]:
+    """Lines: finished jobs and the latest of them, those that run or can, and those that wait for others.
+
+    finished: manifests of the finished jobs.
+    """
     others = [job for job in jobs if job.rule not in TRAININGS]
-    finished = {job.manifest: job for job in jobs if Path(job.manifest).is_file()}
     done = [job for job in others if job.manifest in finished]
     ready = [job for job in others if job.manifest not in finished and all(one in finished for one in job.before)]
     waiting = len(others) - len(done) - len(ready)

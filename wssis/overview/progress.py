@@ -1,6 +1,6 @@
 """All trainings of a study in one table: waiting, running, saved, finished; step, losses, speed, time left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ class Progress:
 
     Attributes:
         state: waiting (nothing there yet), running, saved (it has stopped after saving itself, at a signal or before
-            its job's time was over), silent (no line for long), finished, imported (weights given).
+            its job's time was over), silent (no line for long), finished, imported (weights given), outdated (made with
+            other settings or from other files than there are now).
         step, steps: done, and in all; 0 done while it waits, and where the state alone knows.
         losses: of the last line.
         images_per_second: of the last line; of a finished one, of the whole training.
@@ -46,24 +47,31 @@ class Progress:
 
 
 def trainings(
-    study: Study, jobs: Sequence[Job], now: float, saved: Mapping[Job, float] | None = None
+    study: Study, jobs: Sequence[Job], finished: Collection[str], now: float, saved: Mapping[Job, float] | None = None
 ) -> list[Progress]:
     """The state of every training of the study, in its order.
 
+    finished: manifests of the finished jobs.
     saved: when trainings saved what they resume from (Unix time).
     """
     times = saved or {}
-    return [_progress(study, job, now, times.get(job, 0.0)) for job in jobs if job.rule in TRAININGS]
+    return [
+        _progress(study, job, job.manifest in finished, now, times.get(job, 0.0))
+        for job in jobs
+        if job.rule in TRAININGS
+    ]
 
 
-def _progress(study: Study, job: Job, now: float, saved: float) -> Progress:
+def _progress(study: Study, job: Job, done: bool, now: float, saved: float) -> Progress:
     settings = job.settings(study)
     steps, batch = settings.schedule.iterations, settings.optimizer.batch
     metrics = Path(job.folder) / "metrics.jsonl"
     lines = _lines(metrics)
     losses = losses_of(lines[-1]) if lines else {}
-    if Path(job.manifest).is_file():
+    if done:
         return _finished(job, steps, batch, losses)
+    if Path(job.manifest).is_file():
+        return Progress(job, "outdated", 0, steps, {}, None, None, None)
     if not lines:  # Snakemake removes what a job that was stopped had written.
         return Progress(job, "saved" if saved else "waiting", 0, steps, {}, None, None, None)
     written = metrics.stat().st_mtime
@@ -109,6 +117,9 @@ def status(found: Sequence[Progress], more: Sequence[str]) -> str:
         lines.append("  The command that runs the study goes on from there.")
     if any(one.state == "silent" for one in found):
         lines.append("silent: killed, or stuck. The command that runs the study resumes it from its last save.")
+    if any(one.state == "outdated" for one in found):
+        lines.append("outdated: made with other settings, or from files that were made anew since.")
+        lines.append("  The command that runs the study trains it again; snakemake -n says why.")
     return "\n".join([*lines, *more])
 
 

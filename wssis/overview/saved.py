@@ -1,7 +1,7 @@
 """What trainings saved to resume from: the states of this study's trainings as they are set now, and all others."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def _state(folder: Path) -> SavedState:
     return SavedState(folder, folder.parent.name, sum(file.st_size for file in files), saved)
 
 
-def own_states(study: Study, jobs: Sequence[Job], root: Path) -> dict[Path, Job]:
+def own_states(study: Study, jobs: Sequence[Job], finished: Collection[str], root: Path) -> dict[Path, Job]:
     """Folder of its state -> training of the study that is not finished and has all its inputs.
 
     Imports PyTorch, by the one function that knows the folder.
@@ -52,7 +52,7 @@ def own_states(study: Study, jobs: Sequence[Job], root: Path) -> dict[Path, Job]
 
     found = {}
     for job in jobs:
-        if job.rule not in TRAININGS or Path(job.manifest).is_file():
+        if job.rule not in TRAININGS or job.manifest in finished:
             continue
         inputs = training_inputs(study, job)
         if all(path.exists() for path in inputs.values()):

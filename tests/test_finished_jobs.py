@@ -1,0 +1,67 @@
+"""What `wssis plan` and `wssis status` take for finished: nothing that Snakemake would make again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from overview_fixtures import RUN, STUDENT, crossfit_study, finish, finish_student
+
+from wssis.config.jobs import jobs_of
+from wssis.config.study import Study
+from wssis.overview.finished import finished_jobs
+
+TEACHER, REFINER = f"{RUN}/teacher/manifest.json", f"{RUN}/refiner/manifest.json"
+WEAK = f"{RUN}/proposals/weak.json.manifest.json"
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The default study, but with pairs by fold teachers, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return crossfit_study(tmp_path)
+
+
+def _finished(study: Study) -> frozenset[str]:
+    return finished_jobs(study, jobs_of(study))
+
+
+def _edit(manifest: str, **changes: Any) -> None:
+    path = Path(manifest)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_what_has_a_manifest_with_the_studys_settings_is_finished(study: Study) -> None:
+    assert not _finished(study)
+    finish_student(study)
+    assert _finished(study) == {f"{STUDENT}/manifest.json"}
+    _edit(f"{STUDENT}/manifest.json", settings={"seed": 9})
+    assert not _finished(study)
+
+
+def test_what_follows_from_an_outdated_job_is_outdated(study: Study) -> None:
+    finish(study, TEACHER, {}, 1.0, {"model.safetensors": 1})
+    finish(study, WEAK, {}, 1.0, {"weak.json": 1})
+    finish_student(study)
+    assert _finished(study) == {TEACHER, WEAK, f"{STUDENT}/manifest.json"}
+    _edit(TEACHER, settings={"seed": 9})
+    assert _finished(study) == {f"{STUDENT}/manifest.json"}, "`supervised` sees no proposals"
+
+
+def test_an_output_that_was_made_anew_outdates_what_read_the_old_one(study: Study) -> None:
+    finish(study, TEACHER, {}, 1.0, {"model.safetensors": 1})
+    finish(study, WEAK, {}, 1.0, {"weak.json": 1})
+    _edit(TEACHER, outputs={"model.safetensors": "new"})
+    read = {"path": f"{RUN}/teacher/model.safetensors", "sha256": "new", "manifest": TEACHER}
+    _edit(WEAK, inputs={"teacher": read})
+    assert WEAK in _finished(study)
+    _edit(WEAK, inputs={"teacher": read | {"sha256": "old"}})
+    assert _finished(study) == {TEACHER}
+
+
+def test_what_is_gone_outdates_nothing(study: Study) -> None:
+    """Temporary crops are deleted when nothing needs them any more."""
+    finish(study, REFINER, {}, 1.0, {"model.safetensors": 1})
+    _edit(REFINER, inputs={"crops": {"path": f"{RUN}/crops/full.zarr", "sha256": "x",
+                                     "manifest": f"{RUN}/crops/full.zarr.manifest.json"}})  # fmt: skip
+    assert _finished(study) == {REFINER}
