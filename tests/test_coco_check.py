@@ -73,6 +73,9 @@ BAD: dict[str, tuple[Change, str]] = {
     "duplicate annotation": (_annotation(id=2), "annotation 2: this id occurs more than once"),
     "text for an id": (_annotation(id="one"), "annotation 'one': the id must be an integer"),
     "no segmentation": (_annotation(segmentation=None), "annotation 1: has no segmentation"),
+    "a point for a mask": (
+        _annotation(segmentation=None, point=[2, 2]), "annotation 1: has a point in place of a mask; give images with",
+    ),
     "text for a segmentation": (_annotation(segmentation="m"), "annotation 1: segmentation is neither"),
     "empty polygon": (_annotation(segmentation=[]), "annotation 1: the polygon is empty"),
     "two corners": (_annotation(segmentation=[[1, 1, 2, 2]]), "annotation 1: a polygon needs three corners"),

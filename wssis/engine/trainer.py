@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from wssis.config.training import OptimizerSettings, ScheduleSettings
 from wssis.engine.agreement import Agreement
 from wssis.engine.deadline import StopRequest, TrainingStopped, job_end
+from wssis.engine.device_words import device_words
 from wssis.engine.distributed import World, joined_world, mean_over_processes, wait_for_all
 from wssis.engine.feed import Feed
 from wssis.engine.learner import Learner
@@ -102,6 +103,8 @@ class _Training:
 
     def run(self, stop: StopRequest, progress: Progress) -> None:
         """All remaining steps."""
+        for line in device_words(self.world):
+            progress.say(line)
         if self.resumed_from:
             progress.say(f"resumed at step {self.step} of {self.schedule.iterations}")
         while self.step < self.schedule.iterations:

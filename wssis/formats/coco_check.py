@@ -186,6 +186,9 @@ def _rle(rle: Mapping[str, Any], height: int, width: int) -> Fault | None:
     return None
 
 
+POINTS_APART = "give images with points as a file of their own, to a data set of kind half-labelled (docs/own-data.md)"
+
+
 def _segmentation(segmentation: object, height: int, width: int) -> Fault | None:
     if segmentation is None:
         return Fault("no mask", "has no segmentation", "draw the object or remove the annotation")
@@ -238,6 +241,8 @@ def annotation_problems(
     if image is None:
         return
     fault = _segmentation(annotation.get("segmentation"), image["height"], image["width"])
+    if fault is not None and fault.kind == "no mask" and annotation.get("point") is not None:
+        fault = Fault("no mask", "has a point in place of a mask", POINTS_APART)
     if fault:
         yield fault
     elif zero_area == "refuse" and not mask_area(annotation["segmentation"], image["height"], image["width"]):

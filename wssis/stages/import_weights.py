@@ -63,6 +63,9 @@ def run(
         save_model(out, model.state_dict(), metadata)
         stage.counts.update(tensors=len(renamed), classes=classes, kind=kind)
         stage.output(out)
+    about = f"grids {[*settings.grids]}" if kind == "solov2" else f"crops of {settings.crop_size} px"
+    named = "numbered, unnamed: --annotations FILE names them" if annotations is None else f"as in {annotations}"
+    print(f"{out}: {kind}, {about} (the tensors do not tell: --settings), {classes} classes, {named}")
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
