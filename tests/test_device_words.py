@@ -3,8 +3,15 @@
 import pytest
 import torch
 
-from wssis.engine.device_words import device_words
+from wssis.engine.device_words import GIVEN, device_words
 from wssis.engine.distributed import World
+
+
+@pytest.fixture(autouse=True)
+def outside_of_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job around the tests."""
+    for key in GIVEN:
+        monkeypatch.delenv(key, raising=False)
 
 
 def test_the_cpu_and_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:

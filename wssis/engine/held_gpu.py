@@ -20,7 +20,8 @@ def held_gpu() -> int:
 
     One of torchrun's processes takes the GPU of its local rank. A process of its own takes the first that no other
     holds, so that two trainings which Snakemake starts side by side do not share one while another is idle; where all
-    are held, the first of those that the fewest hold. On clusters a job sees its own GPUs alone.
+    are held, the one with the lowest place that is free, which spreads them about evenly. On clusters a job sees its
+    own GPUs alone.
     """
     torch.cuda.init()  # Before it, PyTorch counts the cards, not the parts (MIG) that can be computed on.
     chosen = int(os.environ.get("LOCAL_RANK", "0"))

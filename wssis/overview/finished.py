@@ -6,17 +6,19 @@ from typing import Any
 
 from wssis.config.jobs import Job
 from wssis.config.study import Study
+from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
 
 
 def finished_jobs(study: Study, jobs: Sequence[Job]) -> frozenset[str]:
     """Manifests of the finished jobs.
 
-    Not finished is also what was made with other settings, or from an output that has been made anew since, and all
-    that follows from it: Snakemake will run it again. Changed code and files edited by hand are not looked for.
+    Not finished is also what was made with other settings, without something that it needs by now, or from an output
+    that was made anew since, and all that follows from it: Snakemake will run it again. Changed code, given files that
+    changed and outputs edited by hand are not looked for.
     """
     by_manifest = {job.manifest: job for job in jobs}
-    contents = {path: read_manifest(Path(path)) for path in by_manifest if Path(path).is_file()}
+    contents = {path: _read(path) for path in by_manifest if Path(path).is_file()}
     outdated: dict[str, bool] = {}
     for job in _upstream_first(jobs, by_manifest):
         own = job.manifest in contents and _differs(study, job, contents)
@@ -41,17 +43,30 @@ def _upstream_first(jobs: Sequence[Job], by_manifest: Mapping[str, Job]) -> Iter
         yield from visit(job)
 
 
+def _read(path: str) -> dict[str, Any]:
+    content = read_manifest(Path(path))
+    if not isinstance(content.get("settings"), dict) or not isinstance(content.get("inputs", {}), dict):
+        raise InputError(f"{path}: not a manifest (no sound settings and inputs); delete it and run its stage again")
+    return content
+
+
 def _differs(study: Study, job: Job, contents: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a job was given other settings, or another file than the one that lies there now."""
+    """Whether a job was given other settings or files than it would be now."""
     content = contents[job.manifest]
     if content["settings"] != job.settings(study).model_dump(mode="json"):
         return True
-    for one in content.get("inputs", {}).values():
-        source = contents.get(one.get("manifest") or "")
-        if source is None:
-            continue
-        folder = Path(one["manifest"]).parent
-        made = {(folder / name).as_posix(): digest for name, digest in source["outputs"].items()}
-        if made.get(one["path"], one["sha256"]) != one["sha256"]:
-            return True
-    return False
+    inputs = content.get("inputs", {}).values()
+    read = {one.get("manifest") for one in inputs}
+    if inputs and any(before not in read and before not in contents for before in job.before):
+        return True
+    return any(_made_anew(one, content, contents) for one in inputs)
+
+
+def _made_anew(one: Mapping[str, str], content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether an input was made once more, and came out otherwise, after the job that read it."""
+    manifest = one.get("manifest", "")
+    source = contents.get(manifest)
+    if source is None or source.get("finished", "") < content.get("finished", ""):
+        return False
+    name = Path(one["path"]).relative_to(Path(manifest).parent).as_posix()
+    return source["outputs"].get(name, one["sha256"]) != one["sha256"]
