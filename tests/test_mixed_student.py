@@ -9,7 +9,7 @@ import pytest
 import torch
 from box_fixtures import box_points_set
 from segmentor_fixtures import COMMON, HEIGHT, NETWORK, WIDTH, training_set, write_study
-from test_box_learning import write_discs
+from test_box_learning import write_triangles
 from test_mixed_data import first_two
 
 from wssis.cli import main
@@ -117,7 +117,7 @@ def test_refusals(folder: Path, paths: dict[str, Any]) -> None:
 
 
 def _ious(folder: Path, model: Path, paths: dict[str, Any]) -> list[float]:
-    """IoU of each disc with the best detection of its class on its image."""
+    """IoU of each triangle with the best detection of its class on its image."""
     inference = InferenceSettings(short_side=48, long_side=64, threads=1)
     truth = json.loads((folder / "full.json").read_text())["annotations"]
     rows = list(read_images_table(paths["images_table"], "train").values())
@@ -132,18 +132,21 @@ def _ious(folder: Path, model: Path, paths: dict[str, Any]) -> list[float]:
     return found
 
 
-def test_discs_are_learnt_from_points_alone(tmp_path: Path) -> None:
-    """No image has a mask; a full box would have IoU .785 with its disc, and a mask that reaches out of it less."""
-    paths = write_discs(tmp_path)
-    discs = json.loads((tmp_path / "discs.json").read_text())
-    write_coco(tmp_path / "none.json", discs | {"images": [], "annotations": []})
+def test_triangles_are_learnt_from_points_alone(tmp_path: Path) -> None:
+    """No image has a mask; a full box would have IoU .5 with its triangle, and a mask that reaches out of it less.
+
+    A side is six cells of the network's masks, which round its corners: .8 is what longer training reaches, too.
+    """
+    paths = write_triangles(tmp_path)
+    pointed = json.loads((tmp_path / "points.json").read_text())
+    write_coco(tmp_path / "none.json", pointed | {"images": [], "annotations": []})
     settings = StudentSettings(
         network=NETWORK, schedule=ScheduleSettings(iterations=80, warmup=5, decay="cosine", steps=()),
         optimizer=OptimizerSettings(name="adamw", lr=0.004, batch=2, threads=1, clip=5.0),
         augmentation=AugmentationSettings(short_sides=(48,), long_side=64),
     )  # fmt: skip
     student.run(
-        settings, tmp_path / "none.json", out=tmp_path / "out", box_points=tmp_path / "discs.json", **paths
+        settings, tmp_path / "none.json", out=tmp_path / "out", box_points=tmp_path / "points.json", **paths
     )
     ious = _ious(tmp_path, tmp_path / "out" / "model.safetensors", paths)
-    assert len(ious) == 4 and np.mean(ious) > 0.85, ious
+    assert len(ious) == 4 and np.mean(ious) > 0.75, ious
