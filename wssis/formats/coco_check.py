@@ -189,7 +189,10 @@ def _rle(rle: Mapping[str, Any], height: int, width: int) -> Fault | None:
 POINTS_APART = "give images with points as a file of their own, to a data set of kind half-labelled (docs/own-data.md)"
 
 
-def _segmentation(segmentation: object, height: int, width: int) -> Fault | None:
+def _segmentation(annotation: Mapping[str, Any], height: int, width: int) -> Fault | None:
+    segmentation = annotation.get("segmentation")
+    if segmentation is None and annotation.get("point") is not None:
+        return Fault("no mask", "has a point in place of a mask", POINTS_APART)
     if segmentation is None:
         return Fault("no mask", "has no segmentation", "draw the object or remove the annotation")
     if isinstance(segmentation, Mapping):
@@ -240,9 +243,7 @@ def annotation_problems(
     yield from _plain_faults(annotation, categories)
     if image is None:
         return
-    fault = _segmentation(annotation.get("segmentation"), image["height"], image["width"])
-    if fault is not None and fault.kind == "no mask" and annotation.get("point") is not None:
-        fault = Fault("no mask", "has a point in place of a mask", POINTS_APART)
+    fault = _segmentation(annotation, image["height"], image["width"])
     if fault:
         yield fault
     elif zero_area == "refuse" and not mask_area(annotation["segmentation"], image["height"], image["width"]):
