@@ -37,8 +37,10 @@ def finish(study: Study, manifest: str, counts: dict[str, Any], seconds: float, 
     for name, size in outputs.items():
         (path.parent / name).parent.mkdir(parents=True, exist_ok=True)
         (path.parent / name).write_bytes(b"x" * size)
+    read = {one: {"path": f"{Path(one).parent}/read", "sha256": "", "manifest": one} for one in job.before}
     content = {"stage": job.stage, "settings": job.settings(study).model_dump(mode="json"), "counts": counts,
-               "duration": seconds, "outputs": dict.fromkeys(outputs, "")}  # fmt: skip
+               "duration": seconds, "outputs": dict.fromkeys(outputs, ""), "inputs": read,
+               "finished": "2026-11-22T10:00:00+00:00"}  # fmt: skip
     path.write_text(json.dumps(content))
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from overview_fixtures import RUN, STUDENT, crossfit_study, finish, finish_student, job_at
+from overview_fixtures import RUN, STUDENT, crossfit_study, finish, finish_student
 
 from wssis.config.jobs import jobs_of
 from wssis.config.study import Study
 from wssis.errors import InputError
+from wssis.formats.manifest import read_manifest
 from wssis.overview.finished import finished_jobs
 
 TEACHER, REFINER = f"{RUN}/teacher/manifest.json", f"{RUN}/refiner/manifest.json"
@@ -32,10 +33,10 @@ def _edit(manifest: str, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def _inputs(study: Study, manifest: str) -> dict[str, dict[str, str]]:
-    """Inputs by which a job says that it read what all jobs before it made."""
-    before = job_at(study, manifest).before
-    return {one: {"path": f"{Path(one).parent}/x", "sha256": "", "manifest": one} for one in before}
+def _read(sha256: str) -> dict[str, Any]:
+    """Inputs of the weak proposals, the teacher's checkpoint among them."""
+    teacher = {"path": f"{RUN}/teacher/model.safetensors", "sha256": sha256, "manifest": TEACHER}
+    return read_manifest(Path(WEAK))["inputs"] | {TEACHER: teacher}
 
 
 def test_what_has_a_manifest_with_the_studys_settings_is_finished(study: Study) -> None:
@@ -59,10 +60,9 @@ def test_an_output_that_was_made_anew_outdates_what_read_the_old_one(study: Stud
     finish(study, TEACHER, {}, 1.0, {"model.safetensors": 1})
     finish(study, WEAK, {}, 1.0, {"weak.json": 1})
     _edit(TEACHER, outputs={"model.safetensors": "new"})
-    read = {"path": f"{RUN}/teacher/model.safetensors", "sha256": "new", "manifest": TEACHER}
-    _edit(WEAK, inputs=_inputs(study, WEAK) | {"teacher": read})
+    _edit(WEAK, inputs=_read("new"))
     assert WEAK in _finished(study)
-    _edit(WEAK, inputs=_inputs(study, WEAK) | {"teacher": read | {"sha256": "old"}})
+    _edit(WEAK, inputs=_read("old"))
     assert _finished(study) == {TEACHER}
 
 
@@ -70,9 +70,8 @@ def test_an_output_that_was_edited_before_it_was_read_outdates_nothing(study: St
     """The digest that the reader recorded is the edited file's; nothing will run again."""
     finish(study, TEACHER, {}, 1.0, {"model.safetensors": 1})
     finish(study, WEAK, {}, 1.0, {"weak.json": 1})
-    _edit(TEACHER, outputs={"model.safetensors": "made"}, finished="2026-11-22T10:00:00+00:00")
-    read = {"path": f"{RUN}/teacher/model.safetensors", "sha256": "edited", "manifest": TEACHER}
-    _edit(WEAK, inputs=_inputs(study, WEAK) | {"teacher": read}, finished="2026-11-22T11:00:00+00:00")
+    _edit(TEACHER, outputs={"model.safetensors": "made"})
+    _edit(WEAK, inputs=_read("edited"), finished="2026-11-22T11:00:00+00:00")
     assert _finished(study) == {TEACHER, WEAK}
     _edit(TEACHER, finished="2026-11-22T12:00:00+00:00")
     assert _finished(study) == {TEACHER}
@@ -94,5 +93,4 @@ def test_a_damaged_manifest_is_named(study: Study) -> None:
 def test_what_is_gone_outdates_nothing(study: Study) -> None:
     """Temporary crops are deleted when nothing needs them any more."""
     finish(study, REFINER, {}, 1.0, {"model.safetensors": 1})
-    _edit(REFINER, inputs=_inputs(study, REFINER))
     assert _finished(study) == {REFINER}

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from wssis.config.jobs import jobs_of
 from wssis.config.study import Study
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
-from wssis.overview.bill import bill, data_set_size, estimates, handled, jobs_needed, longest
+from wssis.overview.bill import Estimate, bill, data_set_size, estimates, handled, jobs_needed, longest
 from wssis.overview.finished import finished_jobs
 from wssis.overview.other_jobs import other_jobs, time_left
 from wssis.overview.progress import trainings
-from wssis.overview.records import DataSetSize, count_annotations, read_records
+from wssis.overview.records import DataSetSize, Record, count_annotations, read_records
 from wssis.overview.table import duration
 
 
@@ -31,22 +32,27 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return crossfit_study(tmp_path)
 
 
+def _estimates(study: Study, records: Sequence[Record]) -> list[Estimate]:
+    jobs = jobs_of(study)
+    return estimates(study, jobs, finished_jobs(study, jobs), records)
+
+
 def _rows(text: str) -> dict[str, list[str]]:
     return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
 
 
 def test_bill_without_earlier_runs(study: Study) -> None:
-    text = bill(estimates(study, jobs_of(study), []), 2880)
+    text = bill(_estimates(study, []), 2880)
     assert _rows(text)["train_student"] == ["5", "0", "?", "?", "?"]
     assert _rows(text)["all"][:2] == ["32", "0"]
     assert f"\n  snakemake --cores all {RUN}/folds/0/manifest.json\n" in text and "is unknown; --retries 5" in text
-    named = bill(estimates(study, jobs_of(study), []), 2880, [Path("a.yaml"), Path("b.yaml")])
+    named = bill(_estimates(study, []), 2880, [Path("a.yaml"), Path("b.yaml")])
     assert f"{RUN}/folds/0/manifest.json --configfile a.yaml b.yaml\n" in named
 
 
 def test_training_time_follows_from_images_per_second(study: Study) -> None:
     finish_student(study)  # 700 steps of 16 images in 350 s: 32 images/s
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     by_arm = {one.job.arm: one for one in found if one.job.rule == "train_student"}
     assert by_arm["supervised"].done and not by_arm["oracle"].done
     assert by_arm["oracle"].seconds == pytest.approx(350)
@@ -69,7 +75,7 @@ def _finish_fold(study: Study, **optimizer: Any) -> None:
 def test_trainings_of_the_same_network_tell_of_each_other(study: Study) -> None:
     """Of the fold teachers exactly, of teacher and students roughly; the refiner is another network."""
     _finish_fold(study)
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     of = {(one.job.stage, one.job.arm or one.job.fold): one for one in found}
     assert (of["fold", 1].seconds, of["fold", 1].rough, of["fold", 1].bytes) == (pytest.approx(250), False, 1000)
     assert (of["teacher", None].seconds, of["teacher", None].rough) == (pytest.approx(250), True)
@@ -83,13 +89,13 @@ def test_trainings_of_the_same_network_tell_of_each_other(study: Study) -> None:
     assert _rows(text)["all"][2] == f"~{known / 3600:.2f}+?", "what is unknown is left out of the sum, and said to be"
     assert f"snakemake --cores all {RUN}/refiner/manifest.json" in text
     finish_student(study)
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     assert not any(one.rough for one in found if one.job.stage == "student")
 
 
 def test_another_batch_tells_roughly(study: Study) -> None:
     _finish_fold(study, batch=8)  # 16 images/s
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     (fold,) = [one for one in found if one.job.stage == "fold" and one.job.fold == 1]
     assert (fold.seconds, fold.rough) == (pytest.approx(500), True)
 
@@ -98,7 +104,7 @@ def test_gpu_hours_only_where_a_gpu_was_used(study: Study) -> None:
     finish_student(study)
     for line, heads in (('{"step": 1, "memory_mb": 9}', False), ('{"step": 1, "gpu_memory_mb": 9}', True)):
         Path(f"{STUDENT}/metrics.jsonl").write_text(line + "\n")
-        head = bill(estimates(study, jobs_of(study), read_records([Path("results")])), 2880).splitlines()[0]
+        head = bill(_estimates(study, read_records([Path("results")])), 2880).splitlines()[0]
         assert ("GPU hours  other hours" in head) == heads
         assert heads or head.split() == ["rule", "jobs", "done", "per", "job", "hours", "disk"]
 
@@ -107,7 +113,7 @@ def test_no_gpu_where_no_network_is_in_a_job(study: Study) -> None:
     """profiles/default says so too, in expressions over the jobs' inputs."""
     corrupt = read_study(REPOSITORY / "config.yaml")
     for of, asked in ((study, {"propose_full", "propose_weak"}), (corrupt, {"propose_weak"})):
-        found = estimates(of, jobs_of(of), [])
+        found = _estimates(of, [])
         assert {one.job.rule for one in found if one.asks_gpu and one.job.stage == "proposals"} == asked
         pseudo = {one.job.arm: one.asks_gpu for one in found if one.job.rule == "pseudo"}
         assert pseudo == {"rough": False, "wssis": True}
@@ -119,13 +125,13 @@ def test_other_network_tells_nothing(study: Study) -> None:
     content = json.loads(path.read_text())
     content["settings"]["network"]["fpn_channels"] = 256
     path.write_text(json.dumps(content))
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     assert all(one.seconds is None for one in found)
 
 
 def test_other_jobs_grow_with_their_images(study: Study) -> None:
     finish(study, f"{RUN}/proposals/full.json.manifest.json", {"images": 10}, 4.0, {"full.json": 50, "full.csv": 50})
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     sides = {one.job.side: one for one in found if one.job.stage == "proposals"}
     assert sides["weak"].seconds == pytest.approx(4.0 * 270 / 10)
     assert sides["full"].seconds == pytest.approx(4.0 * 30 / 10) and sides["full"].bytes == pytest.approx(300)
@@ -135,7 +141,7 @@ def test_jobs_whose_counts_tell_no_size(study: Study) -> None:
     """Warnings are counted by kind; one unknown rule would leave the whole sum unknown."""
     path = "results/default/shapes/data_warnings.json"
     finish(study, f"{path}.manifest.json", {"masks of few pixels": 3}, 2.5, {"data_warnings.json": 70})
-    found = estimates(study, jobs_of(study), read_records([Path("results")]))
+    found = _estimates(study, read_records([Path("results")]))
     assert [(one.seconds, one.bytes) for one in found if one.job.stage == "data_warnings"] == [(2.5, 70)]
 
 
@@ -186,7 +192,7 @@ def test_size_of_the_data(study: Study, tmp_path: Path) -> None:
 
 def test_long_trainings_take_several_jobs(study: Study) -> None:
     finish_student(study, seconds=7000.0)
-    text = longest(estimates(study, jobs_of(study), read_records([Path("results")])), job_minutes=65)
+    text = longest(_estimates(study, read_records([Path("results")])), job_minutes=65)
     assert "117" not in text and "1 h 57" in text and "2 jobs of 65 min" in text
     assert text.endswith("snakemake --retries 3")
     assert [jobs_needed(3600, 65), jobs_needed(3601, 65)] == [1, 2]
@@ -196,7 +202,7 @@ def test_everything_done(study: Study) -> None:
     for job in jobs_of(study):
         if job.rule.startswith("train_"):
             finish_student(study, job.manifest)
-    assert longest(estimates(study, jobs_of(study), []), 60) == "No training is left to do."
+    assert longest(_estimates(study, []), 60) == "No training is left to do."
 
 
 def test_other_jobs(study: Study) -> None:
@@ -216,14 +222,14 @@ def test_time_left_of_the_study(study: Study) -> None:
     finish_student(study)
     train(f"{RUN}/students/rough", [350])  # 175 s for half of it
     now, jobs = time.time(), jobs_of(study)
-    found = estimates(study, jobs, read_records([Path("results")], sized=False))
+    found = _estimates(study, read_records([Path("results")], sized=False))
     of_students = [one for one in found if one.job.stage == "student"]
     told = time_left(of_students, trainings(study, jobs, finished_jobs(study, jobs), now))
     seconds = 350 + 350 + 350 / 4 + 175  # oracle, wssis, supervised-short, half of rough
     assert told == f"time left: about {duration(seconds)}, if jobs run one after another"
     assert "jobs of unknown length" in time_left(found, [])
     assert time_left([], []) == "time left: none, all is finished"
-    assert "unknown" in time_left(estimates(study, jobs, []), []).splitlines()[0]
+    assert "unknown" in time_left(_estimates(study, []), []).splitlines()[0]
 
 
 def test_commands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
@@ -288,4 +294,4 @@ def test_half_labelled_files_are_counted_before_they_are_taken(tmp_path: Path, m
     jobs = {job.rule: job for job in jobs_of(study)}
     assert handled(study, jobs["points_given"], size) == handled(study, jobs["propose_weak"], size) == 5
     assert handled(study, jobs["show_given"], size) == round(size.train_objects * 5 / 15)
-    assert len(estimates(study, jobs_of(study), [])) == len(jobs_of(study))
+    assert len(_estimates(study, [])) == len(jobs_of(study))

@@ -7,7 +7,7 @@ the same batch is recorded, the time is marked as an estimate. Where there is no
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,7 +23,6 @@ from wssis.config.section import Section
 from wssis.config.study import CocoDataset, Study
 from wssis.errors import InputError
 from wssis.formats.manifest import read_manifest
-from wssis.overview.finished import finished_jobs
 from wssis.overview.records import DataSetSize, Record, count_annotations, count_half_labelled
 from wssis.overview.table import UNKNOWN, duration, hours, size, table
 
@@ -61,10 +60,11 @@ class Estimate:
     asks_gpu: bool = False
 
 
-def estimates(study: Study, jobs: Sequence[Job], records: Sequence[Record]) -> list[Estimate]:
-    """What every job of the study takes."""
+def estimates(
+    study: Study, jobs: Sequence[Job], finished: Collection[str], records: Sequence[Record]
+) -> list[Estimate]:
+    """What every job of the study takes; finished: manifests of the finished jobs."""
     sizes = {name: data_set_size(study, name) for name in study.run.datasets}
-    finished = finished_jobs(study, jobs)
     by_stage: dict[str, list[Record]] = {}
     for record in records:
         by_stage.setdefault(record.stage, []).append(record)

@@ -31,6 +31,7 @@ def plan(
     from wssis.config.files import read_study
     from wssis.config.jobs import jobs_of
     from wssis.overview.bill import bill, estimates, useful_minutes
+    from wssis.overview.finished import finished_jobs
     from wssis.overview.records import read_records
 
     useful_minutes(job_minutes)
@@ -39,7 +40,8 @@ def plan(
         raise InputError(f"{nowhere[0]}: is no folder; correct --like")
     study = read_study(config, configfile or ())
     records = read_records(like or [Path("results")])
-    print(bill(estimates(study, jobs_of(study), records), job_minutes, configfile or ()))
+    jobs = jobs_of(study)
+    print(bill(estimates(study, jobs, finished_jobs(study, jobs), records), job_minutes, configfile or ()))
 
 
 def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.yaml")) -> None:
@@ -62,7 +64,7 @@ def status(configfile: ConfigFiles = None, config: DefaultConfig = Path("config.
     found = progress.trainings(study, jobs, finished, now, times)
     lines = list(other_jobs(jobs, finished, now))
     if all(Path(job.manifest).is_file() for job in jobs if job.manifest.endswith("/prepare.manifest.json")):
-        lines.append(time_left(estimates(study, jobs, read_records([Path("results")], sized=False)), found))
+        lines.append(time_left(estimates(study, jobs, finished, read_records([Path("results")], sized=False)), found))
     lines += saved(states, own, now)
     print(progress.status(found, lines))
 
