@@ -72,9 +72,12 @@ def test_more_processes_than_gpus_spread_evenly(machine: Machine) -> None:
     assert [machine.start("a,b")[1] for _ in range(4)] == ["cuda:0 0", "cuda:1 1"] * 2
 
 
-def test_where_nothing_can_be_locked_the_first_is_taken(machine: Machine, tmp_path: Path) -> None:
+def test_where_nothing_can_be_locked_the_first_is_taken(
+    machine: Machine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / f"wssis-gpus-{os.getuid()}").touch()
     assert [machine.start("a,b")[1] for _ in range(2)] == ["cuda:0 0"] * 2
+    assert "WARNING: GPU 0 may have another job of yours" in capfd.readouterr().err
 
 
 def test_one_gpu_is_not_locked(machine: Machine, tmp_path: Path) -> None:

@@ -1,9 +1,4 @@
-"""Settings of the stages from a point to a pseudo mask: proposals, crops, refiner, training set, quality.
-
-`XSection` is what a user writes under `x:` in config.yaml. `XSettings` is exactly what stage x is given: the section,
-and what the resolver adds (seed, fold, threads, masks of the arm). A new key belongs in the section, unless the
-resolver sets it.
-"""
+"""Settings of the stages from a point to a pseudo mask: proposals, crops, refiner, training set, quality."""
 
 from typing import Literal, Self
 

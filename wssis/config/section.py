@@ -1,4 +1,9 @@
-"""The base of every settings section: frozen, and closed to unknown keys; and the type of a range."""
+"""The base of every settings section: frozen, and closed to unknown keys; and the type of a range.
+
+`XSection` is what a user writes under `x:` in config.yaml. `XSettings` is exactly what stage x is given: the section,
+and what the resolver adds (seed, fold, threads, masks of the arm). A new key belongs in the section, unless the
+resolver sets it.
+"""
 
 from typing import Annotated, Any, TypeVar
 

@@ -1,9 +1,4 @@
-"""Settings of the stages that train and run a segmentor: teacher, folds, student, detections, evaluation.
-
-`XSection` is what a user writes under `x:` in config.yaml. `XSettings` is exactly what stage x is given: the section,
-and what the resolver adds (seed, fold, threads, masks of the arm). A new key belongs in the section, unless the
-resolver sets it.
-"""
+"""Settings of the stages that train and run a segmentor: teacher, folds, student, detections, evaluation."""
 
 from typing import Literal, Self
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 import tempfile
 from functools import cache
 from itertools import count
@@ -35,23 +36,19 @@ def held_gpu() -> int:
 def _hold(index: int, place: int) -> bool:
     """Take one of the places on a GPU, known by its UUID, for CUDA_VISIBLE_DEVICES may give it any index.
 
-    False where another process has that place. Without locks (some network file systems have none), nobody knows, and
-    the place is taken.
+    False where another process has that place. Where nothing can be locked (some network file systems have no locks)
+    nobody knows, and the place is taken, with a warning.
     """
-    uuid = torch.cuda.get_device_properties(index).uuid
-    folder = Path(tempfile.gettempdir()) / f"wssis-gpus-{os.getuid()}"
+    file = Path(tempfile.gettempdir()) / f"wssis-gpus-{os.getuid()}" / f"{torch.cuda.get_device_properties(index).uuid}"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        lock = (folder / f"{uuid}.{place}").open("ab")
-    except OSError:
-        return True
-    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        lock = file.with_name(f"{file.name}.{place}").open("ab")
+        _held.append(lock)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
+        _held.pop().close()
         return False
-    except OSError:
-        lock.close()
-        return True
-    _held.append(lock)
+    except OSError as error:
+        print(f"WARNING: GPU {index} may have another job of yours: {file.parent} cannot be locked ({error})",
+              file=sys.stderr)  # fmt: skip
     return True
