@@ -75,13 +75,15 @@ def test_without_augmentation_labels_come_as_they_are(study: dict[str, Path]) ->
         assert labels[there].numpy()[order].tolist() == np.array(own["point_labels"])[kept].tolist()
 
 
-def test_outside_points_are_as_many_as_the_own_ones_and_background() -> None:
+def test_outside_points_are_background_and_weigh_as_much_as_the_own_ones() -> None:
     given = objects([[4, 4, 24, 20], [30, 20, 60, 44], [0, 0, 64, 48]], [[1, 0, 1], [1, IGNORED, IGNORED], [1, 1, 0]])
-    found = with_outside(given, SIZE, None, np.random.default_rng(0))
-    assert found.points.shape == (3, 6, 2)
+    found = with_outside(given, SIZE, 2, np.random.default_rng(0))
+    assert found.points.shape == (3, 5, 2)
+    weights = [[1 / 6] * 3 + [1 / 4] * 2, [1 / 2, 0, 0, 1 / 4, 1 / 4], [1 / 3] * 3 + [0, 0]]
+    np.testing.assert_allclose(found.point_weights, weights, rtol=1e-6)
     assert torch.equal(found.points[:, :3], given.points) and torch.equal(found.point_labels[:, :3], given.labels)
     drawn, labels = found.points[:, 3:], found.point_labels[:, 3:]
-    assert labels.tolist() == [[0, 0, 0], [0, IGNORED, IGNORED], [IGNORED] * 3], "the third box leaves nothing"
+    assert labels.tolist() == [[0, 0], [0, 0], [IGNORED] * 2], "the third box leaves nothing"
     beyond = ((drawn < found.boxes[:, None, :2]) | (drawn > found.boxes[:, None, 2:])).any(-1)
     assert beyond[labels == 0].all() and torch.isfinite(drawn).all()
 
@@ -90,10 +92,12 @@ def test_an_object_without_a_point_on_the_sample_gets_none_outside() -> None:
     given = objects([[4, 4, 24, 20], [30, 20, 60, 44]], [[IGNORED], [0]])
     found = with_outside(given, SIZE, 4, np.random.default_rng(0))
     assert found.point_labels.tolist() == [[IGNORED] * 5, [0] * 5]
+    assert found.point_weights.tolist() == [[0] * 5, [1 / 2] + [1 / 8] * 4]
     none = with_outside(given, SIZE, 0, np.random.default_rng(0))
     assert torch.equal(none.points, given.points) and torch.equal(none.point_labels, given.labels)
-    empty = with_outside(objects([], []), SIZE, None, np.random.default_rng(0))
-    assert empty.points.shape == (0, 0, 2)
+    assert none.point_weights.tolist() == [[0], [1]]
+    empty = with_outside(objects([], []), SIZE, 4, np.random.default_rng(0))
+    assert empty.points.shape == (0, 4, 2)
 
 
 def test_outside_points_change_nothing_else_and_follow_from_the_seed(study: dict[str, Path]) -> None:

@@ -1,6 +1,7 @@
 """SOLOv2 from boxes and labelled points: targets against those of masks, logits by hand, the loss against a loop."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,14 +33,15 @@ PADDED = (64, 96)
 
 
 def pointed(boxes: list[tuple], points: list[list[tuple]] | None = None) -> PointedObjects:
-    """Objects of alternating classes; points as (x, y, label), filled up with ignored ones."""
+    """Objects of alternating classes; points as (x, y, label) of one weight, filled up with ignored ones."""
     points = [[] for _ in boxes] if points is None else points
     most = max((len(own) for own in points), default=0)
     rows = [[*own, *[(0.0, 0.0, IGNORED)] * (most - len(own))] for own in points]
     packed = torch.tensor(rows, dtype=torch.float32).view(len(boxes), most, 3)
+    there = packed[..., 2] != IGNORED
     return PointedObjects(
         torch.tensor(boxes, dtype=torch.float32).view(-1, 4), torch.arange(len(boxes)) % CLASSES, packed[..., :2],
-        packed[..., 2],
+        packed[..., 2], there / there.sum(1, keepdim=True).clamp(min=1),
     )  # fmt: skip
 
 
@@ -125,7 +127,8 @@ OBJECTS = (
 
 
 def test_loss_against_a_loop() -> None:
-    outputs, targets = random_outputs(2), targets_of(*OBJECTS)
+    first = replace(OBJECTS[0], point_weights=torch.tensor([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]]))
+    outputs, targets = random_outputs(2), targets_of(first, OBJECTS[1])
     kernels = torch.cat([kernel.flatten(2) for kernel in outputs.kernel], 2)
     losses = []
     for image, cell, instance in zip(targets.image, targets.cell, targets.instance, strict=True):
@@ -140,11 +143,12 @@ def test_loss_against_a_loop() -> None:
                     align_corners=False,
                 ).item()  # fmt: skip
                 each.append(-math.log(1 / (1 + math.exp(-at if label else at))))
-        losses.append(sum(each) / len(each) if each else 0.0)
+        weights = targets.point_weights.flatten(0, 1)[instance]
+        losses.append(sum(float(weight) * one for weight, one in zip(weights, each, strict=False)))
     assert losses.count(0.0) == int((targets.instance == 3).sum()) > 0, "a box alone has no mask to learn"
     torch.testing.assert_close(point_entropies(outputs, targets), torch.tensor(losses))
-    found = mixed_loss(outputs, MixedTargets(None, targets))
-    torch.testing.assert_close(found["points"], 3 * torch.tensor(losses).mean())
+    found = mixed_loss(outputs, MixedTargets(None, targets), 3.0, 2.0)
+    torch.testing.assert_close(found["points"], 2 * torch.tensor(losses).mean())
     assert found["dice"] == 0
 
 
@@ -173,10 +177,10 @@ def test_both_kinds_are_one_mean_over_pairs() -> None:
     )
     alone = MixedTargets(masks, None), MixedTargets(None, targets_of(*OBJECTS))
     both = MixedTargets(masks, alone[1].points)
-    parts = [mixed_loss(part, targets) for part, targets in zip((first, rest), alone, strict=True)]
+    parts = [mixed_loss(part, targets, 3.0, 1.0) for part, targets in zip((first, rest), alone, strict=True)]
     divisors = [mixed_divisors(mixed_counts(targets)) for targets in (*alone, both)]
     torch.testing.assert_close(mixed_counts(both), mixed_counts(alone[0]) + mixed_counts(alone[1]))
-    whole = mixed_loss(outputs, both)
+    whole = mixed_loss(outputs, both, 3.0, 1.0)
     for place, name in enumerate(("dice", "points", "focal")):
         total = sum(part[name] * divisor[place] for part, divisor in zip(parts, divisors, strict=False))
         torch.testing.assert_close(whole[name].double(), total / divisors[2][place])
@@ -184,7 +188,7 @@ def test_both_kinds_are_one_mean_over_pairs() -> None:
     assert min(pairs) > 0 and mixed_counts(both).tolist()[:2] == [sum(pairs)] * 2
     torch.testing.assert_close(whole["dice"], parts[0]["dice"] * pairs[0] / sum(pairs))
     torch.testing.assert_close(whole["points"], parts[1]["points"] * pairs[1] / sum(pairs))
-    plain = target_loss(first, masks)
+    plain = target_loss(first, masks, 3.0)
     torch.testing.assert_close(plain, {name: parts[0][name] for name in plain})
     assert parts[0]["points"] == 0 and whole["points"] > 0 and whole["dice"] > 0
 
@@ -192,8 +196,8 @@ def test_both_kinds_are_one_mean_over_pairs() -> None:
 def test_category_learns_from_boxes_as_from_masks() -> None:
     boxes = [(4, 4, 30, 30), (50, 20, 91, 60)]
     outputs = random_outputs(1)
-    found = mixed_loss(outputs, MixedTargets(None, targets_of(pointed(boxes))))
-    expected = target_loss(outputs, build_targets([rectangles(boxes)], SETTINGS, CLASSES, PADDED))
+    found = mixed_loss(outputs, MixedTargets(None, targets_of(pointed(boxes))), 3.0, 1.0)
+    expected = target_loss(outputs, build_targets([rectangles(boxes)], SETTINGS, CLASSES, PADDED), 3.0)
     torch.testing.assert_close(found["focal"], expected["focal"])
 
 
@@ -220,7 +224,7 @@ def test_trains_through(name: str) -> None:
         network.eval()  # A batch norm needs more than one value.
     torch.use_deterministic_algorithms(True)
     try:
-        losses = mixed_loss(network(network.batch(pictures)), targets)
+        losses = mixed_loss(network(network.batch(pictures)), targets, 3.0, 1.0)
         sum(losses.values()).backward()
     finally:
         torch.use_deterministic_algorithms(False)

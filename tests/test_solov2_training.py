@@ -63,15 +63,15 @@ def test_uncertain_pixels_count_for_no_mask_and_no_prediction(network: SOLOv2) -
     banded = build_targets([replace(objects, uncertain=band)], SETTINGS, CLASSES, (64, 64))
     assert plain.uncertain is None and torch.equal(plain.masks, banded.masks) and banded.uncertain[0, 6:11].all()
     assert banded.uncertain.sum() == 5 * 16
-    losses = [target_loss(outputs, one) for one in (plain, banded)]
+    losses = [target_loss(outputs, one, 3.0) for one in (plain, banded)]
     assert losses[0]["dice"] != losses[1]["dice"] and losses[0]["focal"] == losses[1]["focal"]
     other = replace(banded, masks=banded.masks * (1 - banded.uncertain))
-    assert target_loss(outputs, other)["dice"] == losses[1]["dice"], "what the mask says there does not matter"
+    assert target_loss(outputs, other, 3.0)["dice"] == losses[1]["dice"], "what the mask says there does not matter"
     features = outputs.mask_features
     (gradient,) = torch.autograd.grad(losses[1]["dice"], features)
     assert not gradient[0, :, 6:11].any() and gradient[0, :, :6].any()
     none = replace(plain, uncertain=torch.zeros_like(plain.masks))
-    assert target_loss(outputs, none)["dice"] == losses[0]["dice"]
+    assert target_loss(outputs, none, 3.0)["dice"] == losses[0]["dice"]
 
 
 def test_uncertain_pixels_of_some_images_only(network: SOLOv2) -> None:
@@ -80,7 +80,7 @@ def test_uncertain_pixels_of_some_images_only(network: SOLOv2) -> None:
     targets = build_targets([one, replace(other, uncertain=band)], SETTINGS, CLASSES, (64, 64))
     assert targets.uncertain.shape == targets.masks.shape == (3, 16, 16)
     assert not targets.uncertain[0].any() and targets.uncertain[1:].all()
-    losses = target_loss(network(network.batch([torch.zeros(3, 64, 64, dtype=torch.uint8)] * 2)), targets)
+    losses = target_loss(network(network.batch([torch.zeros(3, 64, 64, dtype=torch.uint8)] * 2)), targets, 3.0)
     sum(losses.values()).backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
 

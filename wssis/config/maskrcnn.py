@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from wssis.config.network import LEVELS, BackboneSettings
-from wssis.config.point_supervision import PointShare
 from wssis.config.section import Section, added_field
 from wssis.config.training import (
     AugmentationSettings,
@@ -94,7 +93,13 @@ class BoxSupervision(Section):
         "proposal at every step. Implicit PointRend always takes points.",
     )
     uniform_points: int = Field(196, ge=1, description="Points drawn per proposal of an object with a mask.")
-    point_share: float = PointShare
+    point_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of an object's labelled points that is used at every step, drawn anew each time (published "
+        "augmentation: half); 1: all.",
+    )
 
 
 class BoxStudentSection(Section):

@@ -4,22 +4,25 @@ from pydantic import Field
 
 from wssis.config.section import Section
 
-PointShare = Field(
-    0.5,
-    gt=0,
-    le=1,
-    description="Share of an object's labelled points that is used at every step, drawn anew each time (published "
-    "augmentation: half); 1: all.",
-)
-
 
 class PointSupervision(Section):
     """What SOLOv2 learns from where boxes and labelled points take the place of masks (arm points10-solov2 alone)."""
 
-    point_share: float = PointShare
-    outside_points: int | None = Field(
-        None,
+    point_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of an object's labelled points that is used at every step, drawn anew each time; 1: all.",
+    )
+    outside_points: int = Field(
+        100,
         ge=0,
-        description="Points drawn outside of an object's box at every step, all of them background; null: as many as "
-        "its labelled points of that step; 0: none (published), after which masks may reach out of their boxes.",
+        description="Points drawn outside of an object's box at every step, all of them background, which weigh as "
+        "much as the labelled ones; 0: none (published), after which masks may reach out of their boxes.",
+    )
+    point_weight: float = Field(
+        1.0,
+        gt=0,
+        description="Weight of the cross entropy at points; Dice, where there are masks, has 3. Few points make noisy "
+        "gradients, from which at that weight the categories learn less.",
     )

@@ -24,6 +24,11 @@ class SegmentorSection(Section):
     schedule: ScheduleSettings = ScheduleSettings()
     optimizer: OptimizerSection = OptimizerSection()
     augmentation: AugmentationSettings = AugmentationSettings()
+    dice_weight: float = added_field(
+        3.0,
+        gt=0,
+        description="Weight of the Dice loss of masks, where the focal loss of categories has 1; 3: published.",
+    )
 
 
 class SegmentorSettings(SegmentorSection):

@@ -74,24 +74,29 @@ class MixedSamples:
 
 
 def with_outside(
-    objects: BoxObjects, size: tuple[int, int], number: int | None, generator: np.random.Generator
+    objects: BoxObjects, size: tuple[int, int], number: int, generator: np.random.Generator
 ) -> PointedObjects:
-    """The objects of a sample of (height, width) `size`, with background points outside of each box behind its own.
+    """The objects of a sample of (height, width) `size`, with `number` background points outside of each box behind its
+    own. Both kinds weigh the same, however many they are.
 
-    number: of them; None: as many as the object's own points on the sample. An object without any gets none: from
-    background alone it would learn that it is not there.
+    An object without a point of its own gets none: from background alone it would learn that it is not there.
     """
-    own = (objects.labels != IGNORED).sum(1)
-    wanted = own if number is None else torch.where(own > 0, number, 0)
-    most = int(wanted.max()) if len(wanted) else 0
-    drawn = uniform_outside_boxes(objects.boxes.double().numpy(), size, most, generator)
-    there = (torch.arange(most) < wanted[:, None]) & ~torch.from_numpy(np.isnan(drawn).any(-1))
+    own = objects.labels != IGNORED
+    drawn = uniform_outside_boxes(objects.boxes.double().numpy(), size, number, generator)
+    outside = own.any(1, keepdim=True) & ~torch.from_numpy(np.isnan(drawn).any(-1))
+    both = torch.cat([_shares(own), _shares(outside)], 1)
     return PointedObjects(
         boxes=objects.boxes,
         labels=objects.classes,
         points=torch.cat([objects.points, torch.from_numpy(np.nan_to_num(drawn)).float()], 1),
-        point_labels=torch.cat([objects.labels, torch.where(there, 0.0, float(IGNORED))], 1),
+        point_labels=torch.cat([objects.labels, torch.where(outside, 0.0, float(IGNORED))], 1),
+        point_weights=both / both.sum(1, keepdim=True).clamp(min=1),
     )
+
+
+def _shares(there: Tensor) -> Tensor:
+    """bool (N, P) -> float32 (N, P): 1 over their number where there are any, else 0."""
+    return there / there.sum(1, keepdim=True).clamp(min=1)
 
 
 def collate_mixed(

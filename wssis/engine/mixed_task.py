@@ -37,7 +37,8 @@ class MixedTask(SegmentorTask):
     def losses(self, model: nn.Module, batch: SegmentorBatch[MixedTargets]) -> dict[str, Tensor]:
         """Dice loss, cross entropy at points and focal loss; `model` is the network or what wraps it."""
         images = self.model.batch(batch.images).contiguous(memory_format=torch.channels_last)
-        return mixed_loss(model(images), batch.targets)
+        weights = self.settings.dice_weight, self.settings.supervision.point_weight
+        return mixed_loss(model(images), batch.targets, *weights)
 
     def counts(self, batch: SegmentorBatch[MixedTargets]) -> Tensor:
         """Positive pairs of both kinds, twice, and positive cells."""

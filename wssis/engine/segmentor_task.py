@@ -80,7 +80,7 @@ class SegmentorTask:
     def losses(self, model: nn.Module, batch: SegmentorBatch) -> dict[str, Tensor]:
         """Dice and focal loss; `model` is the network or what wraps it."""
         images = self.model.batch(batch.images).contiguous(memory_format=torch.channels_last)
-        return target_loss(model(images), batch.targets)
+        return target_loss(model(images), batch.targets, self.settings.dice_weight)
 
     def counts(self, batch: SegmentorBatch) -> Tensor:
         """Positive pairs and positive cells."""

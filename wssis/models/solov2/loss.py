@@ -10,7 +10,8 @@ from wssis.models.solov2.instances import Instances
 from wssis.models.solov2.network import DenseOutputs
 from wssis.models.solov2.targets import Targets, build_targets
 
-MASK_WEIGHT = 3.0
+DICE_WEIGHT = 3.0
+"""Published."""
 DICE_EPSILON = 0.001
 FOCAL_ALPHA = 0.25
 FOCAL_GAMMA = 2.0
@@ -19,19 +20,20 @@ FOCAL_GAMMA = 2.0
 def solov2_loss(
     outputs: DenseOutputs, instances: list[Instances], settings: SOLOv2Settings, padded: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """`target_loss` of the objects themselves; `padded` is the (height, width) of the network's input."""
-    return target_loss(outputs, build_targets(instances, settings, outputs.category[0].shape[1], padded))
+    """`target_loss` of the objects themselves, as published; `padded` is the (height, width) of the network's input."""
+    targets = build_targets(instances, settings, outputs.category[0].shape[1], padded)
+    return target_loss(outputs, targets, DICE_WEIGHT)
 
 
-def target_loss(outputs: DenseOutputs, targets: Targets) -> dict[str, Tensor]:
-    """Losses of a batch: {"dice": 3 x mean Dice loss over positive pairs, "focal": focal loss / (positives + 1)}.
+def target_loss(outputs: DenseOutputs, targets: Targets, dice_weight: float) -> dict[str, Tensor]:
+    """Losses of a batch: {"dice": dice_weight x mean Dice loss over pairs, "focal": focal loss / (positive cells + 1)}.
 
     Finite, with gradients, also where there is no object.
     """
     outputs = outputs.float()
     # Under autocast the product of kernels and mask features would fall back to bfloat16.
     with torch.autocast(outputs.mask_features.device.type, enabled=False):
-        return {"dice": MASK_WEIGHT * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
+        return {"dice": dice_weight * mask_loss(outputs, targets), "focal": category_loss(outputs, targets)}
 
 
 def loss_counts(targets: Cells) -> Tensor:

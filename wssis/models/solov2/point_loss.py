@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from wssis.models.maskrcnn.points import at_places, point_losses
-from wssis.models.maskrcnn.targets import IGNORED
+from wssis.models.maskrcnn.points import at_places
 from wssis.models.solov2.cells import Cells
-from wssis.models.solov2.loss import MASK_WEIGHT, category_sum, dice_losses
+from wssis.models.solov2.loss import category_sum, dice_losses
 from wssis.models.solov2.network import DenseOutputs
 from wssis.models.solov2.point_targets import PointTargets
 from wssis.models.solov2.targets import Targets
@@ -43,12 +43,14 @@ class MixedTargets:
         return MixedTargets(*(None if part is None else change(part) for part in (self.masks, self.points)))
 
 
-def mixed_loss(outputs: DenseOutputs, targets: MixedTargets) -> dict[str, Tensor]:
+def mixed_loss(
+    outputs: DenseOutputs, targets: MixedTargets, dice_weight: float, point_weight: float
+) -> dict[str, Tensor]:
     """Losses of a batch, each a sum over its divisor (`mixed_divisors`).
 
-    {"dice": 3 x the Dice losses of the pairs with masks, "points": 3 x the cross entropies of those with points (Cheng
-    et al., 2022, section 3.2), "focal": focal loss}. The first two are one mean over the pairs of both kinds, so that a
-    pair weighs the same whatever its labels, and its weight does not depend on what else is in the batch.
+    {"dice": dice_weight x the Dice losses of the pairs with masks, "points": point_weight x the cross entropies of
+    those with points (Cheng et al., 2022, section 3.2), "focal": focal loss}. The first two are one mean over the pairs
+    of both kinds, so that a pair's weight does not depend on what else is in the batch.
 
     Finite, with gradients, also where there is no object or only one kind of images.
     """
@@ -65,7 +67,7 @@ def mixed_loss(outputs: DenseOutputs, targets: MixedTargets) -> dict[str, Tensor
         if targets.points is not None:
             points = point_entropies(pointed, targets.points).sum()
             focal = focal + category_sum(pointed, targets.points)
-    losses = {"dice": MASK_WEIGHT * dice, "points": MASK_WEIGHT * points, "focal": focal}
+    losses = {"dice": dice_weight * dice, "points": point_weight * points, "focal": focal}
     divisors = mixed_divisors(mixed_counts(targets)).tolist()
     return {name: loss / divisor for (name, loss), divisor in zip(losses.items(), divisors, strict=True)}
 
@@ -88,10 +90,10 @@ def mixed_divisors(counts: Tensor) -> Tensor:
 
 
 def point_entropies(outputs: DenseOutputs, targets: PointTargets) -> Tensor:
-    """Binary cross entropy of each positive pair, float (P,): the mean over its object's points, 0 without any."""
-    labels = targets.point_labels.flatten(0, 1)
-    counts = (labels != IGNORED).sum(1)
-    return point_losses(point_logits(outputs, targets), labels[targets.instance], counts[targets.instance])
+    """Binary cross entropy of each positive pair, float (P,): its object's points by their weights, 0 without any."""
+    labels, weights = (one.flatten(0, 1)[targets.instance] for one in (targets.point_labels, targets.point_weights))
+    logits = point_logits(outputs, targets)
+    return (F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none") * weights).sum(1)
 
 
 def point_logits(outputs: DenseOutputs, targets: PointTargets) -> Tensor:

@@ -22,13 +22,14 @@ class PointedObjects:
 
     boxes: float32 (N, 4), xyxy, and points: float32 (N, P, 2), x, y, in px of the network's input, continuous, pixel
     corners at integers; labels: int64 (N,), class indices; point_labels: float32 (N, P), 1 on the object, 0 off it, or
-    `IGNORED`.
+    `IGNORED`; point_weights: float32 (N, P), share of a point in its object's loss, 0 of ignored ones.
     """
 
     boxes: Tensor
     labels: Tensor
     points: Tensor
     point_labels: Tensor
+    point_weights: Tensor
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class PointTargets(Cells):
     """What each cell should say, and the masks at points; `instance` is a row of the images' rows one after the other.
 
     places: float32 (B, M, K, 2), points as shares of the padded image, x, y in 0 ... 1; point_labels: float32
-    (B, M, K), 1, 0 or `IGNORED`. M and K are 1 at least, so that a loss always has something to be a function of.
+    (B, M, K), 1, 0 or `IGNORED`; point_weights: float32 (B, M, K), 0 of ignored ones. M and K are 1 at least, so that a
+    loss always has something to be a function of.
     """
 
     places: Tensor
     point_labels: Tensor
+    point_weights: Tensor
 
 
 @torch.no_grad()
@@ -71,6 +74,7 @@ def build_point_targets(
         ignored=ignored, image=image[instance], cell=cell, instance=instance, pairs=pairs, positives=positives,
         places=points / points.new_tensor(padded[::-1]),
         point_labels=_stacked([one.point_labels for one in objects], (rows, columns), IGNORED),
+        point_weights=_stacked([one.point_weights for one in objects], (rows, columns), 0.0),
     )  # fmt: skip
 
 
