@@ -12,7 +12,7 @@ from segmentor_fixtures import COMMON, HEIGHT, NETWORK, WIDTH, training_set, wri
 from wssis.config.point_supervision import PointSupervision
 from wssis.config.training import AugmentationSettings
 from wssis.engine.box_objects import BoxObjects
-from wssis.engine.mixed_data import MixedSamples, PointedSample, collate_mixed, with_outside
+from wssis.engine.mixed_data import MOST_OUTSIDE, MixedSamples, PointedSample, collate_mixed, with_outside
 from wssis.engine.segmentor_data import SegmentorSample, SegmentorSamples
 from wssis.models.maskrcnn.targets import IGNORED
 
@@ -75,11 +75,12 @@ def test_without_augmentation_labels_come_as_they_are(study: dict[str, Path]) ->
         assert labels[there].numpy()[order].tolist() == np.array(own["point_labels"])[kept].tolist()
 
 
-def test_outside_points_are_background_and_weigh_as_much_as_the_own_ones() -> None:
+def test_outside_points_are_background_and_stand_for_the_rest_of_the_image() -> None:
+    """Weights are areas over that of the box, shared by the points: the boxes have 320, 720 and 3072 of 3072 pixels."""
     given = objects([[4, 4, 24, 20], [30, 20, 60, 44], [0, 0, 64, 48]], [[1, 0, 1], [1, IGNORED, IGNORED], [1, 1, 0]])
     found = with_outside(given, SIZE, 2, np.random.default_rng(0))
     assert found.points.shape == (3, 5, 2)
-    weights = [[1 / 6] * 3 + [1 / 4] * 2, [1 / 2, 0, 0, 1 / 4, 1 / 4], [1 / 3] * 3 + [0, 0]]
+    weights = [[1 / 3] * 3 + [8.6 / 2] * 2, [1, 0, 0] + [(3072 / 720 - 1) / 2] * 2, [1 / 3] * 3 + [0, 0]]
     np.testing.assert_allclose(found.point_weights, weights, rtol=1e-6)
     assert torch.equal(found.points[:, :3], given.points) and torch.equal(found.point_labels[:, :3], given.labels)
     drawn, labels = found.points[:, 3:], found.point_labels[:, 3:]
@@ -90,9 +91,11 @@ def test_outside_points_are_background_and_weigh_as_much_as_the_own_ones() -> No
 
 def test_an_object_without_a_point_on_the_sample_gets_none_outside() -> None:
     given = objects([[4, 4, 24, 20], [30, 20, 60, 44]], [[IGNORED], [0]])
+    tiny = with_outside(objects([[4, 4, 8, 8]], [[1, 0]]), SIZE, 4, np.random.default_rng(0))
+    np.testing.assert_allclose(tiny.point_weights, [[1 / 2] * 2 + [MOST_OUTSIDE / 4] * 4])
     found = with_outside(given, SIZE, 4, np.random.default_rng(0))
     assert found.point_labels.tolist() == [[IGNORED] * 5, [0] * 5]
-    assert found.point_weights.tolist() == [[0] * 5, [1 / 2] + [1 / 8] * 4]
+    np.testing.assert_allclose(found.point_weights, [[0] * 5, [1] + [(3072 / 720 - 1) / 4] * 4], rtol=1e-6)
     none = with_outside(given, SIZE, 0, np.random.default_rng(0))
     assert torch.equal(none.points, given.points) and torch.equal(none.point_labels, given.labels)
     assert none.point_weights.tolist() == [[0], [1]]

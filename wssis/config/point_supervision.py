@@ -17,12 +17,12 @@ class PointSupervision(Section):
     outside_points: int = Field(
         100,
         ge=0,
-        description="Points drawn outside of an object's box at every step, all of them background, which weigh as "
-        "much as the labelled ones; 0: none (published), after which masks may reach out of their boxes.",
+        description="Points drawn outside of an object's box at every step, all of them background, which stand "
+        "for the rest of the image; 0: none (published), after which masks may reach out of their boxes.",
     )
     point_weight: float = Field(
-        1.0,
+        0.25,
         gt=0,
-        description="Weight of the cross entropy at points; Dice, where there are masks, has 3. Few points make noisy "
-        "gradients, from which at that weight the categories learn less.",
+        description="Weight of the cross entropy at points, where the focal loss of categories has 1. Few points make "
+        "noisy gradients, under which at a larger weight the categories learn less.",
     )

@@ -25,6 +25,9 @@ from wssis.models.solov2.targets import build_targets
 OUTSIDE_STREAM = 1
 """Of a sample's seed: points outside of boxes. What is drawn before is the same with and without them."""
 
+MOST_OUTSIDE = 10.0
+"""Largest weight of an object's points outside of its box: a small one on a large image would outweigh all others."""
+
 
 @dataclass(frozen=True)
 class PointedSample:
@@ -77,20 +80,25 @@ def with_outside(
     objects: BoxObjects, size: tuple[int, int], number: int, generator: np.random.Generator
 ) -> PointedObjects:
     """The objects of a sample of (height, width) `size`, with `number` background points outside of each box behind its
-    own. Both kinds weigh the same, however many they are.
+    own.
+
+    Weights are those of a cross entropy of all pixels of the sample, per pixel of the box: the object's own points
+    stand for its box and weigh 1 together; those outside stand for the rest and weigh as many times more as that is
+    larger, up to `MOST_OUTSIDE`.
 
     An object without a point of its own gets none: from background alone it would learn that it is not there.
     """
     own = objects.labels != IGNORED
     drawn = uniform_outside_boxes(objects.boxes.double().numpy(), size, number, generator)
     outside = own.any(1, keepdim=True) & ~torch.from_numpy(np.isnan(drawn).any(-1))
-    both = torch.cat([_shares(own), _shares(outside)], 1)
+    areas = (objects.boxes[:, 2:] - objects.boxes[:, :2]).prod(1, keepdim=True)
+    rest = (size[0] * size[1] / areas.clamp(min=1) - 1).clamp(max=MOST_OUTSIDE)
     return PointedObjects(
         boxes=objects.boxes,
         labels=objects.classes,
         points=torch.cat([objects.points, torch.from_numpy(np.nan_to_num(drawn)).float()], 1),
         point_labels=torch.cat([objects.labels, torch.where(outside, 0.0, float(IGNORED))], 1),
-        point_weights=both / both.sum(1, keepdim=True).clamp(min=1),
+        point_weights=torch.cat([_shares(own), rest * _shares(outside)], 1),
     )
 
 
