@@ -22,7 +22,7 @@ class PointedObjects:
 
     boxes: float32 (N, 4), xyxy, and points: float32 (N, P, 2), x, y, in px of the network's input, continuous, pixel
     corners at integers; labels: int64 (N,), class indices; point_labels: float32 (N, P), 1 on the object, 0 off it, or
-    `IGNORED`; point_weights: float32 (N, P), share of a point in its object's loss, 0 of ignored ones.
+    `IGNORED`; point_weights: float32 (N, P), weight of a point in its object's loss, 0 of ignored ones.
     """
 
     boxes: Tensor
