@@ -98,8 +98,10 @@ def test_settings_of_points_in_boxes_reach_the_one_solov2_that_learns_from_them(
     at = {"mix": "10pct", "seed": "s0"}
     names = ["wssis", "points10-selftrain", "points10-solov2"]
     plain = {name: resolve(study(arms=names), "student", arm=name, **at) for name in names}
-    assert plain["points10-solov2"] == plain["wssis"], "equal terms"
-    assert "supervision" not in settings_json(plain["points10-solov2"]), "as before there was the setting"
+    own = plain["points10-solov2"]
+    assert own.model_copy(update={"supervision": None}) == plain["wssis"], "equal terms"
+    assert settings_json(own).count("point_weight") == 1, "its defaults are written out, too"
+    assert "supervision" not in settings_json(plain["wssis"]), "as before there was the setting"
     published = {"run": {"arms": names}, "student": {"supervision": {"outside_points": 0}}}
     config = validate_study(merged(DEFAULT_STUDY, published))
     changed = {name for name in names if resolve(config, "student", arm=name, **at) != plain[name]}

@@ -64,6 +64,8 @@ def changed_by(**changes: Any) -> set[str]:
         ({"teacher": {"checkpoint": "a.safetensors"}}, {"teacher"}),
         ({"student": {"optimizer": {"lr": 0.5}}}, {"student"}),
         ({"student": {"network": {"sigma": 0.3}}}, {"student"}),
+        ({"student": {"dice_weight": 1.0}}, {"student"}),
+        ({"teacher": {"dice_weight": 1.0}}, {"teacher", "fold"}),
         ({"refiner": {"optimizer": {"lr": 0.5}}}, {"refiner"}),
         ({"refiner": {"folds": 5}}, {"fold", "proposals full", "score_thresholds", "data_warnings"}),
         ({"refiner": {"pairs": "snapshots"}}, {"proposals full", "data_warnings"}),

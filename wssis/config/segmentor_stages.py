@@ -90,11 +90,13 @@ class StudentSection(SegmentorSection):
         description="Share of every batch for images with true labels; null: as they come. Without effect where a "
         "training set has but one kind.",
     )
-    supervision: PointSupervision = added_field(PointSupervision())
+    supervision: PointSupervision = PointSupervision()
 
 
 class StudentSettings(SegmentorSettings, StudentSection):
-    """The student of one arm, mix and seed."""
+    """The student of one arm, mix and seed; supervision: None without boxes with points."""
+
+    supervision: PointSupervision | None = added_field(None)
 
 
 class DetectionLimit(Section):

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wssis.config.point_supervision import PointSupervision
 from wssis.config.segmentor_stages import StudentSettings
 from wssis.engine.mixed_data import MixedSamples, PointedSample, collate_mixed
 from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample
@@ -25,7 +26,9 @@ class MixedTask(SegmentorTask):
         image_dir: Path,
     ) -> None:  # fmt: skip
         super().__init__(settings, masks, images_table, image_dir, settings.full_share)
-        common = images_table, image_dir, settings.augmentation, settings.supervision
+        supervision = settings.supervision or PointSupervision()
+        self._weights = settings.dice_weight, supervision.point_weight
+        common = images_table, image_dir, settings.augmentation, supervision
         self.dataset = MixedSamples(masks, boxes, *common)
         true, guessed = self._groups
         self._groups = true, [*guessed, *range(len(masks["images"]), len(self.dataset))]
@@ -37,8 +40,7 @@ class MixedTask(SegmentorTask):
     def losses(self, model: nn.Module, batch: SegmentorBatch[MixedTargets]) -> dict[str, Tensor]:
         """Dice loss, cross entropy at points and focal loss; `model` is the network or what wraps it."""
         images = self.model.batch(batch.images).contiguous(memory_format=torch.channels_last)
-        weights = self.settings.dice_weight, self.settings.supervision.point_weight
-        return mixed_loss(model(images), batch.targets, *weights)
+        return mixed_loss(model(images), batch.targets, *self._weights)
 
     def counts(self, batch: SegmentorBatch[MixedTargets]) -> Tensor:
         """Positive pairs of both kinds, twice, and positive cells."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wssis.config.locations import weight_files
+from wssis.config.point_supervision import PointSupervision
 from wssis.config.segmentor_stages import StudentSettings
 from wssis.engine.box_data import one_training_set
 from wssis.engine.distributed import on_main
@@ -44,6 +45,9 @@ def run(
     inputs |= {} if box_points is None else {"box_points": Path(box_points)}
     inputs |= {name: Path(file) for name, file in weight_files(settings).items()}
     common = {"workers": workers, "tensorboard": tensorboard}
+    if box_points is not None and settings.supervision is None:
+        # Spelt out, so that the manifest says what was learnt from whatever the defaults become.
+        settings = settings.model_copy(update={"supervision": PointSupervision()})
     with on_main(StageRun("student", Path(out) / "manifest.json", settings, inputs)) as stage:
         coco = read_labels(training_set, "segmentation")
         masks = weighted(coco, settings.mask_weight)

@@ -11,7 +11,7 @@ from wssis.models.solov2.network import DenseOutputs
 from wssis.models.solov2.targets import Targets, build_targets
 
 DICE_WEIGHT = 3.0
-"""Published."""
+"""Published; the settings have the same default."""
 DICE_EPSILON = 0.001
 FOCAL_ALPHA = 0.25
 FOCAL_GAMMA = 2.0
