@@ -18,7 +18,8 @@ class PointSupervision(Section):
         100,
         ge=0,
         description="Points drawn outside of an object's box at every step, all of them background, which stand "
-        "for the rest of the image; 0: none (published), after which masks may reach out of their boxes.",
+        "for the rest of the image, up to ten times the box; 0: none (published), after which masks may reach out of "
+        "their boxes.",
     )
     point_weight: float = Field(
         0.25,
