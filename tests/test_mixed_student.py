@@ -30,6 +30,7 @@ from wssis.stages import student
 
 CPU = torch.device("cpu")
 SETTINGS = StudentSettings(**COMMON)
+POINTED = StudentSettings(**COMMON, supervision=PointSupervision())
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_same_seed_same_bytes_others_otherwise(trained: Path, folder: Path, path
 def test_students_begin_alike_whatever_their_labels(paths: dict[str, Any]) -> None:
     common = paths["images_table"], paths["image_dir"]
     plain = SegmentorTask(SETTINGS, training_set(), *common).model.state_dict()
-    mixed = MixedTask(SETTINGS, first_two(), box_points_set(), *common).model.state_dict()
+    mixed = MixedTask(POINTED, first_two(), box_points_set(), *common).model.state_dict()
     assert all(torch.equal(plain[name], mixed[name]) for name in plain)
 
 
@@ -122,10 +123,10 @@ def test_the_manifest_spells_out_how_points_are_learnt(trained: Path) -> None:
 
 def test_images_with_masks_get_their_share_of_every_batch(paths: dict[str, Any]) -> None:
     common = first_two(), box_points_set(), paths["images_table"], paths["image_dir"]
-    shared = MixedTask(SETTINGS.model_copy(update={"full_share": 0.5}), *common).order(2, 0)
+    shared = MixedTask(POINTED.model_copy(update={"full_share": 0.5}), *common).order(2, 0)
     assert {shared.index(number) for number in range(0, 8, 2)} == {0, 1}
     assert {shared.index(number) for number in range(1, 8, 2)} == {2, 3}
-    assert sorted(MixedTask(SETTINGS, *common).order(2, 0).index(number) for number in range(4)) == [0, 1, 2, 3]
+    assert sorted(MixedTask(POINTED, *common).order(2, 0).index(number) for number in range(4)) == [0, 1, 2, 3]
 
 
 def test_refusals(folder: Path, paths: dict[str, Any]) -> None:

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from wssis.config.network import BackboneSettings, SOLOv2Settings
+from wssis.config.segmentor_stages import SegmentorSettings
 from wssis.config.training import InferenceSettings
 from wssis.models.solov2.inference import detect
 from wssis.models.solov2.instances import Instances, from_masks
-from wssis.models.solov2.loss import solov2_loss, target_loss
+from wssis.models.solov2.loss import DICE_WEIGHT, solov2_loss, target_loss
 from wssis.models.solov2.network import DenseOutputs, SOLOv2, padded_size
 from wssis.models.solov2.targets import build_targets
 
@@ -53,6 +54,11 @@ def _objects(*boxes: tuple[int, int, int, int], size: int = 64) -> Instances:
     for mask, (left, top, right, bottom) in zip(masks, boxes, strict=True):
         mask[top:bottom, left:right] = 1
     return from_masks(masks, torch.arange(len(boxes)) % CLASSES)
+
+
+def test_the_published_weight_is_that_of_the_settings() -> None:
+    """What the reference vectors vouch for is what a study trains with where it sets nothing."""
+    assert SegmentorSettings().dice_weight == DICE_WEIGHT
 
 
 def test_uncertain_pixels_count_for_no_mask_and_no_prediction(network: SOLOv2) -> None:

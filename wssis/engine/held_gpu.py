@@ -39,16 +39,17 @@ def _hold(index: int, place: int) -> bool:
     False where another process has that place. Where nothing can be locked (some network file systems have no locks)
     nobody knows, and the place is taken, with a warning.
     """
-    file = Path(tempfile.gettempdir()) / f"wssis-gpus-{os.getuid()}" / f"{torch.cuda.get_device_properties(index).uuid}"
+    folder = Path(tempfile.gettempdir()) / f"wssis-gpus-{os.getuid()}"
+    uuid = torch.cuda.get_device_properties(index).uuid
     try:
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        lock = file.with_name(f"{file.name}.{place}").open("ab")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = (folder / f"{uuid}.{place}").open("ab")
         _held.append(lock)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _held.pop().close()
         return False
     except OSError as error:
-        print(f"WARNING: GPU {index} may have another job of yours: {file.parent} cannot be locked ({error})",
+        print(f"WARNING: GPU {index} may have another job of yours: {folder} cannot be locked ({error})",
               file=sys.stderr)  # fmt: skip
     return True

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wssis.config.point_supervision import PointSupervision
 from wssis.config.segmentor_stages import StudentSettings
 from wssis.engine.mixed_data import MixedSamples, PointedSample, collate_mixed
 from wssis.engine.segmentor_data import SegmentorBatch, SegmentorSample
@@ -18,7 +17,8 @@ from wssis.models.solov2.point_loss import MixedTargets, mixed_counts, mixed_div
 class MixedTask(SegmentorTask):
     """SOLOv2 on a COCO training set and box_points.json: network, initial weights and order as with masks alone.
 
-    full_share of the settings is the share of every batch for images with true masks; boxes with points are the rest.
+    The settings' supervision must be there. Their full_share is the share of every batch for images with true masks;
+    boxes with points are the rest.
     """
 
     def __init__(
@@ -26,9 +26,8 @@ class MixedTask(SegmentorTask):
         image_dir: Path,
     ) -> None:  # fmt: skip
         super().__init__(settings, masks, images_table, image_dir, settings.full_share)
-        supervision = settings.supervision or PointSupervision()
-        self._weights = settings.dice_weight, supervision.point_weight
-        common = images_table, image_dir, settings.augmentation, supervision
+        self._weights = settings.dice_weight, settings.supervision.point_weight
+        common = images_table, image_dir, settings.augmentation, settings.supervision
         self.dataset = MixedSamples(masks, boxes, *common)
         true, guessed = self._groups
         self._groups = true, [*guessed, *range(len(masks["images"]), len(self.dataset))]
