@@ -24,7 +24,7 @@ from wssis.config.mask_stages import ProposalsSettings, PseudoSettings, QualityS
 from wssis.config.segmentor_stages import TeacherSettings
 from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.formats.checkpoint import save_model
-from wssis.formats.coco import encode_mask, write_coco
+from wssis.formats.coco import encode_mask, mask_box, write_coco
 from wssis.formats.image_facts import ImageFacts, write_image_facts
 from wssis.formats.images_table import ImageRow, write_images_table
 from wssis.formats.ledger import LedgerRow, open_ledger
@@ -41,7 +41,8 @@ CATEGORIES = [{"id": number, "name": f"class {number}"} for number in range(1, 8
 POLYGON = [[round(100 + 30 * float(f(turn)), 2) for turn in np.linspace(0, 6, 20) for f in (np.cos, np.sin)]]
 CROWD_RLE = {"size": [HEIGHT, WIDTH], "counts": [1000, *[200] * 300, WIDTH * HEIGHT - 61_000]}
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
-RLE = encode_mask(np.hypot(ROWS - 100, COLUMNS - 100) * (1 + 0.1 * np.sin(COLUMNS)) < 20)
+MASK = np.hypot(ROWS - 100, COLUMNS - 100) * (1 + 0.1 * np.sin(COLUMNS)) < 20
+MADE = {"segmentation": encode_mask(MASK), "bbox": mask_box(MASK), "area": int(MASK.sum())}
 Numbers = NDArray[np.int64]
 
 
@@ -83,11 +84,10 @@ class Made:
             x, y = self.point[place].tolist()
             ids = self._ids(number, place)
             write(LedgerRow(ids["image_id"], number, ids["category_id"], x, y, predictor, number, "kept", 2, 0.512345,
-                            0.912345, 0.612345, 1234, True, 0, 0, False, ""))  # fmt: skip
+                            0.912345, 0.612345, MADE["area"], True, 0, 0, False, ""))  # fmt: skip
             yield {
-                **ids, "point_id": number, "point": [x, y], "segmentation": RLE, "bbox": [70, 70, 60, 60],
-                "area": 1234, "iscrowd": 0, "score": 0.512345, "maskness": 0.912345, "category_score": 0.612345,
-                "level": 2, "predictor": predictor, "status": "kept",
+                **ids, "point_id": number, "point": [x, y], **MADE, "iscrowd": 0, "score": 0.512345,
+                "maskness": 0.912345, "category_score": 0.612345, "level": 2, "predictor": predictor, "status": "kept",
             }  # fmt: skip
 
     def pseudo(self, places: Numbers, first: int) -> Iterator[dict[str, Any]]:
@@ -95,9 +95,8 @@ class Made:
         yield from self.truth(self.full, source="full")
         for number, place in enumerate(places.tolist(), start=1):
             yield {
-                **self._ids(first + number, place), "segmentation": RLE, "iscrowd": 0, "source": "pseudo",
-                "outcome": "rough", "score": 0.512345, "point": self.point[place].tolist(), "point_id": number,
-                "bbox": [70, 70, 60, 60], "area": 1234,
+                **self._ids(first + number, place), **MADE, "iscrowd": 0, "source": "pseudo", "outcome": "rough",
+                "score": 0.512345, "point": self.point[place].tolist(), "point_id": number,
             }  # fmt: skip
 
     def _ids(self, number: int, place: int) -> dict[str, int]:
@@ -140,8 +139,8 @@ def _data_set(made: Made, data: Path) -> None:
                             train_crowd=int(made.is_crowd.sum()), val_images=made.images)  # fmt: skip
     inputs = {"train": data / "train.json", "val": data / "val.json"}
     with StageRun("check_images", data / "images.csv.manifest.json", PrepareSettings(), inputs) as stage:
-        rows = [ImageRow(part, i, f"{i:012d}.jpg", WIDTH, HEIGHT, "0" * 64)
-                for part in ("train", "val") for i in range(1, made.images + 1)]  # fmt: skip
+        rows = [ImageRow(part, i, f"{i:012d}.jpg", WIDTH, HEIGHT, digit * 64)
+                for part, digit in (("train", "0"), ("val", "1")) for i in range(1, made.images + 1)]  # fmt: skip
         write_images_table(data / "images.csv", rows)
         facts = (ImageFacts(one.subset, one.image_id, "RGB", 1, None) for one in rows)
         write_image_facts(data / "image_facts.csv", facts)
@@ -177,12 +176,13 @@ def _labels(made: Made, data: Path, run: Path, weak: Numbers, full: Numbers) -> 
 
 def _teacher(made: Made, run: Path) -> None:
     """Weights that were given, as those of an imported teacher: nothing was trained."""
-    out = run / "teacher/model.safetensors"
+    out = run / "teacher"
     inputs = {"full": run / "full.json", "images_table": run.parents[2] / "images.csv"}
-    with StageRun("teacher", out.with_name("manifest.json"), TeacherSettings(), inputs) as one:
+    with StageRun("teacher", out / "manifest.json", TeacherSettings(), inputs) as one:
         about = {"kind": "solov2", "categories": json.dumps(CATEGORIES), "imported": "made up"}
-        save_model(out, {"weight": torch.zeros(1)}, about)
-        one.output(out)
+        for name in ("model", "snapshot1", "snapshot2"):
+            save_model(out / f"{name}.safetensors", {"weight": torch.zeros(1)}, about)
+            one.output(out / f"{name}.safetensors")
         images = made.images // FULL_EVERY
         one.counts.update(imported="made up", images=images, objects=int(made.full.sum()))
 

@@ -394,8 +394,9 @@ def _report(scores: list[Path]) -> None:
     with StageRun("report", out / "manifest.json", ReportSettings(), inputs) as stage:
         rows = [_score_row(path) for path in scores]
         write_score_table(out / "scores.csv", rows)
-        write_text(out / "index.html", "<html>the answer</html>\n")
-        stage.output(out / "index.html", out / "scores.csv")
+        for name in ("index.html", "gallery.html", "curves.json", "tables/arms.csv"):
+            write_text(out / name, "the answer\n")
+        stage.output(*(out / name for name in ("index.html", "gallery.html", "scores.csv", "curves.json", "tables")))
         stage.counts |= {"networks": len(scores), "groups": 1}
 
 

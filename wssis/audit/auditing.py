@@ -11,6 +11,7 @@ from wssis.audit.blindness import blindness_findings
 from wssis.audit.chains import chain_findings, code_findings, listing_findings
 from wssis.audit.contents import read_contents, reader_of
 from wssis.audit.digests import digest_findings, present_digests
+from wssis.audit.equal_terms import term_findings
 from wssis.audit.finding import Finding, StudyAudit, some
 from wssis.audit.input_places import input_findings
 from wssis.audit.networks import network_findings
@@ -49,6 +50,7 @@ def audit_files(study: StudyFiles, name: str, workers: int = 0, rescore: bool = 
     audit.findings += blindness_findings(study)
     audit.findings += balance_findings(study, facts)
     audit.findings += network_findings(study, facts)
+    audit.findings += term_findings(study)
     audit.findings += rescored_findings(study) if rescore else ()
     audit.findings += code_findings(study)
     audit.findings += _state_findings(study, digests)

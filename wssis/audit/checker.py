@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from wssis.audit.coco_facts import CocoFacts
 from wssis.audit.contents import Facts
@@ -66,7 +67,7 @@ class Checker:
         """A finding whose remedy is to run this stage again."""
         return Finding(file, what, f"run {self.record.stage} again and what follows")
 
-    def counts(self, found: Mapping[str, int]) -> Iterator[Finding]:
+    def counts(self, found: Mapping[str, int | float]) -> Iterator[Finding]:
         """Counts of the manifest against what the files hold."""
         for key, number in found.items():
             said = self.record.counts.get(key, 0)
@@ -78,6 +79,19 @@ class Checker:
         odd = sorted(one for one, size in made.images.items() if train.images.get(one, size) != size)
         if odd:
             yield self.wrong(file, f"{len(odd)} images have another size than in train.json: {some(odd)}")
+
+    def same_masks(
+        self, file: str, part: tuple[np.ndarray, np.ndarray], source: CocoFacts, where: str
+    ) -> Iterator[Finding]:
+        """Masks that a file has from another, and that are others there.
+
+        part: ids (N,) in `source`, and the fingerprints (N,) of their masks; ids that are not there are told elsewhere.
+        """
+        ids, masks = part
+        known, places = found_in(source.id, ids)
+        odd = ids[known][masks[known] != source.mask[places]]
+        if len(odd):
+            yield self.wrong(file, f"{len(odd)} masks are not those of {where}: {some(odd)}")
 
     def same(
         self, file: str, what: str, found: Iterable[Any], expected: Iterable[Any], where: str
@@ -118,3 +132,11 @@ def places_in(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Where in `ids`, all different, the wanted ones stand."""
     order = np.argsort(ids)
     return order[np.searchsorted(ids, wanted, sorter=order)]
+
+
+def found_in(ids: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the wanted ids (N,) there are, bool (N,), and where; none where `ids` repeats one, told elsewhere."""
+    known = np.isin(wanted, ids)
+    if len(pd.unique(ids)) != len(ids):
+        known[:] = False
+    return known, places_in(ids, wanted[known])

@@ -3,10 +3,11 @@
 Legend: A annotations. Nothing else of an annotation stays in memory.
 """
 
+import json
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wssis.audit.mask_facts import CompressedMasks, fingerprint
 from wssis.formats.box_points import KEYS
-from wssis.formats.coco_stream import annotations_of, read_frame
+from wssis.formats.coco_stream import LISTS, annotations_of, read_frame
 
 Integers = NDArray[np.int64]
 NONE = -1
@@ -29,8 +31,12 @@ BOX_KEYS = set(KEYS)
 IMAGE_KEYS = {"id", "file_name", "width", "height", "license", "coco_url", "flickr_url", "date_captured"}
 """COCO's own."""
 WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
-COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo")
+COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo", "mask")
 """Whole numbers that are kept of an annotation; height and width are those of its RLE."""
+PAID_FOR = ("weak", "boxes", "unlabelled")
+"""Kinds of files without masks, which hold nothing but COCO's three lists."""
+MADE = ("proposals", "pseudo")
+"""Kinds of files whose masks the workflow made, as compressed RLEs with their area and box."""
 NOTHING: frozenset[str] = frozenset()
 PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
 CONFIDENT = "confident"
@@ -51,6 +57,7 @@ class CocoFacts:
         categories: id -> name, in file order.
         groups: key -> image id -> its value as text, of the keys that are not COCO's own (split.group_key).
         id, image_id, category_id: (A,).
+        mask: (A,), fingerprint of the segmentation; 0 where there is none.
         crowd, masked, pseudo: bool (A,): iscrowd; has a segmentation; source is "pseudo".
         point_id: (A,), NONE where there is none.
         point: float64 (A, 2), [x, y] in px of the image; 0, 0 where there is none.
@@ -68,6 +75,7 @@ class CocoFacts:
     image_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     category_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     point_id: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    mask: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     crowd: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     masked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     pseudo: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
@@ -85,6 +93,11 @@ class CocoFacts:
             self.problems.append(text)
         else:
             self.more += 1
+
+    def add_problems(self, texts: Iterable[str]) -> None:
+        """Note several."""
+        for text in texts:
+            self.problem(text)
 
 
 def groups_in(facts: CocoFacts, settings: Mapping[str, Any]) -> Mapping[int, str] | None:
@@ -122,7 +135,10 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
     """
     facts = CocoFacts()
     whole, points, scores = array("q"), array("d"), array("d")
+    made = CompressedMasks(may_be_empty=kind == "proposals")
     _add_frame(facts, read_frame(path), kind)
+    if kind in PAID_FOR and (more := _keys(path) - set(LISTS)):
+        facts.problem(f"holds {', '.join(sorted(more))}, too; it may hold {', '.join(LISTS)} alone")
     for item in annotations_of(path):
         try:
             numbers, point, score = _numbers(item)
@@ -135,18 +151,26 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
             facts.labels.update(item.get("point_labels", ()))
             if problem := _problem(item, kind):
                 facts.problem(f"annotation {item['id']} {problem}")
+            elif kind in MADE and item.get("source") != "full" and item["segmentation"]:
+                facts.add_problems(made.add(item))
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             facts.problem(f"an annotation is no annotation ({error!r})")
     columns = dict(zip(COLUMNS, np.array(whole, np.int64).reshape(-1, len(COLUMNS)).T, strict=True))
-    for name in ("id", "image_id", "category_id", "point_id"):
+    for name in ("id", "image_id", "category_id", "point_id", "mask"):
         setattr(facts, name, columns[name].copy())
     for name in ("crowd", "masked", "pseudo"):
         setattr(facts, name, columns[name].astype(bool))
     facts.score = np.array(scores)
     facts.point = np.array(points).reshape(-1, 2)
-    for problem in _against_images(facts, columns):
-        facts.problem(problem)
+    facts.add_problems(made.problems())
+    facts.add_problems(_against_images(facts, columns))
     return facts
+
+
+def _keys(path: Path) -> set[str]:
+    """Keys of a JSON file's object, read without keeping what they hold."""
+    with path.open("rb") as stream:
+        return set(json.load(stream, object_pairs_hook=lambda pairs: [key for key, _ in pairs]))
 
 
 def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
@@ -176,7 +200,7 @@ def _numbers(item: Mapping[str, Any]) -> tuple[Sequence[int], tuple[float, float
     x, y = point if point is not None else (0.0, 0.0)
     numbers = (
         item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width,
-        item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo",
+        item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo", fingerprint(segmentation),
     )  # fmt: skip
     score = item.get("score")
     return array("q", map(index, numbers)), (float(x), float(y)), math.nan if score is None else float(score)

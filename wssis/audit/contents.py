@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from wssis.audit.coco_facts import coco_facts, kind_of
 from wssis.audit.finding import Finding
 from wssis.audit.ledger_facts import ledger_facts
 from wssis.audit.places import place_of
+from wssis.audit.quality_facts import quality_facts
 from wssis.audit.study_files import StudyFiles
 from wssis.audit.threshold_facts import threshold_facts
-from wssis.engine.pseudo_quality import COLUMNS as QUALITY_COLUMNS
 from wssis.errors import InputError
 from wssis.formats.crop_store import CropStore
 from wssis.formats.image_facts import read_image_facts
@@ -84,7 +83,7 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
     if rest in ("proposals/full.csv", "proposals/weak.csv"):
         return ledger_facts
     if rest.startswith("quality/") and name.endswith(".csv"):
-        return read_quality
+        return quality_facts
     by_name: dict[str, Callable[[Path], Any]] = {
         "split.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
         "given.csv": lambda file: _by_id(file, SPLIT_COLUMNS, read_split),
@@ -143,12 +142,6 @@ def _by_id(path: Path, columns: Sequence[str], read: Callable[[Path], Mapping[in
     if len(found) != len(rows):
         raise InputError(f"{path}: {len(rows) - len(found)} rows repeat the id of another; run its stage again")
     return found
-
-
-def read_quality(path: Path) -> tuple[np.ndarray, Counter[str]]:
-    """Ids (P,) of the weak points of quality/{arm}.csv, and how often each status occurs."""
-    frame = _columns(path, QUALITY_COLUMNS, ("weak_id", "status"))
-    return frame["weak_id"].to_numpy(np.int64), Counter(frame["status"].value_counts().to_dict())
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Whether the data set and the labels of a run add up: images in = images out, one point for every object."""
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from wssis.audit.checker import Checker, places_in, tally
-from wssis.audit.coco_facts import CocoFacts
+from wssis.audit.coco_facts import NONE, CocoFacts
 from wssis.audit.finding import Finding, some
 from wssis.formats.split import KINDS
 from wssis.geometry.label_noise import share_of
@@ -41,7 +42,9 @@ def check_images(check: Checker) -> Iterator[Finding]:
         odd = [number for number, size in found.items() if images.get(number, size) != size]
         if odd:
             yield check.wrong(path, f"images of another size than in {subset}.json: {some(odd)}")
-    yield from check.counts({"images": len(rows)})
+    hashes = {subset: {row[5] for row in rows if row[0] == subset} for subset in ("train", "val")}
+    twice = sum(row[0] == "val" and row[5] in hashes["train"] for row in rows)
+    yield from check.counts({"images": len(rows), "train_images_in_val": twice})
     facts, path = check.made("image_facts.csv"), check.output("image_facts.csv")
     known = [(one.subset, one.image_id) for one in facts]
     yield from check.same(path, "images", known, [(row[0], int(row[1])) for row in rows], "images.csv")
@@ -72,6 +75,7 @@ def check_images_of_kinds(check: Checker, train: CocoFacts, kinds: dict[int, str
     yield from check.same(here, "images", unlabelled.images, by_kind["unlabelled"], "kind unlabelled in split.csv")
     masks = train.id[np.isin(train.image_id, np.array(sorted(by_kind["full"]), np.int64))]
     yield from check.same(check.output("full.json"), "annotations", full.id, masks, "the full images in train.json")
+    yield from check.same_masks(check.output("full.json"), (full.id, full.mask), train, "train.json")
     _, objects, crowd = tally(full)
     yield from check.counts({f"{kind}_images": len(ids) for kind, ids in by_kind.items()})
     yield from check.counts({"full_objects": objects, "full_crowd": crowd})
@@ -88,6 +92,7 @@ def check_points(check: Checker) -> Iterator[Finding]:
     objects = full.id[~full.crowd]
     full_points = check.output("full_points.csv")
     yield from check.same(full_points, "objects", points, objects, "the objects of full.json")
+    yield from _inside(check, full_points, points, full)
     on_weak = np.isin(train.image_id, np.array(sorted(pointed), np.int64))
     yield from _hidden(check, hidden, weak, train, on_weak & ~train.crowd)
     yield from check.counts({
@@ -95,6 +100,18 @@ def check_points(check: Checker) -> Iterator[Finding]:
         "verified_empty": len(weak.images) - len(pd.unique(weak.image_id)),
         "weak_crowd": int((on_weak & train.crowd).sum()), "full_crowd": int(full.crowd.sum()),
     })  # fmt: skip
+
+
+def _inside(check: Checker, path: str, points: Mapping[int, Sequence[float]], full: CocoFacts) -> Iterator[Finding]:
+    """Points [x, y] by annotation id that lie outside of their image."""
+    image_of = dict(zip(full.id.tolist(), full.image_id.tolist(), strict=True))
+    odd = []
+    for number, (x, y) in points.items():
+        width, height = full.images.get(image_of.get(number, NONE), (math.inf, math.inf))
+        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
+            odd.append(number)
+    if odd:
+        yield check.wrong(path, f"{len(odd)} points are outside of their image: {some(odd)}")
 
 
 def check_box_points(check: Checker) -> Iterator[Finding]:

@@ -24,9 +24,9 @@ class LedgerFacts:
     """Facts of one ledger of R records.
 
     point_id, image_id, category_id, proposal_id: (R,), NONE where there is no proposal. point: float64 (R, 2), [x, y]
-    in px of the image. pairs: how many different (point, predictor) there are. predicted: predictor -> ids of the
-    images it predicted. statuses, predictors: how often each occurs. wrong: status -> records with a proposal although
-    dropped, or without one although not.
+    in px of the image. score: float64 (R,), NaN where there is none. pairs: how many different (point, predictor) there
+    are. predicted: predictor -> ids of the images it predicted. statuses, predictors: how often each occurs. wrong:
+    status -> records with a proposal although dropped, or without one although not.
     """
 
     point_id: NDArray[np.int64]
@@ -34,6 +34,7 @@ class LedgerFacts:
     category_id: NDArray[np.int64]
     proposal_id: NDArray[np.int64]
     point: NDArray[np.float64]
+    score: NDArray[np.float64]
     pairs: int = 0
     predicted: dict[str, set[int]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -49,7 +50,7 @@ def ledger_facts(path: Path) -> LedgerFacts:
     """
     names = ("point_id", "image_id", "category_id", "proposal_id")
     columns: dict[str, list[NDArray[np.int64]]] = {name: [np.zeros(0, np.int64)] for name in names}
-    places = [np.zeros((0, 2))]
+    places, scores = [np.zeros((0, 2))], [np.zeros(0)]
     seen: dict[str, list[NDArray[np.int64]]] = {}
     predicted: dict[str, set[int]] = {}
     statuses: Counter[str] = Counter()
@@ -59,6 +60,7 @@ def ledger_facts(path: Path) -> LedgerFacts:
         for name in names:
             columns[name].append(part[name].fillna(NONE).to_numpy(np.int64))
         places.append(part[["x", "y"]].to_numpy(np.float64))
+        scores.append(part["score"].to_numpy(np.float64, na_value=np.nan))
         statuses.update(part["status"].value_counts().to_dict())
         predictors.update(part["predictor"].value_counts().to_dict())
         for predictor, rows in part.groupby("predictor"):
@@ -69,4 +71,5 @@ def ledger_facts(path: Path) -> LedgerFacts:
     whole = {name: np.concatenate(values) for name, values in columns.items()}
     pairs = sum(len(pd.unique(np.concatenate(points))) for points in seen.values())
     counted = {"predicted": predicted, "statuses": statuses, "predictors": predictors, "wrong": wrong}
-    return LedgerFacts(**whole, point=np.concatenate(places), pairs=pairs, **counted)
+    parts = {"point": np.concatenate(places), "score": np.concatenate(scores)}
+    return LedgerFacts(**whole, **parts, pairs=pairs, **counted)

@@ -6,14 +6,20 @@ import numpy as np
 import pandas as pd
 
 from wssis.audit.arm_checks import check_predictors
-from wssis.audit.checker import Checker, places_in
+from wssis.audit.checker import Checker, found_in, places_in
 from wssis.audit.coco_facts import CONFIDENT, NONE, CocoFacts, groups_in
 from wssis.audit.finding import Finding, some
 from wssis.audit.ledger_facts import CORRUPTED, DROPPED, WITH_MASK, LedgerFacts
+from wssis.audit.quality_facts import QualityFacts
+from wssis.formats.crop_store import CropTable
 from wssis.formats.split import assign_folds
 
 SAME_PLACE = 1e-6
 """Points are one within so many px: reading a number from a CSV may cost its last bit."""
+SAME_SCORE = 1e-6
+"""Scores are one within so much, for the same reason."""
+CROP_PLACE = 1e-3
+"""Points of a crop, float32 px, are one within so many."""
 UNMASKED = "unmasked_"
 """How the outcomes of points without a mask begin."""
 
@@ -72,17 +78,12 @@ def _masks(check: Checker, ledger: LedgerFacts, made: CocoFacts, path: str) -> I
         odd = getattr(made, name)[rows] != getattr(ledger, name)[listed][known]
         if odd.any():
             yield check.wrong(path, f"{name} differs from the ledger in proposals {some(ids[known][odd])}")
+    odd = ~np.isclose(made.score[rows], ledger.score[listed][known], rtol=0, atol=SAME_SCORE, equal_nan=True)
+    if odd.any():
+        yield check.wrong(path, f"the score differs from the ledger in proposals {some(ids[known][odd])}")
     odd = _apart(made.point[rows], ledger.point[listed][known])
     if odd.any():
         yield check.wrong(path, f"the point differs from the ledger in proposals {some(ids[known][odd])}")
-
-
-def _found_in(source: CocoFacts, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the ids (N,) a file has, and their rows in it; none where it repeats an id, which is told elsewhere."""
-    known = np.isin(ids, source.id)
-    if len(pd.unique(source.id)) != len(source.id):
-        known[:] = False
-    return known, places_in(source.id, ids[known])
 
 
 def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _moved(check: Checker, path: str, ids: np.ndarray, points: np.ndarray, weak: CocoFacts) -> Iterator[Finding]:
     """Points (N, 2) of a file that lie elsewhere than in weak.json; ids (N,) that are not there are told elsewhere."""
-    known, places = _found_in(weak, ids)
+    known, places = found_in(weak.id, ids)
     odd = ids[known][_apart(points[known], weak.point[places])]
     if len(odd):
         yield check.wrong(path, f"{len(odd)} points lie elsewhere than in weak.json: {some(odd)}")
@@ -118,8 +119,32 @@ def check_crops(check: Checker) -> Iterator[Finding]:
         yield from check.same(path, "proposals", table.proposal_id, proposals.id, "the proposals it was cut from")
     elif not np.isin(table.proposal_id, proposals.id).all():
         yield check.wrong(path, "has crops of proposals that are not in the file it was cut from")
+    yield from _cut_from(check, path, table, proposals)
     found = {"crops": len(table), "images": len(pd.unique(table.image_id)), "objects": len(pd.unique(table.point_id))}
     yield from check.counts(found)
+
+
+def _cut_from(check: Checker, path: str, table: CropTable, proposals: CocoFacts) -> Iterator[Finding]:
+    """Every crop has the image, object, class and point of its proposal, and its window lies in the image."""
+    known, places = found_in(proposals.id, table.proposal_id)
+    ids, window = table.proposal_id[known], table.window[known].astype(np.float64)
+    frames = np.array([proposals.images[image] for image in proposals.image_id[places].tolist()]).reshape(-1, 2)
+    classes = np.array([*proposals.categories], np.int64)
+    label = table.label[known]
+    legal = (label >= 0) & (label < len(classes))
+    sides = window[:, 2:] - window[:, :2]
+    outside = (sides < 1).any(axis=1) | (window[:, :2] < 0).any(axis=1) | (window[:, 2:] > frames).any(axis=1)
+    expected = (proposals.point[places] - window[:, :2]) * check.record.settings["size"] / np.maximum(sides, 1)
+    for what, odd in (
+        ("an image", table.image_id[known] != proposals.image_id[places]),
+        ("an object", table.point_id[known] != proposals.point_id[places]),
+        ("a class", ~legal | (classes[np.where(legal, label, 0)] != proposals.category_id[places])),
+        ("a point", ~(np.abs(table.point[known] - expected) <= CROP_PLACE).all(axis=1)),
+    ):
+        if odd.any():
+            yield check.wrong(path, f"{odd.sum()} crops have {what} that is not their proposal's: {some(ids[odd])}")
+    if outside.any():
+        yield check.wrong(path, f"windows that do not lie in their image, of proposals {some(ids[outside])}")
 
 
 def check_pseudo(check: Checker) -> Iterator[Finding]:
@@ -130,6 +155,7 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
     made = check.made(path.rpartition("/")[2])
     yield from check.same(path, "images", made.images, [*full.images, *weak.images], f"full.json and {name}.json")
     yield from check.same(path, "full annotations", made.id[~made.pseudo], full.id, "full.json")
+    yield from check.same_masks(path, (made.id[~made.pseudo], made.mask[~made.pseudo]), full, "full.json")
     points = made.point_id[made.pseudo]
     yield from check.same(path, "labels", points, weak.id, f"{name}.json")
     ids, times = np.unique(points, return_counts=True)
@@ -167,7 +193,7 @@ def _alike(
     made, chosen, ids = part
     if made.categories != source.categories:
         yield check.wrong(path, f"its categories are not those of {where}")
-    known, places = _found_in(source, ids)
+    known, places = found_in(source.id, ids)
     for words, own, theirs in (
         ("on another image", made.image_id, source.image_id), ("of another class", made.category_id, source.category_id)
     ):  # fmt: skip
@@ -180,16 +206,19 @@ def check_quality(check: Checker) -> Iterator[Finding]:
     """pseudo-quality: a row for every weak point, masked as in the training set."""
     weak, pseudo = check.of("weak"), check.of("pseudo")
     path = check.output(".csv")
-    ids, statuses = check.made(path.rpartition("/")[2])
+    found: QualityFacts = check.made(path.rpartition("/")[2])
+    ids, statuses = found.weak_id, found.statuses
     if len(pd.unique(ids)) != len(ids):
         yield check.wrong(path, f"{len(ids) - len(pd.unique(ids))} rows repeat the point of another")
     yield from check.same(path, "labels", ids, weak.id, check.record.input("weak") or "weak.json")
-    yield from check.counts({"points": len(ids)} | {word: statuses[word] for word in ("masked", "unmasked", "dropped")})
+    counted = {word: statuses[word] for word in ("masked", "unmasked", "dropped")}
+    told = {name: value for name, value in found.measured.items() if name in check.record.counts}  # Older ones say less.
+    yield from check.counts({"points": len(ids), **counted, **told})
     masked = int(pseudo.masked[pseudo.pseudo].sum())
     if pseudo.outcomes[CONFIDENT]:  # Labels without points: each stands for one object, or for none.
         on_weak = np.isin(pseudo.image_id[pseudo.pseudo], np.array([*weak.images], np.int64))
         if statuses["unmasked"] or statuses["masked"] > int(on_weak.sum()):
-            found = f"{statuses['masked']} points with and {statuses['unmasked']} without a mask"
-            yield check.wrong(path, f"has {found}; the training set has {int(on_weak.sum())} labels on these images")
+            what = f"{statuses['masked']} points with and {statuses['unmasked']} without a mask"
+            yield check.wrong(path, f"has {what}; the training set has {int(on_weak.sum())} labels on these images")
     elif statuses["masked"] != masked:
         yield check.wrong(path, f"has {statuses['masked']} points with a mask, the training set {masked}")

@@ -7,6 +7,8 @@ from wssis.audit.study_files import StageRecord, StudyFiles
 
 ANNOTATIONS = ("train.json", "val.json")
 SPLIT = ("split.csv", "full.json", "unlabelled.json")
+TEMPORARY = ("crops",)
+"""Stages whose outputs may be temporary: gone, while their manifest stays."""
 TRAINED = ("model.safetensors", "metrics.jsonl")
 BESIDE = ("{stem}",)
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
@@ -20,7 +22,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "points": ("full_points.csv", "weak.json", "hidden_ids.csv"),
     "points_given": ("full_points.csv", "weak.json"),
     "box_points": ("box_points.json", "box_hidden_ids.csv"),
-    "teacher": TRAINED,
+    "teacher": (*TRAINED, "snapshot1.safetensors", "snapshot2.safetensors"),
     "fold": TRAINED,
     "refiner": TRAINED,
     "student": TRAINED,
@@ -31,15 +33,18 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "quality": BESIDE,
     "show_given": BESIDE,
     "predict_shown": BESIDE,
-    "report": ("index.html", "scores.csv"),
+    "report": ("index.html", "gallery.html", "scores.csv", "curves.json", "tables"),
 }
 """Stage -> its outputs, relative to the manifest; {stem} is the manifest's name without its ending, {side} the name of
 the proposals without .json."""
 
 
 def output_findings(study: StudyFiles) -> Iterator[Finding]:
-    """Outputs that a manifest should list and does not."""
+    """Outputs that a manifest should list and does not, or calls temporary and never are."""
     for record in study.records.values():
+        if not record.retained and record.stage not in TEMPORARY:
+            what = f"says that its outputs are temporary; those of {record.stage} never are"
+            yield Finding(record.path, what, f"run {record.stage} again and what follows")
         folder = record.path.rpartition("/")[0]
         for name in _expected(record):
             if f"{folder}/{name}" not in record.outputs:

@@ -1,0 +1,175 @@
+"""wssis audit: content that no digest and no ids tell of; what a stage with an error in it would have written."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from audit_fixtures import reseal
+from tampering import RUN, edit, faults_of, tamper
+
+from wssis.audit.mask_facts import BATCH, CompressedMasks, fingerprint
+from wssis.formats.coco import encode_mask
+
+PSEUDO = f"{RUN}/pseudo/wssis.json"
+EMPTY = encode_mask(np.zeros((64, 64), bool))
+
+
+def _first_made(coco: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in coco["annotations"] if one.get("source") == "pseudo" and one["segmentation"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: one["segmentation"].update(counts="zzz"), "not of those that stand beside it"),
+        (lambda one: one.update(segmentation=EMPTY, bbox=[0, 0, 0, 0], area=0), "has a mask without a pixel"),
+        (lambda one: one.update(segmentation=EMPTY), "not of those that stand beside it"),
+        (lambda one: one.update(area=one["area"] + 1), "not of those that stand beside it"),
+        (lambda one: one.update(segmentation=[[1, 1, 9, 1, 9, 9]]), "a mask that is no compressed RLE"),
+    ],
+)
+def test_a_pseudo_mask_that_is_none(study: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
+    tamper(study, PSEUDO, lambda coco: change(_first_made(coco)))
+    assert words in faults_of(study)[PSEUDO]
+
+
+def test_masks_of_many_annotations_are_looked_at_to_the_last() -> None:
+    mask = np.zeros((6, 9), bool)
+    mask[1:3, 2:6] = True
+    sound = {"id": 1, "segmentation": encode_mask(mask), "bbox": [2, 1, 4, 2], "area": 8}
+    masks = CompressedMasks(may_be_empty=False)
+    found = [text for _ in range(BATCH + 1) for text in masks.add(sound)]
+    assert found == []
+    assert list(masks.add({**sound, "id": 7, "area": 9})) == []
+    assert [text.split(" has")[0] for text in masks.problems()] == ["annotation 7"]
+
+
+def test_equal_masks_have_one_fingerprint() -> None:
+    square = [[1, 1, 4, 1, 4, 4, 1, 4]]
+    assert fingerprint(square) == fingerprint([[float(one) for one in square[0]]])
+    others = ([[1, 1, 4, 1, 4, 4, 1, 5]], [square[0][:6]], [square[0], square[0]], encode_mask(np.eye(6, 9) > 0))
+    assert len({fingerprint(one) for one in (square, *others)}) == 5
+
+
+def test_full_masks_that_are_not_those_of_the_data_set(study: Path) -> None:
+    def move(coco: dict[str, Any]) -> None:
+        one = next(one for one in coco["annotations"] if isinstance(one["segmentation"], list))
+        one["segmentation"][0][0] += 0.5
+
+    tamper(study, f"{RUN}/full.json", move)
+    assert "1 masks are not those of train.json" in faults_of(study)[f"{RUN}/full.json"]
+    assert "1 masks are not those of full.json" in faults_of(study)[PSEUDO]
+
+
+def test_hidden_masks_beside_the_annotations_of_weak_images(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    tamper(study, path, lambda coco: coco.update(hidden=[{"segmentation": [[1, 2, 3, 4, 5, 6]]}]))
+    assert "holds hidden, too; it may hold images, annotations, categories alone" in faults_of(study)[path]
+
+
+@pytest.mark.parametrize(
+    ("array", "change", "words"),
+    [
+        ("label", lambda value: (value + 1) % 3, "have a class that is not their proposal's"),
+        ("label", lambda value: value - 9, "have a class that is not their proposal's"),
+        ("point", lambda value: value * 0, "have a point that is not their proposal's"),
+        ("image_id", lambda value: value + 1, "have an image that is not their proposal's"),
+        ("point_id", lambda value: value + 1, "have an object that is not their proposal's"),
+        ("window", lambda value: value + 60, "windows that do not lie in their image"),
+    ],
+)
+def test_crops_that_are_not_their_proposals(study: Path, array: str, change: Callable[[Any], Any], words: str) -> None:
+    path = f"{RUN}/crops/weak.zarr"
+    group = zarr.open_group(study / path, mode="r+")
+    group[array][:] = change(group[array][:])
+    reseal(study, path)
+    assert words in faults_of(study)[path]
+
+
+def test_scores_of_the_ledger_are_those_of_the_proposals(study: Path) -> None:
+    path = f"{RUN}/proposals/weak.json"
+    tamper(study, path, lambda coco: coco["annotations"][1].update(score=0.75))
+    assert "the score differs from the ledger in proposals 2" in faults_of(study)[path]
+
+
+def test_a_point_of_a_full_image_outside_of_it(study: Path) -> None:
+    path = f"{RUN}/full_points.csv"
+    head, row, *rows = (study / path).read_text().splitlines()
+    number, _, y = row.split(",")
+    (study / path).write_text("\n".join([head, f"{number},500.0,{y}", *rows]) + "\n")
+    reseal(study, path)
+    assert f"1 points are outside of their image: {number}" in faults_of(study)[path]
+
+
+def test_quality_that_its_table_does_not_have(study: Path) -> None:
+    path = f"{RUN}/quality/wssis.csv.manifest.json"
+    edit(study / path, lambda manifest: manifest["counts"].update(mean_iou_pseudo=0.95))
+    assert "mean_iou_pseudo is 0.95, the files have" in faults_of(study)[path]
+
+
+def test_quality_beyond_what_there_is(study: Path) -> None:
+    path = f"{RUN}/quality/wssis.csv"
+    (study / path).write_text((study / path).read_text().replace("masked,0.5,", "masked,0.5,1", 1))
+    reseal(study, path)
+    assert "not within 0 ... 1" in faults_of(study)[path]
+
+
+def test_a_validation_image_that_is_a_training_image(study: Path) -> None:
+    path = "shapes/images.csv"
+    lines = (study / path).read_text().splitlines()
+    known = next(line for line in lines if line.startswith("train")).rpartition(",")[2]
+    place = next(place for place, line in enumerate(lines) if line.startswith("val"))
+    lines[place] = f"{lines[place].rpartition(',')[0]},{known}"
+    (study / path).write_text("\n".join(lines) + "\n")
+    reseal(study, path)
+    assert "train_images_in_val is 0, the files have 1" in faults_of(study)[f"{path}.manifest.json"]
+
+
+def test_only_crops_may_be_temporary(study: Path) -> None:
+    path = f"{RUN}/refiner/manifest.json"
+    edit(study / path, lambda manifest: manifest.update(retained=False))
+    (study / RUN / "refiner/model.safetensors").unlink()
+    assert "says that its outputs are temporary; those of refiner never are" in faults_of(study)[path]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "output"),
+    [("report/manifest.json", "gallery.html"), ("report/manifest.json", "tables"),
+     ("report/manifest.json", "curves.json"), (f"{RUN}/teacher/manifest.json", "snapshot2.safetensors")],
+)  # fmt: skip
+def test_an_output_deleted_and_struck_from_its_manifest(study: Path, manifest: str, output: str) -> None:
+    edit(study / manifest, lambda one: one["outputs"].pop(output))
+    path = (study / manifest).parent / output
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert f"does not list {output}" in faults_of(study)[manifest]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: one["optimizer"].update(lr=0.5), "optimizer.lr is 0.5, and 0.01 for other arms"),
+        (lambda one: one.update(seed=7), "seed is 7, and 0 for other arms"),
+        (lambda one: one.update(dice_weight=1.0), "dice_weight is 1.0, and None for other arms"),
+    ],
+)
+def test_an_arm_on_other_terms(study: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
+    path = f"{RUN}/students/rough/manifest.json"
+    edit(study / path, lambda manifest: change(manifest["settings"]))
+    assert words in faults_of(study)[path]
+
+
+def test_an_arm_of_another_length_is_on_equal_terms(study: Path) -> None:
+    path = f"{RUN}/students/rough/manifest.json"
+    edit(study / path, lambda manifest: manifest["settings"]["schedule"].update(iterations=9))
+    assert "equal terms" not in json.dumps(faults_of(study))
+
+
+def test_an_arm_scored_on_other_terms(study: Path) -> None:
+    path = f"{RUN}/students/rough/evaluate.manifest.json"
+    edit(study / path, lambda manifest: manifest["settings"].update(max_detections=300))
+    assert "max_detections is 300, and 100 for other arms" in faults_of(study)[path]
