@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from audit_fixtures import reseal
@@ -173,3 +174,26 @@ def test_an_arm_scored_on_other_terms(study: Path) -> None:
     path = f"{RUN}/students/rough/evaluate.manifest.json"
     edit(study / path, lambda manifest: manifest["settings"].update(max_detections=300))
     assert "max_detections is 300, and 100 for other arms" in faults_of(study)[path]
+
+
+@pytest.mark.parametrize(("column", "said"), [("iterations", 40), ("max_detections", 100)])
+def test_a_table_of_other_trainings_than_were_run(study: Path, column: str, said: int) -> None:
+    path = "report/scores.csv"
+    table = pd.read_csv(study / path, dtype=str, keep_default_na=False)
+    table.loc[table["arm"] == "wssis", column] = "7000"
+    table.to_csv(study / path, index=False)
+    reseal(study, path)
+    words = f"{column} of {RUN}/students/wssis/scores.json is 7000; its manifest says {said}"
+    assert words in faults_of(study)[path]
+
+
+def test_a_curve_of_other_scores_than_the_tables(study: Path) -> None:
+    path = "report/curves.json"
+    tamper(study, path, lambda curves: curves["curves"][0]["points"][0]["ap"].update(s0=99.0))
+    assert "AP of wssis of shapes/50pct/s0/base is 99.0; scores.csv has" in faults_of(study)[path]
+
+
+def test_a_training_that_ended_otherwise_than_its_metrics(study: Path) -> None:
+    path = f"{RUN}/students/rough/manifest.json"
+    edit(study / path, lambda manifest: manifest["counts"].update(last_dice=0.1))
+    assert "last_dice is 0.1, the last line of the metrics has" in faults_of(study)[path]

@@ -97,6 +97,7 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
         "metrics.jsonl": read_metrics,
         "scores.json": read_scores,
         "scores.csv": read_score_table,
+        "curves.json": lambda file: loads(file.read_bytes()),
         "detections.json": read_detections,
     }
     if name in by_name:

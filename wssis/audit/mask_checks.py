@@ -212,7 +212,8 @@ def check_quality(check: Checker) -> Iterator[Finding]:
         yield check.wrong(path, f"{len(ids) - len(pd.unique(ids))} rows repeat the point of another")
     yield from check.same(path, "labels", ids, weak.id, check.record.input("weak") or "weak.json")
     counted = {word: statuses[word] for word in ("masked", "unmasked", "dropped")}
-    told = {name: value for name, value in found.measured.items() if name in check.record.counts}  # Older ones say less.
+    # Manifests of older versions say less.
+    told = {name: value for name, value in found.measured.items() if name in check.record.counts}
     yield from check.counts({"points": len(ids), **counted, **told})
     masked = int(pseudo.masked[pseudo.pseudo].sum())
     if pseudo.outcomes[CONFIDENT]:  # Labels without points: each stands for one object, or for none.

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wssis.audit.checker import Checker, until_unknown
@@ -81,6 +81,11 @@ def _metrics(check: Checker, facts: Facts) -> Iterator[Finding]:
     counted = check.record.counts.get("steps")
     if counted != said:
         yield check.wrong(check.record.path, f"counts: steps is {counted}; the settings say {said}")
+    for name, value in lines[-1].items() if lines else ():
+        told = check.record.counts.get(f"last_{name}", value)
+        if told != value:
+            what = f"counts: last_{name} is {told}, the last line of the metrics has {value}"
+            yield check.wrong(check.record.path, what)
 
 
 def _evaluated(check: Checker, facts: Facts) -> Iterator[Finding]:
@@ -134,6 +139,35 @@ def _reported(check: Checker, facts: Facts) -> Iterator[Finding]:
             cell = float(row[metric]) if row[metric] else None
             if (cell is None) != (value is None) or not math.isclose(cell or 0, value or 0, abs_tol=TABLE_ROUNDING):
                 yield check.wrong(path, f"{metric} of {name} is {row[metric] or 'empty'}; that file says {value}")
+        yield from _of_manifests(check, path, name, row)
+    yield from _curves(check, [row for _, row in rows])
+
+
+def _of_manifests(check: Checker, path: str, name: str, row: Mapping[str, str]) -> Iterator[Finding]:
+    """Steps and detections per image of a row of scores.csv are those of the network's manifests."""
+    records, folder = check.study.records, name.rpartition("/")[0]
+    trained, evaluated = records.get(f"{folder}/manifest.json"), records.get(f"{folder}/evaluate.manifest.json")
+    said = {}
+    if trained is not None and "imported" not in trained.counts:
+        said["iterations"] = trained.settings["schedule"]["iterations"]
+    if evaluated is not None:
+        said["max_detections"] = evaluated.settings["max_detections"]
+    for key, value in said.items():
+        if row[key] != str(value):
+            yield check.wrong(path, f"{key} of {name} is {row[key] or 'empty'}; its manifest says {value}")
+
+
+def _curves(check: Checker, rows: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
+    """AP over cost, from which budgets are planned, is the AP of scores.csv."""
+    known = {tuple(row[key] for key in ("dataset", "mix", "seed", "variant", "arm")): row["AP"] for row in rows}
+    for curve in check.made("curves.json")["curves"]:
+        for point in curve["points"]:
+            for seed, value in point["ap"].items():
+                cell = known.get((curve["dataset"], point["mix"], seed, curve["variant"], point["arm"]))
+                if cell and not math.isclose(float(cell), value, abs_tol=TABLE_ROUNDING):
+                    where = f"{curve['dataset']}/{point['mix']}/{seed}/{curve['variant']}"
+                    what = f"AP of {point['arm']} of {where} is {value}; scores.csv has {cell}"
+                    yield check.wrong(check.output("curves.json"), what)
 
 
 def _scores_of(row: dict[str, str]) -> str:
