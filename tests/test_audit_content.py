@@ -154,7 +154,7 @@ def test_an_output_deleted_and_struck_from_its_manifest(study: Path, manifest: s
     ("change", "words"),
     [
         (lambda one: one["optimizer"].update(lr=0.5), "optimizer.lr is 0.5, and 0.01 for other arms"),
-        (lambda one: one.update(seed=7), "seed is 7, and 0 for other arms"),
+        (lambda one: one.update(seed=7), "seed is 7, and 0 for other stages of the run"),
         (lambda one: one.update(dice_weight=1.0), "dice_weight is 1.0, and None for other arms"),
     ],
 )
@@ -162,6 +162,12 @@ def test_an_arm_on_other_terms(study: Path, change: Callable[[dict[str, Any]], N
     path = f"{RUN}/students/rough/manifest.json"
     edit(study / path, lambda manifest: change(manifest["settings"]))
     assert words in faults_of(study)[path]
+
+
+def test_points_of_another_seed_than_their_split(study: Path) -> None:
+    path = f"{RUN}/split.manifest.json"
+    edit(study / path, lambda manifest: manifest["settings"].update(seed=5))
+    assert "seed is 5, and 0 for other stages" in faults_of(study)[path]
 
 
 def test_an_arm_of_another_length_is_on_equal_terms(study: Path) -> None:
