@@ -15,7 +15,7 @@ from wssis.audit.artifact import Artifact, recognised
 from wssis.audit.contents import read_metrics
 from wssis.audit.sheets import coco_sheet, detection_sheet, store_sheet
 from wssis.audit.show import one_line
-from wssis.audit.show_tables import whole_table
+from wssis.audit.show_parts import whole_table
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_path
 from wssis.formats.ledger_stream import ledger_parts
