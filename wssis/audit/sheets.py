@@ -35,6 +35,8 @@ CROP_SIDE = 150
 """Side of a crop on the sheet, px."""
 LEAST_SCORE = 0.3
 """Detections below this score are not drawn."""
+PREDICTIONS = ".predictions.json"
+"""How a file with detections on training images ends."""
 TARGET_COLOUR, ROUGH_COLOUR = (0, 220, 120), (255, 170, 0)
 
 
@@ -58,18 +60,23 @@ def coco_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) ->
 def detection_sheet(path: Path, image_dir: Path | None, names: Sequence[str] = ()) -> Sheet:
     """Some validation images, or those of these names, with the detections of score .3 and more.
 
+    Predictions on the images that the report shows, quality/{arm}.predictions.json, are on training images.
+
     Raises:
         InputError: the file is in no study, which has val.json.
     """
+    subset = "train.json" if path.name.endswith(PREDICTIONS) else "val.json"
     try:
-        val = study_around(path) / path.resolve().relative_to(study_around(path)).parts[0] / "val.json"
+        val = study_around(path) / path.resolve().relative_to(study_around(path)).parts[0] / subset
         frame = read_frame(val)
     except InputError as error:
-        raise InputError(f"{path}: drawn on the images of its study's val.json, which is not there ({error})") from None
+        raise InputError(f"{path}: drawn on the images of its study's {subset}, which is not there ({error})") from None
     found: dict[int, list[dict[str, Any]]] = {}
     for one in loads(path.read_bytes()):
         if one["score"] >= LEAST_SCORE:
             found.setdefault(one["image_id"], []).append({**one, "id": 0})
+    if subset == "train.json":
+        frame["images"] = [image for image in frame["images"] if image["id"] in found]
     images = {image["id"]: image for image in frame["images"]}
     if set(found) - set(images):
         raise InputError(f"{path}: its images are not those of {val}; only detections.json can be drawn")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wssis.audit import show_data, show_report
 from wssis.audit.artifact import Artifact
 from wssis.audit.contents import read_header, read_metrics
 from wssis.audit.show_parts import Part, counted, first_rows, spread, whole_table
@@ -243,4 +244,14 @@ READERS: dict[str, Callable[[Path], Iterator[Part]]] = {
     "checkpoint": _checkpoint,
     "store": _store,
     "manifest": _nothing_more,
+    "image_facts": show_data.image_facts,
+    "warnings": show_data.warnings,
+    "images": show_data.images,
+    "image": show_data.image,
+    "shown": show_data.shown,
+    "page": show_report.page,
+    "tables": show_report.tables,
+    "report_table": show_report.report_table,
+    "latex": show_report.latex,
+    "curves": show_report.curves,
 }
