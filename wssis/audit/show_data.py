@@ -1,7 +1,7 @@
 """The content of what is known of a data set's images as titled tables: facts, warnings, images, and those shown."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from textwrap import fill
@@ -98,16 +98,17 @@ def shown(path: Path) -> Iterator[Part]:
     names = {one["id"]: one["name"] for one in content["categories"]}
     yield "objects", counted(Counter(names[one["category_id"]] for one in objects), "category")
     yield "", counted(Counter(one["status"] for one in objects), "status")
-    yield "spread", spread({name: _values(objects, key) for key, name in MEASURES.items()})
-    head = ("image", "why", "by the rule", "objects", *MEASURES.values())
-    yield _first("images", len(records)), table(head, [_shown_row(record) for record in records[:MOST]], left=3)
+    keys = [key for key in MEASURES if _values(objects, key)]
+    yield "spread", spread({MEASURES[key]: _values(objects, key) for key in keys})
+    head = ("image", "why", "by the rule", "objects", *(MEASURES[key] for key in keys))
+    yield _first("images", len(records)), table(head, [_shown_row(record, keys) for record in records[:MOST]], left=3)
 
 
 def _values(objects: list[Mapping[str, Any]], key: str) -> list[float]:
     return [one[key] for one in objects if one.get(key) is not None]
 
 
-def _shown_row(record: Mapping[str, Any]) -> tuple[str, ...]:
-    measured = (_values(record["objects"], key) for key in MEASURES)
+def _shown_row(record: Mapping[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
+    measured = (_values(record["objects"], key) for key in keys)
     means = (f"{mean(values):.2f}" if values else "" for values in measured)
     return record["file_name"], record["why"], "yes" if record["fair"] else "", str(len(record["objects"])), *means
