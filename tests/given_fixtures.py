@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from wssis.config.data_stages import PointsSettings, PrepareSettings
+from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
 from wssis.formats.coco import write_coco
+from wssis.formats.image_folders import one_folder
+from wssis.stages import check_images, points_given, split_given, take_given
 
 WIDTH, HEIGHT = 40, 30
 CATEGORIES = [{"id": 2, "name": "cell"}, {"id": 5, "name": "dirt"}]
@@ -61,3 +65,21 @@ def write_half_labelled(folder: Path, contents: dict[str, dict[str, Any]]) -> di
             (folder / part).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(folder / part / image["file_name"])
     return paths
+
+
+def take_half_labelled(dataset: Path) -> Path:
+    """A study of half-labelled files, as far as its points; written from the folder where it is to run.
+
+    dataset: its data set's folder, results/{study}/{name}. Returns the study's folder.
+    """
+    run = dataset / "given/s0/base"
+    paths = write_half_labelled(Path("data"), half_labelled())
+    take_given.run(
+        TakeGivenSettings(), **{part: (path, Path("data") / part) for part, path in paths.items()}, out=dataset
+    )
+    train, val = dataset / "train.json", dataset / "val.json"
+    with one_folder("data/full:data/weak:data/unlabelled") as images:
+        check_images.run(PrepareSettings(), train, val, images, Path("data/val"), dataset / "images.csv")
+    split_given.run(GivenSplitSettings(), train, dataset / "given.csv", run)
+    points_given.run(PointsSettings(), train, run / "split.csv", run / "full.json", run)
+    return dataset.parent.resolve()

@@ -5,17 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from given_fixtures import CATEGORIES, HEIGHT, WIDTH, half_labelled, write_half_labelled
+from given_fixtures import CATEGORIES, HEIGHT, WIDTH, half_labelled, take_half_labelled
 from tampering import edit, faults_of, tamper
 
 from wssis.audit.auditing import audit_study
-from wssis.config.data_stages import PointsSettings, PrepareSettings
-from wssis.config.half_labelled import GivenSplitSettings, TakeGivenSettings
+from wssis.config.half_labelled import GivenSplitSettings
 from wssis.config.mask_stages import QualitySettings
 from wssis.formats.coco import encode_mask, write_coco
-from wssis.formats.image_folders import one_folder
 from wssis.formats.manifest import StageRun
-from wssis.stages import check_images, points_given, show_given, split_given, take_given
+from wssis.stages import show_given
 
 CELLS = Path("results/half/cells")
 RUN = CELLS / "given/s0/base"
@@ -26,16 +24,7 @@ IN_RUN = "cells/given/s0/base"
 def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a study of half-labelled files, as far as its points."""
     monkeypatch.chdir(tmp_path)
-    paths = write_half_labelled(Path("data"), half_labelled())
-    take_given.run(
-        TakeGivenSettings(), **{part: (path, Path("data") / part) for part, path in paths.items()}, out=CELLS
-    )
-    train, val = CELLS / "train.json", CELLS / "val.json"
-    with one_folder("data/full:data/weak:data/unlabelled") as images:
-        check_images.run(PrepareSettings(), train, val, images, Path("data/val"), CELLS / "images.csv")
-    split_given.run(GivenSplitSettings(), train, CELLS / "given.csv", RUN)
-    points_given.run(PointsSettings(), train, RUN / "split.csv", RUN / "full.json", RUN)
-    return CELLS.parent.resolve()
+    return take_half_labelled(CELLS)
 
 
 def test_sound_files_have_no_findings(taken: Path) -> None:

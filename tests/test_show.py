@@ -46,8 +46,17 @@ KINDS = {
     "shapes/50pct/s0/corrupt/proposals/full.csv": "ledger",
     "report/scores.csv": "score_table",
     "report/manifest.json": "manifest",
+    "shapes/image_facts.csv": "image_facts",
+    "shapes/data_warnings.json": "warnings",
+    f"{RUN}/quality/semi.shown.json": "shown",
+    "shapes/images/val/000001.png": "image",
+    "report/curves.json": "curves",
+    "report/index.html": "page",
 }
-DRAWN = ("coco", "ledger", "store", "metrics", "scores", "detections", "quality", "points", "split")
+DRAWN = (
+    "coco", "ledger", "store", "metrics", "scores", "detections", "quality", "points", "split", "shown", "image",
+    "curves",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "kind"), KINDS.items())

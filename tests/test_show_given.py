@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from report_fixtures import MadeUp, make_study, measured_at, toy_set
 
+from wssis.audit.show import show
+from wssis.audit.show_pictures import write_picture
 from wssis.config.mask_stages import QualitySettings
 from wssis.engine.shown_given import (
     ClickFate,
@@ -182,6 +184,17 @@ def test_the_gallery_has_no_truth(study: MadeUp) -> None:
     gallery = (study.out / "gallery.html").read_text()
     assert "Nobody knows the true masks" in gallery and 'value="truth"' not in gallery and "IoU" not in gallery
     assert "score 0.50" in gallery and 'data-worth="0.5"' in gallery and "least sure first" in gallery
+
+
+def test_what_wssis_show_says_of_them(study: MadeUp, tmp_path: Path) -> None:
+    """Without hidden masks there are scores, and no IoU."""
+    path = Path(next(row["shown"] for row in study.plan["rows"] if row.get("shown")))
+    text = show(path)
+    assert "made by show_given" in text and "by score, 1 being the least sure" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("score ")]
+    assert len(line.split()) == 7 and "IoU, pseudo" not in text
+    told = write_picture(path, tmp_path / "shown.png")
+    assert told.endswith("images, chosen by the rule: rough masks, pseudo masks")
 
 
 def test_full_and_pairs_go_together(tmp_path: Path) -> None:

@@ -107,8 +107,35 @@ def test_of_unknown_origin(study: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is in no study's folder"):
         ancestry(tmp_path / "a.json")
     (study / RUN / "split.manifest.json").unlink()
-    with pytest.raises(InputError, match="no manifest lists it"):
+    with pytest.raises(InputError, match=r"full\.json: no manifest lists it, so nothing is known"):
         ancestry(study / RUN / "full.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("gone.json", r"gone\.json: not found; correct the path"),
+        ("shapes/gone.json", r"gone\.json: not found, and no manifest lists it; correct the path"),
+        ("shapes/images/train/gone.png", r"gone\.png: not found, and no manifest lists it"),
+        ("shapes/50pct", "50pct: a folder that no manifest lists; give an artifact in it"),
+        (f"{RUN}/teacher", "teacher: a folder that no manifest lists; give an artifact in it"),
+        ("", "mini: the folder of a study; give an artifact in it"),
+    ],
+)
+def test_what_cannot_be_traced(sound_study: Path, path: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        ancestry(sound_study / path)
+
+
+def test_a_file_in_a_folder_that_is_listed_as_a_whole(sound_study: Path) -> None:
+    folder = ancestry(sound_study / "shapes/images/train")
+    image = next((sound_study / "shapes/images/train").glob("*.png"))
+    found = tree(ancestry(image))
+    asked = f"shapes/images/train/{image.name} is in shapes/images/train, which its manifest lists as a whole:"
+    assert found == f"{asked}\n{tree(folder)}" and "generate (size 64" in found
+    assert compared(ancestry(image), folder).startswith(f"{asked}\nequal: both have sha256")
+    shard = next(file for file in (sound_study / RUN / "crops/full.zarr").rglob("*") if file.is_file())
+    assert f"is in {RUN}/crops/full.zarr, which" in tree(ancestry(shard)).splitlines()[0]
 
 
 def test_the_command(sound_study: Path, capsys: pytest.CaptureFixture[str]) -> None:

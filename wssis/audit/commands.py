@@ -33,7 +33,7 @@ def audit(
 
 
 def show(
-    artifact: Annotated[Path, typer.Argument(help="A JSON, CSV, metrics.jsonl, checkpoint, Zarr store or manifest.")],
+    artifact: Annotated[Path, typer.Argument(help="An output of a stage: a file, store, folder; or a manifest.")],
     picture: Annotated[Path | None, typer.Option(help="PNG to write: the artifact as a picture.")] = None,
     image_dir: Annotated[Path | None, typer.Option(help="Images of a COCO file, unless the study drew them.")] = None,
     image: Annotated[

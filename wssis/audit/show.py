@@ -10,11 +10,12 @@ from typing import Any
 from wssis.audit.artifact import Artifact, recognised
 from wssis.audit.contents import DAMAGE
 from wssis.audit.digests import short
+from wssis.audit.listing import Listing, listing_of
 from wssis.audit.show_tables import content_of
 from wssis.audit.values import flat, wrapped
 from wssis.config.resolve import settings_read, unread
 from wssis.errors import InputError
-from wssis.formats.manifest import manifest_of, read_manifest
+from wssis.formats.manifest import read_manifest
 from wssis.overview.table import duration, size, table
 
 
@@ -46,11 +47,13 @@ def one_line(path: Path) -> Iterator[None]:
 def _lines(artifact: Artifact) -> Iterator[str]:
     path = artifact.path
     yield from (f"{path}", f"{artifact.title}, {size(_bytes(path))}", "")
-    manifest = path if artifact.kind == "manifest" else manifest_of(path)
-    if manifest is None:
+    listing = listing_of(path)
+    if artifact.kind == "manifest":
+        yield from _origin(read_manifest(path), None)
+    elif listing is None:
         yield "no manifest lists it: nothing says who made it"
     else:
-        yield from _origin(read_manifest(manifest), path.name)
+        yield from _origin(read_manifest(listing.manifest), listing)
     yield from _content(artifact)
 
 
@@ -65,13 +68,22 @@ def _bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
 
 
-def _origin(manifest: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Stage, settings, inputs and counts."""
+def _digest(manifest: Mapping[str, Any], listing: Listing) -> str:
+    """The digest of an artifact, or of the folder that it is listed with."""
+    digest = f"sha256 {short(manifest['outputs'][listing.output])}..."
+    return digest if listing.whole else f"in {listing.output}, which as a whole has {digest}"
+
+
+def _origin(manifest: Mapping[str, Any], listing: Listing | None) -> Iterator[str]:
+    """Stage, settings, inputs and counts.
+
+    listing: what the manifest has of the artifact; None of the manifest itself.
+    """
     finished = manifest.get("finished")
     when = f", finished {datetime.fromisoformat(finished):%Y-%m-%d %H:%M} UTC" if finished else ""
     yield f"made by {manifest['stage']}, seed {manifest.get('seed')}{when}, took {duration(manifest.get('duration'))}"
-    digest = manifest["outputs"].get(name)
-    yield (f"sha256 {short(digest)}..., " if digest else "") + f"code {short(manifest['code'])}..."
+    digest = "" if listing is None else f"{_digest(manifest, listing)}, "
+    yield f"{digest}code {short(manifest['code'])}..."
     yield "settings"
     nested = manifest["settings"]
     left_out = unread(manifest["stage"], nested, manifest["inputs"])

@@ -13,14 +13,16 @@ from PIL import Image
 
 from wssis.audit.artifact import Artifact, recognised
 from wssis.audit.contents import read_metrics
+from wssis.audit.image_sheets import folder_sheet, image_sheet, shown_sheet
 from wssis.audit.sheets import coco_sheet, detection_sheet, store_sheet
 from wssis.audit.show import one_line
-from wssis.audit.show_tables import whole_table
+from wssis.audit.show_parts import whole_table
 from wssis.errors import InputError
 from wssis.formats.atomic import temporary_path
 from wssis.formats.ledger_stream import ledger_parts
 from wssis.formats.metrics_file import losses_of
 from wssis.formats.scores import read_scores
+from wssis.report_page.curves import read_curves
 
 DPI = 130
 COLOURS = ("#0b6b68", "#c8742a", "#7a5ea8", "#5f86b3", "#a3486b", "#587f3a")
@@ -171,6 +173,23 @@ def _split(path: Path) -> Figure:
     return figure
 
 
+def _curves(path: Path) -> Figure:
+    curves = [curve for curve in read_curves(path).curves if curve.points]
+    if not curves:
+        raise InputError(f"{path}: no arm has an AP and a price; there is nothing to draw")
+    figure, panels = _figure(len(curves), _name(path), 5.4)
+    for axes, curve in zip(panels, curves, strict=True):
+        for place, arm in enumerate(dict.fromkeys(one.arm for one in curve.points)):
+            own = sorted((next(iter(one.days.values())), one.mean) for one in curve.points if one.arm == arm)
+            axes.plot(*zip(*own, strict=True), "o-", color=COLOURS[place % len(COLOURS)], label=arm)
+        axes.set_title(f"{curve.dataset}, {curve.variant}: seeds {', '.join(curve.seeds)}")
+        axes.set_xlabel(f"label days, {next(iter(curve.points[0].days))}")
+        axes.set_ylabel("mask AP")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+    return figure
+
+
 FIGURES: dict[str, Callable[[Path], Figure]] = {
     "ledger": _ledger,
     "metrics": _metrics,
@@ -178,5 +197,13 @@ FIGURES: dict[str, Callable[[Path], Figure]] = {
     "quality": _quality,
     "points": _points,
     "split": _split,
+    "curves": _curves,
 }
-SHEETS = {"coco": coco_sheet, "detections": detection_sheet, "store": store_sheet}
+SHEETS = {
+    "coco": coco_sheet,
+    "detections": detection_sheet,
+    "store": store_sheet,
+    "shown": shown_sheet,
+    "images": folder_sheet,
+    "image": image_sheet,
+}

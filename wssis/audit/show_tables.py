@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from wssis.audit.artifact import TABLES, Artifact
+from wssis.audit import show_data, show_report
+from wssis.audit.artifact import Artifact
 from wssis.audit.contents import read_header, read_metrics
+from wssis.audit.show_parts import Part, counted, first_rows, spread, whole_table
 from wssis.audit.values import flat, word, wrapped
 from wssis.formats.coco_stream import annotations_of, read_frame
 from wssis.formats.crop_store import CropStore
@@ -19,13 +20,8 @@ from wssis.formats.json_text import loads
 from wssis.formats.ledger_stream import ledger_parts
 from wssis.formats.metrics_file import losses_of
 from wssis.formats.scores import METRICS, read_scores
-from wssis.formats.table import read_table
 from wssis.overview.table import table
 
-Part = tuple[str, str]
-"""A title, which may be empty, and a text."""
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-QUANTILES = ("least", "25 %", "median", "75 %", "most")
 LINES = 10
 """Lines of a training that are shown."""
 BARS = "▁▂▃▄▅▆▇█"
@@ -40,23 +36,6 @@ def content_of(artifact: Artifact) -> Iterator[Part]:
         InputError: it is damaged.
     """
     yield from READERS[artifact.kind](artifact.path)
-
-
-def _counted(counts: Mapping[Any, int], what: str) -> str:
-    total = sum(counts.values()) or 1
-    rows = [(str(name), f"{number:,}", f"{100 * number / total:.1f}") for name, number in counts.items()]
-    return table((what, "number", "%"), rows)
-
-
-def _spread(values: Mapping[str, Iterable[float]]) -> str:
-    """Quantiles of some series, one a line; empty series are left out."""
-    rows = []
-    for name, series in values.items():
-        numbers = np.asarray(list(series), float)
-        numbers = numbers[~np.isnan(numbers)]
-        if numbers.size:
-            rows.append((name, f"{numbers.size:,}", *(f"{value:.4g}" for value in np.quantile(numbers, SHARES))))
-    return table(("", "number", *QUANTILES), rows)
 
 
 def sparkline(values: Sequence[float], width: int = 60) -> str:
@@ -98,11 +77,11 @@ def _coco(path: Path) -> Iterator[Part]:
     yield "", f"{len(frame['images']):,} images, {objects_all:,} annotations, {len(names)} categories{each}"
     rows = [(names.get(key, str(key)), f"{objects[key]:,}", f"{len(shown[key]):,}") for key in names]
     yield "categories", table(("name", "annotations", "images"), rows)
-    yield "annotations", _counted({name: count for name, count in kinds.items() if count}, "mask")
+    yield "annotations", counted({name: count for name, count in kinds.items() if count}, "mask")
     for key, counter in words.items():
         if counter:
-            yield key, _counted(dict(counter.most_common()), key)
-    yield "spread", _spread({"annotations of an image": list(per_image.values()), **numbers})
+            yield key, counted(dict(counter.most_common()), key)
+    yield "spread", spread({"annotations of an image": list(per_image.values()), **numbers})
 
 
 def _ledger(path: Path) -> Iterator[Part]:
@@ -110,7 +89,7 @@ def _ledger(path: Path) -> Iterator[Part]:
     points, images = frame["point_id"].nunique(), frame["image_id"].nunique()
     yield "", f"{len(frame):,} records of {points:,} points on {images:,} images"
     for key in ("status", "predictor", "level"):
-        yield key, _counted(frame[key].value_counts(sort=key != "level").sort_index().to_dict(), key)
+        yield key, counted(frame[key].value_counts(sort=key != "level").sort_index().to_dict(), key)
     flags = {
         "own point outside of the mask": int((frame["own_point_inside"] == False).sum()),  # noqa: E712
         "with other objects' points": int((frame["foreign_points"] > 0).sum()),
@@ -118,51 +97,35 @@ def _ledger(path: Path) -> Iterator[Part]:
     }
     yield "oddities", table(("records", "number"), [(name, f"{number:,}") for name, number in flags.items()])
     columns = ("score", "maskness", "category_score", "area")
-    yield "spread", _spread({name: frame[name].to_numpy(float, na_value=np.nan) for name in columns})
-    yield "first records", _rows(frame, ("image_id", "point_id", "x", "y", "status", "level", "score", "area"))
-
-
-def _rows(frame: pd.DataFrame, columns: Sequence[str], count: int = 5) -> str:
-    head = frame[list(columns)].head(count)
-    rows = [tuple("" if pd.isna(cell) else word(cell) for cell in row) for row in head.to_numpy()]
-    return table(tuple(columns), rows)
-
-
-def whole_table(path: Path, kind: str) -> pd.DataFrame:
-    """A CSV of the package, of a kind in TABLES.
-
-    Raises:
-        InputError: a row has another number of cells than the header, which pandas would fill up.
-    """
-    read_table(path, TABLES[kind])
-    return pd.read_csv(path)
+    yield "spread", spread({name: frame[name].to_numpy(float, na_value=np.nan) for name in columns})
+    yield "first records", first_rows(frame, ("image_id", "point_id", "x", "y", "status", "level", "score", "area"))
 
 
 def _points(path: Path) -> Iterator[Part]:
     frame = whole_table(path, "points")
     yield "", f"{len(frame):,} points"
-    yield "spread", _spread({f"{axis}, px": frame[axis] for axis in ("x", "y")})
-    yield "first points", _rows(frame, ("annotation_id", "x", "y"))
+    yield "spread", spread({f"{axis}, px": frame[axis] for axis in ("x", "y")})
+    yield "first points", first_rows(frame, ("annotation_id", "x", "y"))
 
 
 def _split(path: Path) -> Iterator[Part]:
     kinds = whole_table(path, "split")["label_kind"].value_counts()
-    yield "", _counted(kinds.to_dict(), "label kind")
+    yield "", counted(kinds.to_dict(), "label kind")
 
 
 def _table_of(path: Path, kind: str) -> Iterator[Part]:
     frame = whole_table(path, kind)
     yield "", f"{len(frame):,} rows"
-    yield "first rows", _rows(frame, tuple(frame.columns))
+    yield "first rows", first_rows(frame, tuple(frame.columns))
 
 
 def _quality(path: Path) -> Iterator[Part]:
     frame = whole_table(path, "quality")
-    yield "", _counted(frame["status"].value_counts().to_dict(), "points")
+    yield "", counted(frame["status"].value_counts().to_dict(), "points")
     ious = {kind: frame[f"iou_{kind}"] for kind in ("rough", "pseudo") if frame[f"iou_{kind}"].notna().any()}
     means = [(kind, f"{one.mean():.3f}", f"{100 * (one >= 0.5).mean():.1f}") for kind, one in ious.items()]
     yield "IoU with the hidden masks", table(("masks", "mean", "% of .5 and more"), means)
-    yield "spread", _spread({f"IoU of {kind} masks": one for kind, one in ious.items()})
+    yield "spread", spread({f"IoU of {kind} masks": one for kind, one in ious.items()})
     steps = np.linspace(0, 1, 11)
     counts = {kind: np.histogram(one, steps)[0] for kind, one in ious.items()}
     rows = [
@@ -176,14 +139,14 @@ def _thresholds(path: Path) -> Iterator[Part]:
     frame = whole_table(path, "thresholds")
     without = int(frame["threshold"].isna().sum())
     yield "", f"{len(frame):,} classes, {without:,} of them without labels: no detection of theirs was right"
-    yield "spread", _spread({name: frame[name] for name in ("threshold", "f1", "precision", "recall")})
-    yield "classes", _rows(frame, tuple(frame.columns), len(frame))
+    yield "spread", spread({name: frame[name] for name in ("threshold", "f1", "precision", "recall")})
+    yield "classes", first_rows(frame, tuple(frame.columns), len(frame))
 
 
 def _score_table(path: Path) -> Iterator[Part]:
     frame = whole_table(path, "score_table")
     columns = ("dataset", "mix", "seed", "variant", "arm", "AP", "AP50", "AP75", "bbox_AP", "label_days_pointwssis")
-    yield "", _rows(frame, columns, len(frame))
+    yield "", first_rows(frame, columns, len(frame))
 
 
 def _scores(path: Path) -> Iterator[Part]:
@@ -203,8 +166,8 @@ def _figure(value: float | None) -> str:
 def _detections(path: Path) -> Iterator[Part]:
     found = loads(path.read_bytes())
     yield "", f"{len(found):,} detections on {len({one['image_id'] for one in found}):,} images"
-    yield "category_id", _counted(dict(sorted(Counter(one["category_id"] for one in found).items())), "category_id")
-    yield "spread", _spread({"score": [one["score"] for one in found]})
+    yield "category_id", counted(dict(sorted(Counter(one["category_id"] for one in found).items())), "category_id")
+    yield "spread", spread({"score": [one["score"] for one in found]})
 
 
 def _metrics(path: Path) -> Iterator[Part]:
@@ -254,10 +217,10 @@ def _store(path: Path) -> Iterator[Part]:
     files = f"{', '.join(layout.arrays)} in {len(store.shards())} shards each"
     yield "", f"{len(store):,} crops of {layout.size} x {layout.size} px: {files}"
     names = [one["name"] for one in layout.categories]
-    yield "classes", _counted({name: int((crops.label == place).sum()) for place, name in enumerate(names)}, "name")
+    yield "classes", counted({name: int((crops.label == place).sum()) for place, name in enumerate(names)}, "name")
     sides = crops.window[:, 2:] - crops.window[:, :2]
     others = np.diff(crops.other_start)
-    yield "spread", _spread({"window width, px": sides[:, 0], "window height, px": sides[:, 1], "other points": others})
+    yield "spread", spread({"window width, px": sides[:, 0], "window height, px": sides[:, 1], "other points": others})
 
 
 def _nothing_more(path: Path) -> Iterator[Part]:
@@ -281,4 +244,14 @@ READERS: dict[str, Callable[[Path], Iterator[Part]]] = {
     "checkpoint": _checkpoint,
     "store": _store,
     "manifest": _nothing_more,
+    "image_facts": show_data.image_facts,
+    "warnings": show_data.warnings,
+    "images": show_data.images,
+    "image": show_data.image,
+    "shown": show_data.shown,
+    "page": show_report.page,
+    "tables": show_report.tables,
+    "report_table": show_report.report_table,
+    "latex": show_report.latex,
+    "curves": show_report.curves,
 }

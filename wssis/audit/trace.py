@@ -1,13 +1,13 @@
 """wssis trace: where an artifact comes from, as a tree; and where two artifacts' ways part."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wssis.audit.digests import short
 from wssis.audit.finding import some
-from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files, study_around
+from wssis.audit.study_files import StageRecord, StudyFiles, is_study, read_study_files, study_around
 from wssis.audit.values import flat, word
 from wssis.config.resolve import settings_read
 from wssis.errors import InputError
@@ -43,6 +43,7 @@ class Ancestor:
         sha256: as the reader recorded it; of the artifact asked for, as its manifest says.
         record: the manifest that lists it; None for a given file, or where it is gone.
         made_from: its inputs.
+        asked: a file in it that was asked for, relative to the study's folder, where it is a folder listed as a whole.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Ancestor:
     sha256: str
     record: StageRecord | None
     made_from: tuple["Ancestor", ...] = ()
+    asked: str = ""
 
     @property
     def said(self) -> str:
@@ -60,18 +62,51 @@ class Ancestor:
 def ancestry(path: Path) -> Ancestor:
     """The artifact at `path` with all it was made from, by the manifests of its study.
 
+    A file in a folder that a manifest lists as a whole stands for that folder.
+
     Raises:
-        InputError: it is in no study, or no manifest lists it.
+        InputError: it is not there, or in no study, or no manifest lists it.
     """
-    root = study_around(path)
+    root = _study_of(path)
     study = read_study_files(root)
     name = path.resolve().relative_to(root).as_posix()
-    record = study.producers.get(name) or study.records.get(name)
-    if record is None:
-        raise InputError(f"{path}: no manifest lists it, so nothing is known of its origin; wssis audit tells more")
     if name in study.records:  # Of a manifest: of the first output it stands for.
-        name = next(iter(record.outputs))
-    return _ancestor(study, "", name, record.outputs[name], {})
+        name = next(iter(study.records[name].outputs), name)
+    listed = _listed(study, name)
+    if listed is None or not (listed == name or path.exists()):
+        raise InputError(f"{path}: {_unlisted(path)}")
+    found = _ancestor(study, "", listed, study.producers[listed].outputs[listed], {})
+    return found if listed == name else replace(found, asked=name)
+
+
+def _study_of(path: Path) -> Path:
+    """The study's folder around an artifact.
+
+    Raises:
+        InputError: it is in none, not there, or the folder itself.
+    """
+    try:
+        return study_around(path)
+    except InputError:
+        if not path.exists():
+            raise InputError(f"{path}: not found; correct the path") from None
+        if path.is_dir() and is_study(path):
+            raise InputError(f"{path}: the folder of a study; give an artifact in it") from None
+        raise
+
+
+def _listed(study: StudyFiles, name: str) -> str | None:
+    """The output that a file is, or the nearest folder around it that is an output; None where no manifest has it."""
+    around = (name, *(parent.as_posix() for parent in PurePosixPath(name).parents))
+    return next((one for one in around if one in study.producers), None)
+
+
+def _unlisted(path: Path) -> str:
+    if not path.exists():
+        return "not found, and no manifest lists it; correct the path"
+    if path.is_dir():
+        return "a folder that no manifest lists; give an artifact in it"
+    return "no manifest lists it, so nothing is known of its origin; wssis audit tells more"
 
 
 def _ancestor(
@@ -92,7 +127,12 @@ def _ancestor(
 
 def tree(root: Ancestor) -> str:
     """The ancestry as indented lines: input, file, stage, digest, settings; what was shown before is not unfolded."""
-    return "\n".join(_lines(root, "", "", set()))
+    return "\n".join([*_asked(root), *_lines(root, "", "", set())])
+
+
+def _asked(one: Ancestor) -> list[str]:
+    """Which file was asked for, where its folder is what is traced."""
+    return [f"{one.asked} is in {one.path}, which its manifest lists as a whole:"] if one.asked else []
 
 
 def _lines(one: Ancestor, first: str, rest: str, shown: set[str]) -> Iterator[str]:
@@ -202,6 +242,7 @@ def compared(one: Ancestor, other: Ancestor) -> str:
         head = f"equal: both have sha256 {short(one.said)}"
     else:
         head = f"they differ: sha256 {short(one.said)} | {short(other.said)}"
+    head = "\n".join([*dict.fromkeys(_asked(one) + _asked(other)), head])
     found = differences(one, other)
     if not found:
         return f"{head}\nnothing differs on the way: settings, code, packages and inputs are equal"
