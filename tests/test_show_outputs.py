@@ -115,7 +115,7 @@ def test_pages_and_tables_of_the_report(sound_study: Path) -> None:
     assert show(report / "tables/gap-shapes.csv").endswith("arm    of the gap\nwssis        68 %")
     assert show(report / "tables/gap-shapes.tex").endswith(r"\end{table}")
     curves = show(report / "curves.json")
-    assert curves.splitlines()[-1].split() == ["wssis", "50pct", "0.5", "25.0", "20.0", "30.0"]
+    assert curves.splitlines()[-1].split() == ["wssis", "50pct", "0.5", "69.3", "69.3", "69.3"]
 
 
 @pytest.mark.parametrize("name", ["index.html", "tables/gap-shapes.tex", "tables/gap-shapes.csv"])
