@@ -390,13 +390,19 @@ def _text(rle: dict[str, Any]) -> dict[str, Any]:
 
 def _report(scores: list[Path]) -> None:
     out = STUDY / "report"
-    inputs = {f"scores {path.parent}": path for path in scores}
+    read = [path.with_name(name) for name in ("scores.json", "detections.json", "metrics.jsonl") for path in scores]
+    inputs = {f"{path.stem} {_network_of(path)}": path for path in read}
     with StageRun("report", out / "manifest.json", ReportSettings(), inputs) as stage:
         rows = [_score_row(path) for path in scores]
         write_score_table(out / "scores.csv", rows)
         write_text(out / "index.html", "<html>the answer</html>\n")
         stage.output(out / "index.html", out / "scores.csv")
         stage.counts |= {"networks": len(scores), "groups": 1}
+
+
+def _network_of(path: Path) -> str:
+    """Run and name of the network that a file is of."""
+    return path.relative_to(STUDY).parent.as_posix().replace("students/", "")
 
 
 def _score_row(path: Path) -> dict[str, Any]:

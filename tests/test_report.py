@@ -181,6 +181,9 @@ def test_the_manifest_names_everything_the_pages_are_made_of(study: MadeUp, page
     for row in (row for row in study.plan["rows"] if row["quality"]):
         folder = Path(row["quality"]).parent
         assert {folder / f"{row['arm']}.{name}" for name in ("csv", "shown.json", "predictions.json")} <= inputs
+    networks = {Path(row["scores"]).parent for row in study.plan["rows"]}
+    refiners = {Path(row["run"]) / "refiner" for row in study.plan["rows"] if row["arm"] == "wssis"}
+    assert {folder / "metrics.jsonl" for folder in networks | refiners} <= inputs
 
 
 def test_a_damaged_file_of_predictions_is_named(study: MadeUp, tmp_path: Path) -> None:
