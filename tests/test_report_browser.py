@@ -157,6 +157,28 @@ def test_prints_on_a_sheet_without_controls(browser: Browser, study: MadeUp) -> 
         browser.command("Emulation.setEmulatedMedia", media="")
 
 
+def test_strips_keep_their_columns_on_paper(browser: Browser, study: MadeUp) -> None:
+    """A sheet between its margins is no wider than a phone's screen may be, and its strips fall into no rows."""
+    tops = "Array.from({}.querySelectorAll('.panels > figure'), e => Math.round(e.getBoundingClientRect().top))"
+    rows = f"Array.from(document.querySelectorAll('.strip'), strip => new Set({tops.format('strip')}).size)"
+    browser.resize(SHEET, 1000)
+    browser.open(study.out / "index.html")
+    assert set(browser.value(rows)) == {3}
+    browser.command("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert set(browser.value(rows)) == {1}
+    finally:
+        browser.command("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("width", [1280, 1600])
+def test_the_table_of_arms_is_whole_in_a_window(browser: Browser, study: MadeUp, width: int) -> None:
+    browser.resize(width, 800)
+    browser.open(study.out / "index.html")
+    hidden = "Array.from(document.querySelectorAll('[id^=table-arms] .wide'), e => e.scrollWidth - e.clientWidth)"
+    assert set(browser.value(hidden)) == {0}
+
+
 @pytest.mark.slow
 def test_largest_report_paints_within_a_second(browser: Browser, tmp_path: Path) -> None:
     sets = toy_set(tmp_path / "images", "train", 100), toy_set(tmp_path / "images", "val", 12)
