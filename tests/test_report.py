@@ -174,7 +174,26 @@ def test_own_seconds_stand_beside_the_two_models(study: MadeUp, page: str, tmp_p
     text = (tmp_path / "index.html").read_text()
     assert "own measured seconds" in text and "4 s per image" in text
     assert "own measured seconds" not in page
+    told = ["own seconds, spotting" in _stage_days(out)[0] for out in (tmp_path, study.out)]
+    assert told == [True, False]
     assert "own measured seconds" in budget_text(read_curves(tmp_path / CURVES), 10.0, "measured")
+
+
+def _stage_days(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((out / "tables/stage-days-toy-base.csv").open()))
+
+
+def test_days_of_the_labelling_stages_add_up(study: MadeUp, page: str) -> None:
+    """To what the table of costs says; a dash, nothing in the CSV, counts nothing."""
+    costs = {line["arm"]: line for line in csv.DictReader((study.out / "tables/cost-toy-base.csv").open())}
+    lines = _stage_days(study.out)
+    assert sorted(line["arm"] for line in lines) == sorted(costs)
+    for line in lines:
+        for model in ("PointWSSIS", "Cheng et al."):
+            stages = [float(line[f"{model}, {stage}"] or 0) for stage in ("category", "spotting", "localisation")]
+            assert sum(stages) == pytest.approx(float(line[f"{model}, all"]), rel=0.1)
+            assert line[f"{model}, all"] == costs[line["arm"]][f"{model}, categories unknown"]
+        assert line["PointWSSIS, spotting"] == "" and float(line["Cheng et al., spotting"]) > 0
 
 
 def test_the_manifest_names_everything_the_pages_are_made_of(study: MadeUp, page: str) -> None:

@@ -226,9 +226,11 @@ def _of_base(curves: Sequence[Curves]) -> list[Curves]:
 
 
 def _cost(curves: Curves, story: Story) -> CostSection | None:
-    section = cost_section(curves, story.settings.cost)
+    own = [group for group in story.groups if (group.dataset, group.variant) == (curves.dataset, curves.variant)]
+    section = cost_section(curves, own, story.settings.cost)
     if section is not None:
         story.keep(section.table)
+        story.keep(section.stages)
         for planning in section.planning:
             story.keep(planning.table)
     return section
