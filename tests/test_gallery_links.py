@@ -1,12 +1,15 @@
 """Addresses of parts of the gallery, and which images it takes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from wssis.report_page.figures import WIDTH, Link, drawing
+from wssis.report_page.figures import WIDTH, Link, Picture, drawing
 from wssis.report_page.filters import iou_ranges, within
 from wssis.report_page.gallery import GalleryGroup, GalleryImage, Outline, _spread
+from wssis.report_page.instances import with_predictions
+from wssis.report_page.results import Group
 
 
 def _gallery(iou: float | None = 0.55) -> GalleryGroup:
@@ -51,3 +54,14 @@ def test_links_of_a_figure_stand_apart_from_what_readers_of_alt_text_are_spared(
     assert spared.endswith("</g>") and '<g aria-hidden="true">' in spared and "<a " not in spared
     assert links.count("<a ") == 1 and "xlink" not in links and "<path" in links
     assert '<a href="gallery.html#a=1&amp;b=2" aria-label="One &lt; two">' in links
+
+
+def test_figures_of_ap_lead_to_predictions_mix_by_mix() -> None:
+    groups = [Group("toy", mix, percent, "base", {}) for mix, percent in (("5pct", 5.0), ("10pct", 10.0))]
+    galleries = [replace(_gallery(), key=groups[1].key), _gallery()]
+    picture = Picture("<svg></svg>", "AP", "AP of all.")
+    both, one = (with_predictions(picture, own, galleries) for own in (groups, groups[1:]))
+    assert both.links == (Link("gallery.html#group=toy-10pct-base&layers=student+truth", "10 % with masks"),)
+    assert [link.title for link in one.links] == ["toy, 10 % with masks"] and "WSSIS, seed s0" in one.behind
+    assert with_predictions(picture, groups[:1], galleries).links == ()
+    assert with_predictions(None, groups, galleries) is None

@@ -24,10 +24,11 @@ def with_predictions(
     """A figure of AP with links to what the students of its groups predict, where a gallery shows it."""
     if picture is None:
         return None
-    keys = {group.key: group.name for group in groups}
-    own = [one for one in galleries if one.key in keys]
-    links = [Link(href, f"{one.whose}, {keys[one.key]}") for one in own if (href := one.link(STUDENTS))]
-    return replace(picture, links=tuple(links), behind="Predictions on weak images, in the gallery")
+    titles = {group.key: group.name if len(groups) == 1 else f"{group.share} with masks" for group in groups}
+    own = [one for one in galleries if one.key in titles]
+    links = [Link(href, titles[one.key]) for one in own if (href := one.link(STUDENTS))]
+    whose = " or ".join(dict.fromkeys(one.whose for one in own))
+    return replace(picture, links=tuple(links), behind=f"Predictions of {whose} on weak images, in the gallery")
 
 
 def with_addresses(images: Sequence[ShownImage], address: Address) -> list[ShownImage]:
