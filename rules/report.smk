@@ -30,13 +30,13 @@ def about_boxes(row):
 
 
 def about_pseudo_masks(row):
-    """The files behind the pseudo masks of one arm's row: counts, ledgers, quality, pictures."""
+    """The files behind the pseudo masks of one arm's row: counts, quality, pictures."""
     rules = get_arm(row.arm).rules
     parts = {"pseudo": [f"pseudo/{row.arm}.json.manifest.json"]}
     if hidden_masks_of(row.arm) == Product("points"):
         parts["points"] = ["weak.json", "points.manifest.json"]
     if "proposals" in rules:
-        parts["proposals/weak"] = ["proposals/weak.csv", "proposals/weak.json.manifest.json"]
+        parts["proposals/weak"] = ["proposals/weak.json.manifest.json"]
     if "refiner" in rules:
         parts["proposals/full"] = ["proposals/full.json.manifest.json"]
         parts["crops/weak"] = ["crops/weak.zarr.manifest.json"]

@@ -393,7 +393,8 @@ def _text(rle: dict[str, Any]) -> dict[str, Any]:
 
 def _report(scores: list[Path]) -> None:
     out = STUDY / "report"
-    inputs = {f"scores {path.parent}": path for path in scores}
+    read = [path.with_name(name) for name in ("scores.json", "detections.json", "metrics.jsonl") for path in scores]
+    inputs = {f"{path.stem} {_network_of(path)}": path for path in read}
     with StageRun("report", out / "manifest.json", ReportSettings(), inputs) as stage:
         rows = [_score_row(path) for path in scores]
         write_score_table(out / "scores.csv", rows)
@@ -416,6 +417,11 @@ def _curves_of(rows: list[dict[str, Any]]) -> StudyCurves:
     )  # fmt: skip
     curve = Curves(dataset="shapes", variant="base", seeds=tuple(ap), points=(one,))
     return StudyCurves(study="mini", categories_known=False, curves=(curve,))
+
+
+def _network_of(path: Path) -> str:
+    """Run and name of the network that a file is of."""
+    return path.relative_to(STUDY).parent.as_posix().replace("students/", "")
 
 
 def _score_row(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tampering import RUN, edit, faults_of, give_input, tamper
 
 from wssis.audit import digests
 from wssis.audit.auditing import account, audit_study, print_account
+from wssis.audit.report_inputs import _places
 from wssis.errors import InputError
 from wssis.formats.manifest import digest_of
 
@@ -48,6 +49,50 @@ def test_the_results_of_two_arms_exchanged(study: Path, tmp_path: Path) -> None:
 def test_an_input_that_is_missing(study: Path, manifest: str, name: str) -> None:
     edit(study / RUN / manifest, lambda one: one["inputs"].pop(name))
     assert f"has no input {name}" in faults_of(study)[f"{RUN}/{manifest}"]
+
+
+REPORT = "report/manifest.json"
+
+
+def test_training_curves_of_another_network(study: Path) -> None:
+    read, other = (f"metrics {RUN}/{arm}" for arm in ("wssis", "rough"))
+    edit(study / REPORT, lambda one: one["inputs"].update({read: one["inputs"][other]}))
+    fault = faults_of(study)[REPORT]
+    assert f"input {read} is {ROUGH}/metrics.jsonl; here it is {WSSIS}/metrics.jsonl" in fault
+
+
+def test_a_report_that_names_no_curves_of_a_network(study: Path) -> None:
+    edit(study / REPORT, lambda one: one["inputs"].pop(f"metrics {RUN}/wssis"))
+    assert f"has no input metrics {RUN}/wssis" in faults_of(study)[REPORT]
+
+
+def test_an_older_report_names_no_curves_at_all(study: Path) -> None:
+    def without(one: dict[str, Any]) -> None:
+        one["inputs"] = {name: given for name, given in one["inputs"].items() if not name.startswith("metrics ")}
+
+    edit(study / REPORT, without)
+    assert REPORT not in faults_of(study)
+
+
+def test_metrics_that_were_written_again_after_the_report(study: Path) -> None:
+    """The training's own manifest knows the new ones: the report alone tells of the old."""
+    path = f"{WSSIS}/metrics.jsonl"
+    (study / path).write_text((study / path).read_text().replace("0.01", "0.02"))
+    manifest = study / WSSIS / "manifest.json"
+    edit(manifest, lambda one: one["outputs"].update({"metrics.jsonl": digest_of(study / path)}))
+    assert f"broken chain: it was made from a {path}" in faults_of(study)[REPORT]
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [("val shapes", ["shapes/val.json"]),
+     ("point shapes/10pct/s0/more", ["shapes/10pct/s0/more/weak.json", "shapes/10pct/s0/base/weak.json"]),
+     ("metrics shapes/10pct/s0/base/refiner", ["shapes/10pct/s0/base/refiner/metrics.jsonl"]),
+     ("quality shapes/10pct/s0/base/wssis", ["shapes/10pct/s0/base/quality/wssis.csv"]),
+     ("scores results/mini", []), ("more", [])],
+)  # fmt: skip
+def test_the_place_that_the_name_of_an_input_tells(name: str, places: list[str]) -> None:
+    assert _places(name) == places
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,15 @@
 import pytest
 
 from wssis.config.label_cost import CostSettings, MeasuredSeconds
-from wssis.engine.label_costs import COST_VIEWS, LabelCounts, cost_views, count_labels, label_days, label_seconds
+from wssis.engine.label_costs import (
+    COST_VIEWS,
+    LabelCounts,
+    cost_views,
+    count_labels,
+    label_days,
+    label_seconds,
+    label_stages,
+)
 
 COCO_IMAGES = 118_287
 
@@ -103,6 +111,17 @@ def test_own_seconds_replace_what_was_measured_and_nothing_else() -> None:
     assert label_seconds(counts, "point", "measured", boxes) == label_seconds(counts, "point", "pointwssis", boxes)
     for model in ("pointwssis", "cheng"):
         assert label_seconds(counts, "point", model, own) == label_seconds(counts, "point", model, CostSettings())
+
+
+@pytest.mark.parametrize("model", ["pointwssis", "cheng", "measured"])
+def test_stages_of_a_mix_are_those_of_its_label_kinds(model: str) -> None:
+    counts, own = count_labels(_small_set()), CostSettings(measured=MeasuredSeconds(image=3))
+    labelled = {"full": counts, "point": LabelCounts(images=4, objects=9, pairs=5, empty=1, categories=3)}
+    stages = label_stages(labelled, model, own)
+    for stage in ("category", "spotting", "localisation"):
+        parts = (getattr(label_seconds(one, kind, model, own), stage) for kind, one in labelled.items())
+        assert getattr(stages, stage) == pytest.approx(sum(parts))
+    assert stages.total / 86_400 == pytest.approx(label_days(labelled, model, own))
 
 
 @pytest.mark.parametrize("known", [False, True])

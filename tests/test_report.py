@@ -94,7 +94,8 @@ def test_every_picture_has_alt_text_and_no_id_comes_twice(page: str) -> None:
     tags = Tags(page).tags
     assert all(attrs.get("alt") for tag, attrs in tags if tag == "img")
     assert all(attrs.get("aria-label") for _, attrs in tags if attrs.get("role") == "img")
-    assert sum(tag == "svg" for tag, _ in tags) == sum(attrs.get("role") == "img" for _, attrs in tags) > 4
+    figures = [attrs["aria-label"] for tag, attrs in tags if tag == "div" and attrs.get("role") in ("img", "group")]
+    assert sum(tag == "svg" for tag, _ in tags) == len(figures) > 4 and all(figures)
     ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
     assert len(ids) == len(set(ids))
 
@@ -173,7 +174,26 @@ def test_own_seconds_stand_beside_the_two_models(study: MadeUp, page: str, tmp_p
     text = (tmp_path / "index.html").read_text()
     assert "own measured seconds" in text and "4 s per image" in text
     assert "own measured seconds" not in page
+    told = ["own seconds, spotting" in _stage_days(out)[0] for out in (tmp_path, study.out)]
+    assert told == [True, False]
     assert "own measured seconds" in budget_text(read_curves(tmp_path / CURVES), 10.0, "measured")
+
+
+def _stage_days(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((out / "tables/stage-days-toy-base.csv").open()))
+
+
+def test_days_of_the_labelling_stages_add_up(study: MadeUp, page: str) -> None:
+    """To what the table of costs says; a dash, nothing in the CSV, counts nothing."""
+    costs = {line["arm"]: line for line in csv.DictReader((study.out / "tables/cost-toy-base.csv").open())}
+    lines = _stage_days(study.out)
+    assert sorted(line["arm"] for line in lines) == sorted(costs)
+    for line in lines:
+        for model in ("PointWSSIS", "Cheng et al."):
+            stages = [float(line[f"{model}, {stage}"] or 0) for stage in ("category", "spotting", "localisation")]
+            assert sum(stages) == pytest.approx(float(line[f"{model}, all"]), rel=0.1)
+            assert line[f"{model}, all"] == costs[line["arm"]][f"{model}, categories unknown"]
+        assert line["PointWSSIS, spotting"] == "" and float(line["Cheng et al., spotting"]) > 0
 
 
 def test_the_manifest_names_everything_the_pages_are_made_of(study: MadeUp, page: str) -> None:
@@ -181,6 +201,9 @@ def test_the_manifest_names_everything_the_pages_are_made_of(study: MadeUp, page
     for row in (row for row in study.plan["rows"] if row["quality"]):
         folder = Path(row["quality"]).parent
         assert {folder / f"{row['arm']}.{name}" for name in ("csv", "shown.json", "predictions.json")} <= inputs
+    networks = {Path(row["scores"]).parent for row in study.plan["rows"]}
+    refiners = {Path(row["run"]) / "refiner" for row in study.plan["rows"] if row["arm"] == "wssis"}
+    assert {folder / "metrics.jsonl" for folder in networks | refiners} <= inputs
 
 
 def test_a_damaged_file_of_predictions_is_named(study: MadeUp, tmp_path: Path) -> None:
@@ -218,7 +241,8 @@ def test_gallery_fetches_nothing_and_is_bounded(study: MadeUp, page: str, tmp_pa
     tags = Tags(text).tags
     sources = [attrs["href"] for tag, attrs in tags if tag in ("image", "link")]
     assert sources and all(source.startswith("data:") for source in sources)
-    assert {attrs["href"] for tag, attrs in tags if tag == "a"} == {"index.html", "#images"}
+    links = {attrs["href"] for tag, attrs in tags if tag == "a"}
+    assert {link for link in links if "image=" not in link} == {"index.html", "#images"} and len(links) > 2
     few = MadeUp(study.plan, study.results, study.images, tmp_path)
     few.report(resamples=0, gallery=3)
     assert sum(tag == "image" for tag, _ in Tags((tmp_path / "gallery.html").read_text()).tags) == 3

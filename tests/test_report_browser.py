@@ -105,6 +105,63 @@ def test_filters_and_order(browser: Browser, study: MadeUp) -> None:
         assert ious == sorted(ious, reverse=order == "best") and len(set(ious)) > 1
 
 
+def test_every_figure_with_instances_behind_it_leads_to_them(browser: Browser, study: MadeUp) -> None:
+    browser.open(study.out / "index.html")
+    told = browser.value(
+        "Array.from(document.querySelectorAll('.plot'), e => [e.querySelector('[role]').ariaLabel.split(' ', 1)[0],"
+        " e.querySelectorAll('a[href^=\"gallery.html#\"]').length])"
+    )
+    linked = {first: min(number for other, number in told if other == first) for first, _ in told}
+    assert linked.pop("Training") == 0
+    assert set(linked) == {"Mask", "Differences", "Mean", "IoU"}
+    assert linked["Mean"] > 4 and linked["IoU"] > 2 and linked["Differences"] == 1
+    strips = "Array.from(document.querySelectorAll('.strip'), e => e.querySelector('a[href*=\"image=\"]') !== null)"
+    assert set(browser.value(strips)) == {True}
+
+
+def test_a_bar_is_a_link_by_pointer_and_by_key(browser: Browser, study: MadeUp) -> None:
+    browser.resize(1200, 800)
+    browser.open(study.out / "index.html")
+    found = "document.querySelector('svg a[href*=\"iou=0.9-1\"]')"
+    browser.value(f"{found}.scrollIntoView({{block: 'center'}})")
+    assert browser.value(f"{found}.getAttribute('aria-label')") == "Instances with IoU 0.9 to 1"
+    assert browser.value(f"{found}.closest('[aria-hidden], [role=img]')") is None
+    middle = "((r) => [r.left + r.width / 2, r.top + r.height / 2])"
+    x, y = browser.value(f"{middle}({found}.getBoundingClientRect())")
+    assert browser.value(f"document.elementFromPoint({x}, {y}).closest('a') === {found}")
+    unseen = f"getComputedStyle({found}.querySelector('path')).opacity"
+    assert browser.value(unseen) == "0"
+    browser.press("Tab")  # Focus by script alone is not shown.
+    browser.value(f"{found}.focus()")
+    assert float(browser.value(unseen)) > 0
+    browser.press("Enter")
+    browser.until("location.pathname.endsWith('gallery.html') && document.readyState === 'complete'")
+    ious = "Array.from(document.querySelectorAll('.card:not([hidden]) li:not(.out)'), e => +e.dataset.iou)"
+    assert min(browser.value(ious)) >= 0.9
+
+
+def test_an_address_of_one_image_and_of_a_range_of_iou(browser: Browser, study: MadeUp) -> None:
+    """Each filter in use is a button, and the keyboard removes it."""
+    browser.open(study.out / "gallery.html", "#iou=0.85-1")
+    ious = "Array.from(document.querySelectorAll('.card:not([hidden]) li:not(.out)'), e => +e.dataset.iou)"
+    assert (kept := browser.value(ious)) and all(0.85 <= iou <= 1 for iou in kept)
+    name = browser.value(f"{SHOWN}[0].dataset.image")
+    browser.value(f"{SHOWN}[0].querySelector('figcaption a').click()")
+    browser.until("location.hash.includes('image=')")
+    browser.until(f"{SHOWN}.length === 1")
+    assert browser.value(f"{SHOWN}[0].dataset.image") == name
+    texts = "Array.from(document.querySelectorAll('#chosen button'), e => e.textContent)"
+    assert [text.partition(":")[0] for text in browser.value(texts)] == ["Run", "Image"]
+    for left in (1, 0):
+        browser.value("document.querySelector('#chosen button').focus()")
+        browser.press(" ")
+        browser.until(f"document.querySelectorAll('#chosen button').length === {left}")
+    assert browser.value(f"{SHOWN}.length") == browser.value("document.querySelectorAll('.card').length")
+    assert "image=" not in browser.value("location.hash") and browser.complaints == []
+    browser.open(study.out / "gallery.html", "#iou=nonsense")
+    assert browser.value(texts) == []
+
+
 def test_first_come_points_without_a_mask_then_those_that_fell_back(browser: Browser, study: MadeUp) -> None:
     browser.open(study.out / "gallery.html", "#group=toy-20pct-base")
     ranks = browser.value(
@@ -155,6 +212,28 @@ def test_prints_on_a_sheet_without_controls(browser: Browser, study: MadeUp) -> 
             assert browser.value("document.documentElement.scrollWidth") <= SHEET, page
     finally:
         browser.command("Emulation.setEmulatedMedia", media="")
+
+
+def test_strips_keep_their_columns_on_paper(browser: Browser, study: MadeUp) -> None:
+    """A sheet between its margins is no wider than a phone's screen may be, and its strips fall into no rows."""
+    tops = "Array.from({}.querySelectorAll('.panels > figure'), e => Math.round(e.getBoundingClientRect().top))"
+    rows = f"Array.from(document.querySelectorAll('.strip'), strip => new Set({tops.format('strip')}).size)"
+    browser.resize(SHEET, 1000)
+    browser.open(study.out / "index.html")
+    assert set(browser.value(rows)) == {3}
+    browser.command("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert set(browser.value(rows)) == {1}
+    finally:
+        browser.command("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("width", [1280, 1600])
+def test_the_table_of_arms_is_whole_in_a_window(browser: Browser, study: MadeUp, width: int) -> None:
+    browser.resize(width, 800)
+    browser.open(study.out / "index.html")
+    hidden = "Array.from(document.querySelectorAll('[id^=table-arms] .wide'), e => e.scrollWidth - e.clientWidth)"
+    assert set(browser.value(hidden)) == {0}
 
 
 @pytest.mark.slow

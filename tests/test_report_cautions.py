@@ -10,6 +10,7 @@ from report_fixtures import MadeUp, make_study, toy_set
 from wssis.config.report import ReportSettings
 from wssis.formats.atomic import write_json, write_text
 from wssis.report_page.cautions import cautions, loss_share
+from wssis.report_page.inputs import report_inputs
 from wssis.report_page.plan import read_plan
 from wssis.report_page.results import Group, group_results, load_results
 
@@ -79,6 +80,8 @@ def test_a_fold_teacher_that_had_hardly_learned_is_named(made: MadeUp, pairs: st
     write_json(path, content)
     lines = cautions([_group(made)], MANY)
     assert ["loss of fold teacher 1 (s0) at 52 % of its first value" in line for line in lines] == [True] * told
+    read = report_inputs(read_plan(json.dumps(made.plan)), made.results)
+    assert any(name.endswith("/s0/base/folds/1") for name in read) == told
 
 
 @pytest.mark.parametrize(("ahead", "told"), [(2.9, False), (3.1, True)])

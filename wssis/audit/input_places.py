@@ -7,6 +7,7 @@ from wssis.arms.arm import Arm
 from wssis.arms.registry import arms
 from wssis.audit.finding import Finding
 from wssis.audit.places import Place, place_of
+from wssis.audit.report_inputs import report_input_findings
 from wssis.audit.study_files import StageRecord, StudyFiles
 
 OR = " or "
@@ -84,6 +85,8 @@ def input_findings(study: StudyFiles) -> Iterator[Finding]:
                 continue  # What another study made is told with the chains.
             what = f"has no input {name}" if one is None else f"input {name} is {one.path or one.recorded}"
             yield Finding(record.path, f"{what}; here it is {rest} of the {_around(rest)}", _remedy(record))
+        if record.stage == "report":
+            yield from report_input_findings(record)
 
 
 def _around(rest: str) -> str:

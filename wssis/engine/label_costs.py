@@ -4,7 +4,7 @@ Stages are kept apart: naming the categories, spotting the objects, localising t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from wssis.config.label_cost import CostSettings
@@ -92,6 +92,12 @@ def label_days(labelled: Mapping[LabelKind, LabelCounts], model: CostModel, sett
     """Days of a whole mix: the sum over its label kinds."""
     seconds = (label_seconds(counts, kind, model, settings).total for kind, counts in labelled.items())
     return sum(seconds) / SECONDS_PER_DAY
+
+
+def label_stages(labelled: Mapping[LabelKind, LabelCounts], model: CostModel, settings: CostSettings) -> StageSeconds:
+    """Seconds of each stage of a whole mix: the sums over its label kinds."""
+    parts = [label_seconds(counts, kind, model, settings) for kind, counts in labelled.items()]
+    return StageSeconds(*(sum(getattr(part, stage.name) for part in parts) for stage in fields(StageSeconds)))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from wssis.formats.metrics_file import losses_of
 from wssis.report_page import words
 from wssis.report_page.plan import TEACHER, PlannedRow
 from wssis.report_page.results import ArmResult, Group
+from wssis.report_page.training import METRICS
 
 LEARNED = 0.3
 """Share of the first loss under which a SOLOv2 has learned. Trainings on shapes, carparts and pedestrians ended at .06
@@ -59,7 +60,8 @@ def _unlearned_folds(group: Group) -> str | None:
     refined = next((arm for arm in group.students if arm.arm.pseudo == "refined"), None)
     if refined is None:
         return None
-    shares = {f"{k} ({seed})": share for seed, result in refined.seeds.items() for k, share in _folds(result.row)}
+    metrics = {f"{k} ({seed})": path for seed, one in refined.seeds.items() for k, path in fold_metrics(one.row)}
+    shares = {name: loss_share(path) for name, path in metrics.items()}
     late = ", ".join(f"{name} at {words.percent(share)}" for name, share in shares.items() if share > LEARNED)
     if not late:
         return None
@@ -70,11 +72,11 @@ def _unlearned_folds(group: Group) -> str | None:
     )
 
 
-def _folds(row: PlannedRow) -> list[tuple[str, float]]:
-    """Number and loss share of each fold teacher behind an arm's refiner; none with other pairs."""
+def fold_metrics(row: PlannedRow) -> list[tuple[str, Path]]:
+    """Number and metrics of each fold teacher behind an arm's refiner; none with other pairs."""
     made_by = read_manifest(row.folder("proposals/full") / "proposals/full.json.manifest.json")["inputs"]
     numbers = sorted(name.removeprefix("fold") for name in made_by if name.startswith("fold"))
-    return [(k, loss_share(row.folder("folds") / f"folds/{k}/metrics.jsonl")) for k in numbers]
+    return [(k, row.folder("folds") / f"folds/{k}" / METRICS) for k in numbers]
 
 
 def _teacher_ahead(group: Group) -> str | None:
@@ -96,7 +98,7 @@ def _loss_share(arm: ArmResult) -> float | None:
     trained = [result for result in arm.seeds.values() if result.iterations is not None]
     if arm.arm.segmentor != "solov2":
         return None
-    return max((loss_share(result.row.network / "metrics.jsonl") for result in trained), default=None)
+    return max((loss_share(result.row.network / METRICS) for result in trained), default=None)
 
 
 def loss_share(path: Path) -> float:

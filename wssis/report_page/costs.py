@@ -13,6 +13,8 @@ from wssis.report_page.cost_figures import SpentPoint, cost_figure
 from wssis.report_page.curves import Curves, Measured
 from wssis.report_page.figures import Picture, colour_of
 from wssis.report_page.plan import mix_title
+from wssis.report_page.results import Group
+from wssis.report_page.stage_days import stage_days
 from wssis.report_page.tables import Cell, Table, make_table
 
 MODEL_NAMES = {"pointwssis": "PointWSSIS", "cheng": "Cheng et al."}
@@ -45,11 +47,15 @@ class CostSection:
     pictures: tuple[Picture, ...]
     others: tuple[Picture, ...]
     table: Table
+    stages: Table
     planning: tuple[Planning, ...]
 
 
-def cost_section(curves: Curves, cost: CostSettings) -> CostSection | None:
-    """Figures, table and planning of one data set and variant; None where nothing has an AP and a price."""
+def cost_section(curves: Curves, groups: Sequence[Group], cost: CostSettings) -> CostSection | None:
+    """Figures, tables and planning of one data set and variant; None where nothing has an AP and a price.
+
+    groups: those that the curves are of.
+    """
     if not curves.points:
         return None
     views = cost_views(cost)
@@ -58,6 +64,7 @@ def cost_section(curves: Curves, cost: CostSettings) -> CostSection | None:
         pictures=tuple(_picture(curves, view) for view in chosen),
         others=tuple(_picture(curves, view) for view in views if view not in chosen),
         table=_cost_table(curves, views),
+        stages=stage_days(curves, groups, cost),
         planning=tuple(_planning(curves, view) for view in chosen),
     )
 

@@ -2,9 +2,10 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape, unescape
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -51,17 +52,40 @@ STYLE = {
 }
 WIDTH = 4.3
 """Inches; narrow enough for a phone to show a figure's text at a readable size."""
+UNSEEN = {"alpha": 0.01, "linewidth": 0}
+"""Look of an area that is a link and no part of the drawing; the page shows it under the pointer and in focus."""
+LINKED = re.compile(r'<a xlink:href="([^"]*)"[^>]*>\s*(.*?)\s*</a>', re.DOTALL)
+"""What matplotlib makes of an artist with a URL."""
 LEAST_SPAN = 1.0
 """AP that an axis covers at least, so that noise does not look like a difference."""
 
 
 @dataclass(frozen=True)
+class Link:
+    """A link out of a figure: its address within the report, and its name."""
+
+    href: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A figure ready for the page: `svg` is markup, `alt` says in words what it shows, `caption` may be markup."""
+    """A figure ready for the page: `svg` is markup, `alt` says in words what it shows.
+
+    Attributes:
+        links: to the instances behind the whole of it; after its caption, introduced by the words of `behind`.
+    """
 
     svg: str
     alt: str
     caption: str
+    links: tuple[Link, ...] = ()
+    behind: str = ""
+
+    @property
+    def linked(self) -> bool:
+        """Whether there are links in the figure itself: then it is no mere image."""
+        return "<a href=" in self.svg
 
 
 def colour_of(arm: str) -> str:
@@ -80,10 +104,13 @@ def _number(arm: str) -> int:
 
 
 @contextmanager
-def drawing(width: float, height: float, name: str) -> Iterator[tuple[Figure, list[str]]]:
+def drawing(
+    width: float, height: float, name: str, links: Iterable[Link | None] = ()
+) -> Iterator[tuple[Figure, list[str]]]:
     """Lend a figure of a size in inches; the second value holds its SVG once the block has ended.
 
-    `name` salts the ids inside the SVG, so that two figures of one page never share one.
+    `name` salts the ids inside the SVG, so that two figures of one page never share one. Artists whose URL is the
+    address of one of the `links` become that link.
     """
     svg: list[str] = []
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
@@ -91,11 +118,11 @@ def drawing(width: float, height: float, name: str) -> Iterator[tuple[Figure, li
         yield figure, svg
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg.append(_inline(stream.getvalue(), name))
+    svg.append(_inline(stream.getvalue(), name, [link for link in links if link is not None]))
 
 
-def _inline(svg: str, name: str) -> str:
-    """Only the <svg> element, sized by the page, hidden from readers of alt text, its ids made unique."""
+def _inline(svg: str, name: str, links: Sequence[Link]) -> str:
+    """Only the <svg> element, sized by the page, its ids made unique; all but links hidden from readers of alt text."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
@@ -103,7 +130,16 @@ def _inline(svg: str, name: str) -> str:
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
     head, rest = body.split(">", 1)
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    return f'{head} aria-hidden="true" focusable="false">{rest}'
+    if not links:
+        return f'{head} aria-hidden="true" focusable="false">{rest}'
+    shapes = {unescape(href): shape for href, shape in LINKED.findall(rest)}
+    drawn = LINKED.sub("", rest).removesuffix("</svg>\n")
+    ways = "".join(
+        f'<a href="{escape(link.href)}" aria-label="{escape(link.title)}"><title>{escape(link.title)}</title>'
+        f"{shapes[link.href]}</a>"
+        for link in links
+    )
+    return f'{head}><g aria-hidden="true">{drawn}</g><g class="links">{ways}</g></svg>'
 
 
 @dataclass(frozen=True)
@@ -160,9 +196,14 @@ def _spans(axes: Axes, spans: Sequence[Span]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def parts_figure(parts: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], name: str) -> str:
-    """Mean IoU of parts of the points: per part a row, in it a marker per kind of masks (arm, title, value)."""
-    with drawing(WIDTH, 0.85 + 0.3 * len(parts), name) as (figure, svg):
+def parts_figure(
+    parts: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], name: str, links: Sequence[Link | None]
+) -> str:
+    """Mean IoU of parts of the points: per part a row, in it a marker per kind of masks (arm, title, value).
+
+    links: of each row.
+    """
+    with drawing(WIDTH, 0.85 + 0.3 * len(parts), name, links) as (figure, svg):
         axes = figure.add_subplot()
         titles: dict[str, str] = {}
         for height, (_, values) in enumerate(reversed(parts)):
@@ -171,6 +212,9 @@ def parts_figure(parts: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], 
                 label = None if arm in titles else title
                 titles[arm] = title
                 axes.plot([value], [height], marker_of(arm), color=colour_of(arm), markersize=6, label=label, zorder=2)
+        for height, link in enumerate(reversed(links)):
+            if link is not None:
+                axes.axhspan(height - 0.5, height + 0.5, url=link.href, **UNSEEN)
         axes.set_yticks(range(len(parts)), [what for what, _ in reversed(parts)], color=INK)
         axes.set_ylim(-0.6, len(parts) - 0.4)
         axes.set_xlabel("mean IoU with the hidden mask")
@@ -180,13 +224,25 @@ def parts_figure(parts: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], 
     return svg[0]
 
 
-def iou_figure(rough: Sequence[float], pseudo: Sequence[float], title: str, arm: str, name: str) -> str:
-    """How many pseudo masks reach each IoU with the hidden truth, before and after refinement."""
-    with drawing(WIDTH, 2.6, name) as (figure, svg):
+def iou_figure(
+    rough: Sequence[float],
+    pseudo: Sequence[float],
+    title: str,
+    arm: str,
+    name: str,
+    links: Mapping[tuple[float, float], Link],
+) -> str:
+    """How many pseudo masks reach each IoU with the hidden truth, before and after refinement.
+
+    links: by the range of IoU that they are about.
+    """
+    with drawing(WIDTH, 2.6, name, links.values()) as (figure, svg):
         axes = figure.add_subplot()
         bins = [step / 20 for step in range(21)]
         axes.hist(rough, bins, color=COLOURS["rough"], alpha=0.35, label="rough")
         axes.hist(pseudo, bins, histtype="step", linewidth=2, color=colour_of(arm), label=title)
+        for (low, high), link in links.items():
+            axes.axvspan(low, high, url=link.href, **UNSEEN)
         axes.set_xlim(0, 1)
         axes.set_xlabel("IoU with the hidden mask")
         axes.set_ylabel("points")

@@ -19,6 +19,7 @@ from wssis.formats.coco import decode_mask
 from wssis.formats.json_file import read_json
 from wssis.geometry.painting import object_colour
 from wssis.report_page.compare import METHOD
+from wssis.report_page.filters import within
 from wssis.report_page.pictures import LEAST_SCORE, MANY, crowding, jpeg_uri, read_image, scaled
 from wssis.report_page.plan import PlannedRow
 from wssis.report_page.quality import LARGE, SMALL
@@ -108,12 +109,16 @@ class GalleryGroup:
 
     key: str
     name: str
+    arm: str
     whose: str
     images: tuple[GalleryImage, ...]
 
     def link(self, query: Mapping[str, str]) -> str | None:
-        """Address of the part of the gallery that a query filters to; None where that part is empty."""
-        found = any(_fits(one, query) for image in self.images for one in image.objects)
+        """Address of the part of the gallery that a query filters to; None where that part is empty.
+
+        query: filters as in the address, and `layers` to begin with.
+        """
+        found = any(_fits(one, image.name, query) for image in self.images for one in image.objects)
         return f"{FILE}#{urlencode({'group': self.key, **query})}" if found else None
 
     @property
@@ -122,9 +127,11 @@ class GalleryGroup:
         return sorted({one.kind for image in self.images for one in image.objects})
 
 
-def _fits(one: Outline, query: Mapping[str, str]) -> bool:
-    own = {"class": one.kind, "status": one.status, "size": one.size, "touching": one.touching}
-    return all(own[key] == value for key, value in query.items())
+def _fits(one: Outline, image: str, query: Mapping[str, str]) -> bool:
+    own = {"image": image, "class": one.kind, "status": one.status, "size": one.size, "touching": one.touching}
+    if "iou" in query and not (one.iou_pseudo is not None and within(one.iou_pseudo, query["iou"])):
+        return False
+    return all(own[key] == value for key, value in query.items() if key in own)
 
 
 def gallery_arm(group: Group) -> ArmResult | None:
@@ -177,13 +184,16 @@ def _gallery(group: Group, arm: ArmResult, image_dirs: Mapping[str, Path], most:
     folder = image_dirs[group.dataset]
     images = [_image(record, found, names, folder, group.key) for record in _spread(shown["images"], most)]
     images.sort(key=lambda image: (image.rank, image.worst))
-    return GalleryGroup(group.key, group.name, f"{arm.arm.title}, seed {result.row.seed}", tuple(images))
+    return GalleryGroup(group.key, group.name, arm.arm.name, f"{arm.arm.title}, seed {result.row.seed}", tuple(images))
 
 
 def _spread(records: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
-    """At most so many records, at equal steps of their order: all reasons for which images were chosen stay."""
-    step = max(1.0, len(records) / most) if most else 1.0
-    return [records[int(place * step)] for place in range(min(most, len(records)))]
+    """At most so many records: those that the page shows side by side, and others at equal steps of their order, so
+    that all reasons for which images were chosen stay."""
+    fair = [record for record in records if record["fair"]][:most]
+    others, rest = [record for record in records if not record["fair"]], most - len(fair)
+    step = max(1.0, len(others) / rest) if rest else 1.0
+    return fair + [others[int(place * step)] for place in range(min(rest, len(others)))]
 
 
 def _image(

@@ -19,8 +19,10 @@ from wssis.report_page.compare import Comparison
 from wssis.report_page.cost_stages import cost_stages
 from wssis.report_page.costs import CostSection, cost_section
 from wssis.report_page.curves import Curves
+from wssis.report_page.filters import Address, iou_ranges
 from wssis.report_page.gallery import GalleryGroup, gallery_groups
 from wssis.report_page.given import given_masks
+from wssis.report_page.instances import address_in, with_addresses, with_predictions
 from wssis.report_page.mixes import mix_picture, mix_table
 from wssis.report_page.pictures import LEAST_SCORE, ShownImage, shown_images
 from wssis.report_page.plan import BASE, TEACHER, Plan
@@ -95,7 +97,7 @@ def render(story: Story) -> Rendered:
         title=settings.title,
         study=plan.study,
         settings=settings,
-        datasets=[_dataset(name, story) for name in names],
+        datasets=[_dataset(name, story, galleries) for name in names],
         groups=[_group(group, story, galleries) for group in groups],
         arms=_arms(story),
         costs=[(curves, _cost(curves, story)) for curves in _of_base(story.curves)],
@@ -112,6 +114,7 @@ def render(story: Story) -> Rendered:
         groups=galleries,
         images=[image for one in galleries for image in one.images],
         classes=sorted({name for one in galleries for name in one.classes}),
+        ranges=list(iou_ranges()),
         layers=gallery.layers_of(galleries),
         statuses=gallery.STATUSES,
         scores=LEAST_SCORE,
@@ -130,8 +133,8 @@ def _arms(story: Story) -> list[dict[str, Any]]:
 def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dict[str, Any]:
     comparison = story.comparisons[group.key]
     own = next((one for one in galleries if one.key == group.key), None)
-    link = (lambda query: None) if own is None else own.link
-    quality = mask_quality(group, link)
+    link = address_in(own)
+    quality = mask_quality(group, link, None if own is None else own.arm)
     if quality is not None:
         story.keep(quality.table)
         story.keep(quality.labels)
@@ -148,14 +151,14 @@ def _group(group: Group, story: Story, galleries: Sequence[GalleryGroup]) -> dic
         "supervised": [name for name in group.arms if name.startswith("supervised")],
         "teacher": TEACHER in group.arms,
         "table": story.keep(sections.arm_table(group, comparison)),
-        "ap": sections.ap_picture(group, comparison),
+        "ap": with_predictions(sections.ap_picture(group, comparison), [group], galleries),
         "differences": story.keep(sections.difference_table(group, comparison)),
-        "difference_picture": sections.difference_picture(group, comparison),
+        "difference_picture": with_predictions(sections.difference_picture(group, comparison), [group], galleries),
         "gaps": story.keep(sections.gap_table(group, comparison)),
         "accounts": sections.accounts_of(group, story.plan, story.results),
         "quality": quality,
         "given": given,
-        "pictures": _pictures(group, story),
+        "pictures": _pictures(group, story, link),
         "gallery": None if own is None or not own.images else link({}),
         "unmasked": link({"status": "unmasked"}),
         "fallback": link({"status": "fallback"}),
@@ -178,7 +181,7 @@ def _weights(arm: Any) -> str:
     return next(iter(arm.seeds.values())).manifest["settings"]["network"]["backbone"]["weights"]
 
 
-def _pictures(group: Group, story: Story) -> tuple[str, str, list[ShownImage]] | None:
+def _pictures(group: Group, story: Story, address: Address) -> tuple[str, str, list[ShownImage]] | None:
     """Whose masks are shown, the rule by which images were chosen, and the images; None where no arm has any.
 
     One group per data set is enough: the others have their gallery.
@@ -189,10 +192,10 @@ def _pictures(group: Group, story: Story) -> tuple[str, str, list[ShownImage]] |
     result = next(iter(arm.seeds.values()))
     title = {"refined": "Refined masks", "rough": "Rough masks"}.get(arm.arm.pseudo, f"Masks of {arm.arm.title}")
     rule, images = shown_images(*gallery.shown_files(result.row), story.image_dirs[group.dataset], title)
-    return f"{arm.arm.title}, seed {result.row.seed}", rule, images
+    return f"{arm.arm.title}, seed {result.row.seed}", rule, with_addresses(images, address)
 
 
-def _dataset(name: str, story: Story) -> dict[str, Any]:
+def _dataset(name: str, story: Story, galleries: Sequence[GalleryGroup]) -> dict[str, Any]:
     """What is told of a data set as a whole: the answer and its figure, AP over the mixes, published results."""
     own = [group for group in story.groups if group.dataset == name]
     base = [group for group in own if group.variant == BASE] or own
@@ -200,11 +203,12 @@ def _dataset(name: str, story: Story) -> dict[str, Any]:
     images = read_manifest(story.results / name / "images.csv.manifest.json")["counts"]
     prepared = read_manifest(story.results / name / "prepare.manifest.json")["counts"]
     first = story.comparisons[base[0].key]
+    picture = mix_picture(base, story.comparisons) if several else sections.ap_picture(base[0], first)
     return {
         "name": name,
         "answer": words.answer(base, story.comparisons),
         "cautions": cautions(base, prepared),
-        "picture": mix_picture(base, story.comparisons) if several else sections.ap_picture(base[0], first),
+        "picture": with_predictions(picture, base if several else base[:1], galleries),
         "mixes": story.keep(mix_table(base)) if several else None,
         "variants": story.keep(variant_table(own, story.samples)),
         "counts": {key: words.count(value) for key, value in prepared.items()},
@@ -222,9 +226,11 @@ def _of_base(curves: Sequence[Curves]) -> list[Curves]:
 
 
 def _cost(curves: Curves, story: Story) -> CostSection | None:
-    section = cost_section(curves, story.settings.cost)
+    own = [group for group in story.groups if (group.dataset, group.variant) == (curves.dataset, curves.variant)]
+    section = cost_section(curves, own, story.settings.cost)
     if section is not None:
         story.keep(section.table)
+        story.keep(section.stages)
         for planning in section.planning:
             story.keep(planning.table)
     return section

@@ -45,11 +45,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class ShownImage:
-    """One weak image and its panels."""
+    """One weak image and its panels; `href` is the gallery's address of it, None where it has none."""
 
     name: str
     why: str
     panels: tuple[Panel, ...]
+    href: str | None = None
 
 
 def shown_images(

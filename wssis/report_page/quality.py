@@ -4,7 +4,7 @@ Reads quality/{arm}.csv and its manifest; the hidden masks themselves come this 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -13,7 +13,8 @@ import pandas as pd
 from wssis.engine.pseudo_quality import BOUNDS
 from wssis.formats.manifest import read_manifest
 from wssis.report_page import figures, words
-from wssis.report_page.figures import Picture
+from wssis.report_page.figures import Link, Picture
+from wssis.report_page.filters import Address, iou_ranges
 from wssis.report_page.results import ArmResult, Group
 from wssis.report_page.tables import Cell, Table, make_table
 
@@ -62,17 +63,37 @@ class MaskQuality:
     pictures: tuple[Picture, ...]
 
 
-def mask_quality(group: Group, link: Callable[[Mapping[str, str]], str | None]) -> MaskQuality | None:
+def mask_quality(group: Group, address: Address, whose: str | None) -> MaskQuality | None:
     """The quality of a group's pseudo masks; None where no arm has quality files.
 
     Args:
-        link: the gallery's address of a part of the points, or None where it shows none of them.
+        address: of a part of the points.
+        whose: the arm whose masks, and their IoU, the gallery shows; None without a gallery.
     """
     columns = _columns(group)
     if not columns:
         return None
-    pictures = [_size_picture(columns, group), *(_iou_picture(columns[0], column, group) for column in columns[1:])]
-    return MaskQuality(_table(columns, group, link), _label_table(group, link), tuple(pictures))
+    pictures = [_size_picture(columns, group, address)]
+    for column in columns[1:]:
+        pictures.append(_iou_picture(columns[0], column, group, _iou_links(address, whose == column.arm)))
+    behind = {"links": _whole(address), "behind": "Instances behind it"}
+    linked = tuple(replace(picture, **behind) for picture in pictures)
+    return MaskQuality(_table(columns, group, address), _label_table(group, address), linked)
+
+
+def _whole(address: Address) -> tuple[Link, ...]:
+    href = address({})
+    return () if href is None else (Link(href, "the gallery"),)
+
+
+def _iou_links(address: Address, own: bool) -> dict[tuple[float, float], Link]:
+    """Ranges of IoU with instances; `own`: whether the gallery shows the IoU that the figure is about."""
+    ranges = {span: address({"iou": span}) for span in iou_ranges()} if own else {}
+    return {
+        iou_ranges()[span]: Link(href, f"Instances with IoU {span.replace('-', ' to ')}")
+        for span, href in ranges.items()
+        if href is not None
+    }
 
 
 def _measured(group: Group) -> list[ArmResult]:
@@ -131,7 +152,7 @@ def _above(column: Column, part: Part, bound: float) -> float | None:
     return mean(defined) if defined else None
 
 
-def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str, str]], str | None]) -> Table:
+def _table(columns: Sequence[Column], group: Group, address: Address) -> Table:
     lines = []
     for line in _lines():
         points = [sum(int(line.part(table).sum()) for table in column.tables) for column in columns]
@@ -141,7 +162,7 @@ def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str,
         ious = [Cell(words.number(_mean_iou(c, line.part), 3), kind=k) for c, k in zip(columns, kinds, strict=True)]
         above = [words.percent(_above(c, line.part, bound)) for bound in BOUNDS.values() for c in columns]
         told = " / ".join(map(words.count, dict.fromkeys(points)))
-        lines.append((Cell(line.title, href=link(line.query)), told, *ious, *above))
+        lines.append((Cell(line.title, href=address(line.query)), told, *ious, *above))
     head = ("part of the points", "points, all seeds", *(f"mean IoU, {c.title}" for c in columns),
             *(f"IoU ≥ {str(bound).lstrip('0')}, {c.title}" for bound in BOUNDS.values()
               for c in columns))  # fmt: skip
@@ -154,7 +175,7 @@ def _table(columns: Sequence[Column], group: Group, link: Callable[[Mapping[str,
     return make_table(f"masks-{group.key}", caption, head, lines)
 
 
-def _label_table(group: Group, link: Callable[[Mapping[str, str]], str | None]) -> Table:
+def _label_table(group: Group, address: Address) -> Table:
     """Pseudo masks as labels: right ones among them, objects found, points left without."""
     arms = _measured(group)
     counts = {arm.arm.name: [_counts(path) for path in _files(arm)] for arm in arms}
@@ -164,7 +185,7 @@ def _label_table(group: Group, link: Callable[[Mapping[str, str]], str | None]) 
         lines.append((title, *cells))
     for key, title in STATUSES.items():
         values = [_mean_of(counts[arm.arm.name], key) for arm in arms]
-        shown = link({"status": key}) if any(values) else None
+        shown = address({"status": key}) if any(values) else None
         lines.append((Cell(title, href=shown), *(words.number(value, 0) for value in values)))
     caption = f"Pseudo masks of {group.name} as labels, {words.seeds_note(group.seeds)}"
     return make_table(f"labels-{group.key}", caption, ("as labels", *(arm.arm.title for arm in arms)), lines)
@@ -179,27 +200,30 @@ def _mean_of(counts: Sequence[Mapping[str, float]], key: str) -> float | None:
     return mean(values) if values else None
 
 
-def _size_picture(columns: Sequence[Column], group: Group) -> Picture:
-    """Mean IoU of every kind of masks, by size, touching objects apart."""
+def _size_picture(columns: Sequence[Column], group: Group, address: Address) -> Picture:
+    """Mean IoU of every kind of masks, by size, touching objects apart; each row a link to its points."""
     parts = [line for line in _lines() if any(line.part(table).any() for table in columns[0].tables)]
     dots = [
         (line.title, [(c.arm, c.title, value) for c in columns if (value := _mean_iou(c, line.part)) is not None])
         for line in parts
     ]
+    hrefs = [(line, address(line.query)) for line in parts]
+    links = [None if href is None else Link(href, f"Instances: {line.title}") for line, href in hrefs]
     told = "; ".join(f"{what}: " + ", ".join(f"{title} {value:.2f}" for _, title, value in own) for what, own in dots)
     seeds = words.seeds_note(group.seeds)
     return Picture(
-        figures.parts_figure(dots, f"sizes-{group.key}"),
+        figures.parts_figure(dots, f"sizes-{group.key}", links),
         f"Mean IoU of pseudo masks with hidden truth. {told}.",
         f"Mean IoU with hidden masks, by size of the object, {seeds}; small: under 32 × 32 px, large: over 96 × 96.",
     )
 
 
-def _iou_picture(rough: Column, made: Column, group: Group) -> Picture:
+def _iou_picture(rough: Column, made: Column, group: Group, links: Mapping[tuple[float, float], Link]) -> Picture:
     """Histograms of rough and other IoU, all seeds together."""
     ious = [pd.concat([table[c.kind].dropna() for table in c.tables]) for c in (rough, made)]
     means = [f"{values.mean():.2f}" if len(values) else "undefined" for values in ious]
     alt = f"IoU with the hidden mask of {len(ious[1])} points: on average {means[0]} rough and {means[1]} {made.title}."
     caption = f"IoU of pseudo masks ({made.title}) with hidden truth, all seeds. A point without a mask counts as 0."
-    svg = figures.iou_figure(list(ious[0]), list(ious[1]), made.title, made.arm, f"iou-{made.arm}-{group.key}")
+    name = f"iou-{made.arm}-{group.key}"
+    svg = figures.iou_figure(list(ious[0]), list(ious[1]), made.title, made.arm, name, links)
     return Picture(svg, alt, caption)

@@ -10,8 +10,10 @@ from wssis.formats.manifest import read_manifest
 from wssis.formats.metrics_file import losses_of, parse_metrics
 from wssis.report_page import figures
 from wssis.report_page.figures import Picture
+from wssis.report_page.plan import PlannedRow
 from wssis.report_page.results import Group, Result
 
+METRICS = "metrics.jsonl"
 CURVE_POINTS = 60
 
 
@@ -23,7 +25,7 @@ def curve_pictures(group: Group) -> list[Picture]:
     pictures = [_picture(curve, segmentors, group) for curve in curves]
     # The refiner has a loss of another kind, so a height of its own.
     trained = [path for path in _refiners(firsts) if not _imported(path)]
-    own = [_curve("refiner", "Refiner", path / "metrics.jsonl") for path in trained]
+    own = [_curve("refiner", "Refiner", path / METRICS) for path in trained]
     return pictures + [_picture(curve, max(curve.loss), group) for curve in own]
 
 
@@ -34,7 +36,12 @@ def imported_refiner(group: Group) -> bool:
 
 def _refiners(results: Iterable[Result]) -> list[Path]:
     """Folders of the refiners behind the masks of these results, each once."""
-    return list(dict.fromkeys(one.row.folder("refiner") / "refiner" for one in results if one.arm.pseudo == "refined"))
+    return list(dict.fromkeys(refiner_folder(one.row) for one in results if one.arm.pseudo == "refined"))
+
+
+def refiner_folder(row: PlannedRow) -> Path:
+    """Where the refiner behind a row's masks is."""
+    return row.folder("refiner") / "refiner"
 
 
 def _imported(refiner: Path) -> bool:
@@ -49,7 +56,7 @@ def _picture(curve: figures.Curve, highest: float, group: Group) -> Picture:
 
 
 def _of_network(result: Result) -> figures.Curve:
-    return _curve(result.arm.name, result.arm.title, result.row.network / "metrics.jsonl")
+    return _curve(result.arm.name, result.arm.title, result.row.network / METRICS)
 
 
 def _curve(name: str, title: str, path: Path) -> figures.Curve:

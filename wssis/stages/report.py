@@ -7,7 +7,7 @@ beside these paths; of the data set, val.json, data_warnings.json and the manife
 {results}/{dataset}/.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from wssis.config.report import ReportSettings
@@ -17,11 +17,11 @@ from wssis.formats.scores import write_score_table
 from wssis.report_page.ap_samples import sample_networks
 from wssis.report_page.compare import compare_all
 from wssis.report_page.curves import CURVES, StudyCurves, collect_curves, write_curves
-from wssis.report_page.gallery import shown_files
 from wssis.report_page.given import with_shares
+from wssis.report_page.inputs import report_inputs
 from wssis.report_page.page import Story, render
-from wssis.report_page.plan import Plan, read_plan
-from wssis.report_page.results import group_results, labels_file, load_results
+from wssis.report_page.plan import read_plan
+from wssis.report_page.results import group_results, load_results
 from wssis.report_page.tables import FOLDER, are_tables, write_tables
 
 
@@ -42,7 +42,7 @@ def run(
         InputError: the plan is not understood, or a file it names is missing.
     """
     study = with_shares(read_plan(plan))
-    with StageRun("report", out / "manifest.json", settings, dict(_inputs(study, results))) as stage:
+    with StageRun("report", out / "manifest.json", settings, report_inputs(study, results)) as stage:
         networks = load_results(study, settings.cost)
         groups = group_results(study, networks)
         samples = sample_networks(networks, results, settings.bootstrap, workers)
@@ -58,22 +58,3 @@ def run(
         write_text(out / "index.html", pages.index)
         stage.output(*(out / name for name in ("index.html", "gallery.html", "scores.csv", CURVES, FOLDER)))
         stage.counts |= {"networks": len(networks), "groups": len(groups), "tables": len(pages.tables)}
-
-
-def _inputs(plan: Plan, results: Path) -> Iterator[tuple[str, Path]]:
-    """What the page is made of, but for manifests, by its coordinates."""
-    for dataset in dict.fromkeys(row.dataset for row in plan.rows):
-        yield f"val {dataset}", results / dataset / "val.json"
-        yield f"data_warnings {dataset}", results / dataset / "data_warnings.json"
-    for row in plan.rows:
-        place = f"{row.dataset}/{row.mix}/{row.seed}/{row.variant}"
-        for kind in plan.arm(row.arm).pays:
-            yield f"{kind} {place}", labels_file(row, kind)
-        yield f"scores {place}/{row.arm}", Path(row.scores)
-        yield f"detections {place}/{row.arm}", Path(row.scores).with_name("detections.json")
-        if row.quality is not None:
-            yield f"quality {place}/{row.arm}", Path(row.quality)
-        if row.shown_file is not None:
-            shown, predictions = shown_files(row)
-            yield f"shown {place}/{row.arm}", shown
-            yield f"predictions {place}/{row.arm}", predictions
