@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import zarr
 from audit_fixtures import reseal
-from tampering import RUN, edit, faults_of, tamper
+from tampering import RUN, edit, faults_of, notes_of, tamper
 
+from wssis.audit.auditing import audit_study
 from wssis.audit.mask_facts import BATCH, CompressedMasks, fingerprint
 from wssis.formats.coco import encode_mask
 
@@ -27,7 +28,14 @@ def _first_made(coco: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda one: one["segmentation"].update(counts="zzz"), "not of those that stand beside it"),
+        (lambda one: one["segmentation"].update(counts="zzz"), "a mask that is no compressed RLE"),
+        (lambda one: one["segmentation"].update(counts=one["segmentation"]["counts"] + "o"), "no compressed RLE"),
+        (lambda one: one["segmentation"].update(counts=""), "a mask that is no compressed RLE"),
+        (lambda one: one["segmentation"].update(counts="oooooooooooo0"), "runs do not fill its size"),
+        (lambda one: one["segmentation"].update(counts=one["segmentation"]["counts"] + "1"), "runs do not fill"),
+        (lambda one: one["segmentation"].update(size=[0, 64]), "a mask that is no compressed RLE"),
+        (lambda one: one["segmentation"].update(size=[64, 65]), "runs do not fill its size"),
+        (lambda one: one.update(area=[1]), "has area [1], not a number"),
         (lambda one: one.update(segmentation=EMPTY, bbox=[0, 0, 0, 0], area=0), "has a mask without a pixel"),
         (lambda one: one.update(segmentation=EMPTY), "not of those that stand beside it"),
         (lambda one: one.update(area=one["area"] + 1), "not of those that stand beside it"),
@@ -47,7 +55,8 @@ def test_masks_of_many_annotations_are_looked_at_to_the_last() -> None:
     found = [text for _ in range(BATCH + 1) for text in masks.add(sound)]
     assert found == []
     assert list(masks.add({**sound, "id": 7, "area": 9})) == []
-    assert [text.split(" has")[0] for text in masks.problems()] == ["annotation 7"]
+    assert list(masks.add({**sound, "id": 8, "segmentation": {"size": [6, 9], "counts": "oooooooooooo0"}})) == []
+    assert [text.split(" has")[0] for text in masks.problems()] == ["annotation 8", "annotation 7"]
 
 
 def test_equal_masks_have_one_fingerprint() -> None:
@@ -155,7 +164,7 @@ def test_an_output_deleted_and_struck_from_its_manifest(study: Path, manifest: s
     [
         (lambda one: one["optimizer"].update(lr=0.5), "optimizer.lr is 0.5, and 0.01 for other arms"),
         (lambda one: one.update(seed=7), "seed is 7, and 0 for other stages of the run"),
-        (lambda one: one.update(dice_weight=1.0), "dice_weight is 1.0, and None for other arms"),
+        (lambda one: one.update(dice_weight=1.0), "dice_weight is 1.0, and its default for other arms"),
     ],
 )
 def test_an_arm_on_other_terms(study: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
@@ -174,6 +183,17 @@ def test_an_arm_of_another_length_is_on_equal_terms(study: Path) -> None:
     path = f"{RUN}/students/rough/manifest.json"
     edit(study / path, lambda manifest: manifest["settings"]["schedule"].update(iterations=9))
     assert "equal terms" not in json.dumps(faults_of(study))
+
+
+def test_an_arm_that_left_the_study_may_be_on_older_terms(study: Path) -> None:
+    """Its files stay, the report shows it no longer."""
+    path = f"{RUN}/students/rough/manifest.json"
+    edit(study / path, lambda manifest: manifest["settings"]["optimizer"].update(lr=0.5))
+    gone = f"{RUN}/students/rough/".removeprefix("results/")
+    edit(study / "report/manifest.json", lambda one: [one["inputs"].pop(name) for name in list(one["inputs"])
+                                                      if gone in one["inputs"][name]["path"]])  # fmt: skip
+    assert "equal terms" not in json.dumps(faults_of(study))
+    assert f"{path}: optimizer.lr is 0.5, and 0.01 for other arms of the run" in notes_of(audit_study(study))
 
 
 def test_an_arm_scored_on_other_terms(study: Path) -> None:

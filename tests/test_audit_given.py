@@ -1,5 +1,6 @@
 """wssis audit of half-labelled data: sound files have no findings, and what does not add up is found."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,19 @@ def test_what_does_not_add_up(taken: Path, path: str, key: str, wrong: str, mess
 def test_edited_counts(taken: Path, manifest: str, count: str) -> None:
     edit(taken / manifest, lambda one: one["counts"].update({count: 99}))
     assert f"counts: {count} is 99, the files have" in faults_of(taken)[manifest]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda one: one.update(point=[one["point"][0] + 1, one["point"][1]]), "lie elsewhere than in train.json"),
+        (lambda one: one.update(category_id=7 - one["category_id"]), "clicks are of another class than in train.json"),
+    ],
+)
+def test_clicks_that_are_not_those_given(taken: Path, change: Callable[[dict[str, Any]], None], message: str) -> None:
+    path = f"{IN_RUN}/weak.json"
+    tamper(taken, path, lambda coco: change(coco["annotations"][0]))
+    assert message in faults_of(taken)[path]
 
 
 def test_masks_where_clicks_belong(taken: Path) -> None:

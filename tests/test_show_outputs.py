@@ -11,6 +11,7 @@ from PIL import Image
 
 from wssis.audit.artifact import recognised
 from wssis.audit.show import show
+from wssis.audit.show_data import labels_of
 from wssis.audit.show_pictures import FIGURES, SHEETS, write_picture
 from wssis.audit.trace import ancestry, tree
 from wssis.errors import InputError
@@ -154,3 +155,7 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(InputError, match=f"{name}: is empty; run its stage again"):
         show(tmp_path / name)
+
+
+def test_an_image_that_lies_in_no_study() -> None:
+    assert labels_of(Path("/a.png")) is None and labels_of(Path("/data/a.png")) is None

@@ -8,7 +8,8 @@ import pandas as pd
 
 from wssis.audit.checker import Checker
 from wssis.audit.finding import Finding, some
-from wssis.audit.label_checks import check_images_of_kinds, check_prepared
+from wssis.audit.label_checks import check_images_of_kinds, check_inside, check_prepared
+from wssis.audit.mask_checks import alike, moved
 
 
 def check_taken(check: Checker) -> Iterator[Finding]:
@@ -46,9 +47,12 @@ def check_points_given(check: Checker) -> Iterator[Finding]:
     path = check.output("weak.json")
     yield from check.same(path, "images", weak.images, pointed, "kind point in split.csv")
     yield from check.same(path, "clicks", weak.id, train.id[~train.masked], "train.json")
-    yield from check.same(
-        check.output("full_points.csv"), "objects", points, full.id[~full.crowd], "the objects of full.json"
-    )
+    yield from check.same_sizes(path, weak, train)
+    yield from alike(check, path, "clicks", (weak, np.ones(len(weak.id), bool), weak.id), train, "train.json")
+    yield from moved(check, path, (weak.id, weak.point), train, "train.json")
+    full_points = check.output("full_points.csv")
+    yield from check.same(full_points, "objects", points, full.id[~full.crowd], "the objects of full.json")
+    yield from check_inside(check, full_points, points, full)
     yield from check.counts({
         "full_points": len(points), "weak_images": len(weak.images), "weak_points": len(weak.id),
         "verified_empty": len(weak.images) - len(pd.unique(weak.image_id)), "full_crowd": int(full.crowd.sum()),

@@ -92,7 +92,7 @@ def check_points(check: Checker) -> Iterator[Finding]:
     objects = full.id[~full.crowd]
     full_points = check.output("full_points.csv")
     yield from check.same(full_points, "objects", points, objects, "the objects of full.json")
-    yield from _inside(check, full_points, points, full)
+    yield from check_inside(check, full_points, points, full)
     on_weak = np.isin(train.image_id, np.array(sorted(pointed), np.int64))
     yield from _hidden(check, hidden, weak, train, on_weak & ~train.crowd)
     yield from check.counts({
@@ -102,7 +102,9 @@ def check_points(check: Checker) -> Iterator[Finding]:
     })  # fmt: skip
 
 
-def _inside(check: Checker, path: str, points: Mapping[int, Sequence[float]], full: CocoFacts) -> Iterator[Finding]:
+def check_inside(
+    check: Checker, path: str, points: Mapping[int, Sequence[float]], full: CocoFacts
+) -> Iterator[Finding]:
     """Points [x, y] by annotation id that lie outside of their image."""
     image_of = dict(zip(full.id.tolist(), full.image_id.tolist(), strict=True))
     odd = []

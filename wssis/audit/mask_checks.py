@@ -32,7 +32,7 @@ def check_proposals(check: Checker) -> Iterator[Finding]:
     yield from check.same(side, "images", made.images, given.images, "the annotations it was given")
     yield from _records(check, ledger, points)
     if side.endswith("/weak.json"):  # A full image's annotations hold masks, and no points.
-        yield from _moved(check, check.output(".csv"), ledger.point_id, ledger.point, given)
+        yield from moved(check, check.output(".csv"), (ledger.point_id, ledger.point), given, "weak.json")
     yield from _masks(check, ledger, made, side)
     yield from _out_of_fold(check, ledger, given)
     yield from check_predictors(check, ledger.predictors)
@@ -91,12 +91,18 @@ def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     return ~(np.abs(points - others) <= SAME_PLACE).all(axis=1)
 
 
-def _moved(check: Checker, path: str, ids: np.ndarray, points: np.ndarray, weak: CocoFacts) -> Iterator[Finding]:
-    """Points (N, 2) of a file that lie elsewhere than in weak.json; ids (N,) that are not there are told elsewhere."""
-    known, places = found_in(weak.id, ids)
-    odd = ids[known][_apart(points[known], weak.point[places])]
+def moved(
+    check: Checker, path: str, part: tuple[np.ndarray, np.ndarray], source: CocoFacts, where: str
+) -> Iterator[Finding]:
+    """Points that lie elsewhere than in the file they are from.
+
+    part: ids (N,) in `source`, and points (N, 2); ids that are not there are told elsewhere.
+    """
+    ids, points = part
+    known, places = found_in(source.id, ids)
+    odd = ids[known][_apart(points[known], source.point[places])]
     if len(odd):
-        yield check.wrong(path, f"{len(odd)} points lie elsewhere than in weak.json: {some(odd)}")
+        yield check.wrong(path, f"{len(odd)} points lie elsewhere than in {where}: {some(odd)}")
 
 
 def _out_of_fold(check: Checker, ledger: LedgerFacts, given: CocoFacts) -> Iterator[Finding]:
@@ -129,7 +135,7 @@ def _cut_from(check: Checker, path: str, table: CropTable, proposals: CocoFacts)
     known, places = found_in(proposals.id, table.proposal_id)
     ids, window = table.proposal_id[known], table.window[known].astype(np.float64)
     frames = np.array([proposals.images[image] for image in proposals.image_id[places].tolist()]).reshape(-1, 2)
-    classes = np.array([*proposals.categories], np.int64)
+    classes = np.array(sorted(proposals.categories), np.int64)  # As class indices are given.
     label = table.label[known]
     legal = (label >= 0) & (label < len(classes))
     sides = window[:, 2:] - window[:, :2]
@@ -161,10 +167,10 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
     ids, times = np.unique(points, return_counts=True)
     if (times > 1).any():
         yield check.wrong(path, f"points that have more than one pseudo label: {some(ids[times > 1])}")
-    yield from _alike(check, path, "labels", (made, made.pseudo, points), weak, f"{name}.json")
+    yield from alike(check, path, "labels", (made, made.pseudo, points), weak, f"{name}.json")
     if name == "weak":
-        yield from _moved(check, path, points, made.point[made.pseudo], weak)
-    yield from _alike(check, path, "full annotations", (made, ~made.pseudo, made.id[~made.pseudo]), full, "full.json")
+        yield from moved(check, path, (points, made.point[made.pseudo]), weak, "weak.json")
+    yield from alike(check, path, "full annotations", (made, ~made.pseudo, made.id[~made.pseudo]), full, "full.json")
     scores = made.score[made.pseudo & made.masked]
     if len(odd := made.point_id[made.pseudo & made.masked][~((scores >= 0) & (scores <= 1))]):
         yield check.wrong(path, f"{len(odd)} labels have a mask, and no score within 0 ... 1: {some(odd)}")
@@ -183,7 +189,7 @@ def check_pseudo(check: Checker) -> Iterator[Finding]:
     })  # fmt: skip
 
 
-def _alike(
+def alike(
     check: Checker, path: str, what: str, part: tuple[CocoFacts, np.ndarray, np.ndarray], source: CocoFacts, where: str
 ) -> Iterator[Finding]:
     """Classes are those of the file that a part's annotations come from; each annotation has its image and class.

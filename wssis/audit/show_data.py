@@ -82,9 +82,11 @@ def image(path: Path) -> Iterator[Part]:
 
 def labels_of(path: Path) -> Path | None:
     """The labels of an image that the study drew, images/{subset}/NAME: {subset}.json beside images."""
-    labels = path.absolute().parents[2] / f"{path.absolute().parent.name}.json"
-    known = path.absolute().parents[1].name == "images" and labels.is_file()
-    return labels if known else None
+    parents = path.absolute().parents
+    if len(parents) < 3 or parents[1].name != "images":
+        return None
+    labels = parents[2] / f"{parents[0].name}.json"
+    return labels if labels.is_file() else None
 
 
 def shown(path: Path) -> Iterator[Part]:
