@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 import zarr
 from audit_fixtures import reseal
+from pycocotools import mask as mask_api
 from tampering import RUN, edit, faults_of, notes_of, tamper
 
 from wssis.audit.auditing import audit_study
-from wssis.audit.mask_facts import BATCH, CompressedMasks, fingerprint
+from wssis.audit.mask_facts import BATCH, CompressedMasks, areas_and_boxes, fingerprint
 from wssis.formats.coco import encode_mask
 
 PSEUDO = f"{RUN}/pseudo/wssis.json"
@@ -57,6 +58,15 @@ def test_masks_of_many_annotations_are_looked_at_to_the_last() -> None:
     assert list(masks.add({**sound, "id": 7, "area": 9})) == []
     assert list(masks.add({**sound, "id": 8, "segmentation": {"size": [6, 9], "counts": "oooooooooooo0"}})) == []
     assert [text.split(" has")[0] for text in masks.problems()] == ["annotation 8", "annotation 7"]
+
+
+def test_areas_and_boxes_are_those_of_pycocotools() -> None:
+    rng = np.random.default_rng(0)
+    shares = (0, 0.02, 0.3, 0.97, 1)
+    masks = [encode_mask(rng.random((rng.integers(1, 12), rng.integers(1, 12))) < shares[n % 5]) for n in range(600)]
+    areas, boxes = areas_and_boxes(masks)
+    assert areas.tolist() == [int(mask_api.area(mask)) for mask in masks]
+    assert boxes.tolist() == [mask_api.toBbox(mask).tolist() for mask in masks]
 
 
 def test_equal_masks_have_one_fingerprint() -> None:
