@@ -273,18 +273,23 @@ def _against_images(facts: CocoFacts, columns: Mapping[str, Integers]) -> Iterat
     ids, times = np.unique(facts.id, return_counts=True)
     for number in ids[times > 1]:
         yield f"annotation id {number} occurs more than once"
-    frames = _frames(facts, known)
+    frames = frames_of(facts)
     height, width = columns["height"], columns["width"]
     for place in np.flatnonzero((height != NONE) & ((height != frames[:, 1]) | (width != frames[:, 0])) & known):
         yield f"annotation {facts.id[place]}: its RLE has another size than its image"
-    x, y = facts.point.T
-    inside = (x >= -0.5) & (y >= -0.5) & (x < frames[:, 0] - 0.5) & (y < frames[:, 1] - 0.5)
-    for place in np.flatnonzero(~inside & known):
-        yield f"annotation {facts.id[place]}: its point ({x[place]:g}, {y[place]:g}) is outside of its image"
+    for place in np.flatnonzero(outside(facts.point, frames) & known):
+        x, y = facts.point[place]
+        yield f"annotation {facts.id[place]}: its point ({x:g}, {y:g}) is outside of its image"
 
 
-def _frames(facts: CocoFacts, known: NDArray[np.bool_]) -> Integers:
+def outside(points: NDArray[np.float64], frames: Integers) -> NDArray[np.bool_]:
+    """Which of the points (N, 2), [x, y] in pixel indices, are not in images of these widths and heights (N, 2)."""
+    return ~((points >= -0.5) & (points < frames - 0.5)).all(axis=1)
+
+
+def frames_of(facts: CocoFacts) -> Integers:
     """Width and height (A, 2) of every annotation's image; 1 where the image is unknown."""
+    known = np.isin(facts.image_id, np.array([*facts.images], np.int64))
     frames = np.ones((len(facts.id), 2), np.int64)
     ids = np.array(sorted(facts.images), np.int64)
     if ids.size:

@@ -1,7 +1,7 @@
 """Whether the arms of a run were trained and scored on equal terms: a comparison of other settings is none."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from wssis.audit.finding import Finding
@@ -23,18 +23,27 @@ def term_findings(study: StudyFiles) -> Iterator[Finding]:
 
     Faults among what the report shows: an arm that has left the study, or a rerun under way, may be on older terms.
     """
+    settings = {path: flat(record.settings) for path, record in study.records.items()}
     shown = _shown(study)
-    groups: dict[tuple[Any, ...], list[StageRecord]] = defaultdict(list)
-    for record in study.records.values():
-        if record.stage in COMPARED:
-            groups[record.place.run, record.stage, flat(record.settings).get("network.kind")].append(record)
-    for records in groups.values():
-        keys = {key for record in records for key in flat(record.settings)}
-        for key in sorted(key for key in keys if key != SEED and not key.startswith(OF_AN_ARM)):
-            yield from _unequal(records, key, "for other arms of the run: they are not on equal terms", shown)
+    arms = "for other arms of the run: they are not on equal terms"
+    for paths in _grouped(study, COMPARED, lambda one: (one.stage, settings[one.path].get("network.kind"))):
+        own = {path: settings[path] for path in paths}
+        for key in sorted({key for one in own.values() for key in one if not key.startswith(OF_AN_ARM)} - {SEED}):
+            yield from _unequal(own, key, arms, shown)
     for stages in (DRAWN, TRAINED):
-        for records in _by_run(study, stages).values():
-            yield from _unequal(records, SEED, "for other stages of the run", shown)
+        for paths in _grouped(study, stages, lambda one: None):
+            yield from _unequal({path: settings[path] for path in paths}, SEED, "for other stages of the run", shown)
+
+
+def _grouped(
+    study: StudyFiles, stages: Collection[str], kind: Callable[[StageRecord], Hashable]
+) -> Iterable[list[str]]:
+    """Sorted paths of the manifests of some stages, by run and kind."""
+    groups: dict[tuple[Hashable, ...], list[str]] = defaultdict(list)
+    for path, record in sorted(study.records.items()):
+        if record.stage in stages:
+            groups[record.place.run, kind(record)].append(path)
+    return groups.values()
 
 
 def _shown(study: StudyFiles) -> set[str]:
@@ -47,20 +56,15 @@ def _shown(study: StudyFiles) -> set[str]:
     }  # fmt: skip
 
 
-def _by_run(study: StudyFiles, stages: Sequence[str]) -> dict[str | None, list[StageRecord]]:
-    runs: dict[str | None, list[StageRecord]] = defaultdict(list)
-    for record in study.records.values():
-        if record.stage in stages:
-            runs[record.place.run].append(record)
-    return runs
-
-
-def _unequal(records: Sequence[StageRecord], key: str, elsewhere: str, shown: Collection[str]) -> Iterator[Finding]:
+def _unequal(
+    settings: Mapping[str, Mapping[str, Any]], key: str, elsewhere: str, shown: Collection[str]
+) -> Iterator[Finding]:
     """Where one of several has another value than most have; of two that differ, the later path is named.
 
-    shown: manifests whose difference is a fault, and whose values say what is usual.
+    settings: by manifest, flat. shown: manifests whose difference is a fault, and whose values say what is usual.
     """
-    found = {one.path: _value(one, key) for one in sorted(records, key=lambda one: one.path)}
+    # Settings that were added later stand in no manifest while they have their default.
+    found = {path: repr(one[key]) if key in one else "its default" for path, one in settings.items()}
     telling = [value for path, value in found.items() if path in shown] or list(found.values())
     usual, _ = Counter(telling).most_common(1)[0]
     for path, value in found.items():
@@ -69,9 +73,3 @@ def _unequal(records: Sequence[StageRecord], key: str, elsewhere: str, shown: Co
             if path not in shown:
                 remedy = "none needed, if its arm is no longer in the study; else the command that runs it goes on"
             yield Finding(path, f"{key} is {value}, and {usual} {elsewhere}", remedy, fault=path in shown)
-
-
-def _value(record: StageRecord, key: str) -> str:
-    """A setting as it is told; those that were added later stand in no manifest while they have their default."""
-    settings = flat(record.settings)
-    return repr(settings[key]) if key in settings else "its default"

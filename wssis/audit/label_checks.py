@@ -1,14 +1,13 @@
 """Whether the data set and the labels of a run add up: images in = images out, one point for every object."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from wssis.audit.checker import Checker, places_in, tally
-from wssis.audit.coco_facts import NONE, CocoFacts
+from wssis.audit.checker import Checker, found_in, places_in, tally
+from wssis.audit.coco_facts import CocoFacts, frames_of, outside
 from wssis.audit.finding import Finding, some
 from wssis.formats.split import KINDS
 from wssis.geometry.label_noise import share_of
@@ -106,13 +105,10 @@ def check_inside(
     check: Checker, path: str, points: Mapping[int, Sequence[float]], full: CocoFacts
 ) -> Iterator[Finding]:
     """Points [x, y] by annotation id that lie outside of their image."""
-    image_of = dict(zip(full.id.tolist(), full.image_id.tolist(), strict=True))
-    odd = []
-    for number, (x, y) in points.items():
-        width, height = full.images.get(image_of.get(number, NONE), (math.inf, math.inf))
-        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
-            odd.append(number)
-    if odd:
+    ids, where = np.array([*points], np.int64), np.array([*points.values()], np.float64).reshape(-1, 2)
+    known, places = found_in(full.id, ids)
+    odd = ids[known][outside(where[known], frames_of(full)[places])]
+    if len(odd):
         yield check.wrong(path, f"{len(odd)} points are outside of their image: {some(odd)}")
 
 

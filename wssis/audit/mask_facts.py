@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as rle_tools
 
-from wssis.formats.rle import pixel_spans, run_table
+from wssis.formats.rle import run_table
 
 TEXT = re.compile("[0-o]*[0-O]")
 """Characters of a compressed RLE: six bits each; the last one does not say that more is to come."""
 PIXELS = 2**31
 """Pixels that no image has."""
+UNSOUND = -1
 BATCH = 4096
 """Masks that are looked at together."""
 
@@ -40,7 +42,7 @@ def fingerprint(segmentation: Any) -> int:
 class CompressedMasks:
     """Compressed RLEs of annotations, looked at in batches: each holds the mask whose area and box stand beside it.
 
-    pycocotools has no part in it: it trusts its input, and a damaged RLE would end the process.
+    pycocotools trusts its input, and a damaged RLE would end the process; so only sound ones are handed on.
     """
 
     def __init__(self, may_be_empty: bool) -> None:
@@ -60,16 +62,16 @@ class CompressedMasks:
             yield from (problem for item in items if (problem := _malformed(item)) is not None)
         if not texts:
             return
-        sound = _fill_their_image([item["segmentation"] for item in texts])
-        for place in np.flatnonzero(~sound):
+        areas = _areas([item["segmentation"] for item in texts])
+        for place in np.flatnonzero(areas == UNSOUND):
             yield f"annotation {texts[place]['id']} has a mask whose runs do not fill its size"
-        yield from self._unlike([texts[place] for place in np.flatnonzero(sound)])
+        sound = np.flatnonzero(areas != UNSOUND)
+        if sound.size:
+            yield from self._unlike([texts[place] for place in sound], areas[sound])
 
-    def _unlike(self, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-        """Sound masks with another area or box than said, or without a pixel."""
-        if not items:
-            return
-        areas, boxes = areas_and_boxes([item["segmentation"] for item in items])
+    def _unlike(self, items: Sequence[Mapping[str, Any]], areas: NDArray[np.int64]) -> Iterator[str]:
+        """Sound masks, of these areas (N,), with another area or box than said, or without a pixel."""
+        boxes = rle_tools.toBbox([item["segmentation"] for item in items])
         said = np.array([item["area"] for item in items], np.float64)
         said_boxes = np.array([item["bbox"] for item in items], np.float64)
         odd = (areas != said) | (boxes != said_boxes).any(axis=1)
@@ -98,33 +100,14 @@ def _is_text(segmentation: Any) -> bool:
     return min(size) > 0 and math.prod(size) < PIXELS and isinstance(counts, str) and TEXT.fullmatch(counts) is not None
 
 
-def _fill_their_image(masks: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
-    """Whether the runs of each of N RLEs are lengths, and come to its height x width; (N,)."""
+def _areas(masks: Sequence[Mapping[str, Any]]) -> NDArray[np.int64]:
+    """Pixels (N,) of N RLEs; UNSOUND where the runs are no lengths, or do not come to height x width."""
     try:
         lengths, start = run_table([mask["counts"].encode() for mask in masks])
     except ValueError:  # One of them has a run longer than any image: which, they are asked one by one.
-        alone = [_fill_their_image([mask]) for mask in masks] if len(masks) > 1 else [np.zeros(1, bool)]
-        return np.concatenate(alone)
+        return np.concatenate([_areas([mask]) for mask in masks]) if len(masks) > 1 else np.array([UNSOUND])
+    begin = start[:-1]
     pixels = np.array([math.prod(mask["size"]) for mask in masks])
-    return (np.minimum.reduceat(lengths, start[:-1]) >= 0) & (np.add.reduceat(lengths, start[:-1]) == pixels)
-
-
-def areas_and_boxes(masks: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels (N,) and boxes (N, 4), xywh in px, of N sound RLEs; as pycocotools' `area` and `toBbox`, all at once.
-
-    >>> [part.tolist() for part in areas_and_boxes([{"size": [3, 4], "counts": "133O0"}])]
-    [[5], [[0, 0, 3, 3]]]
-    """
-    first, last, start = pixel_spans([mask["counts"].encode() for mask in masks])
-    owner = np.repeat(np.arange(len(masks)), np.diff(start))
-    height = np.array([mask["size"][0] for mask in masks])[owner]
-    left, right, top, bottom = first // height, (last - 1) // height, first % height, (last - 1) % height
-    turns = right > left  # A run that goes on in the next column covers the whole height.
-    top, bottom = np.where(turns, 0, top), np.where(turns, height - 1, bottom)
-    areas, boxes = np.bincount(owner, last - first, len(masks)).astype(np.int64), np.zeros((len(masks), 4), np.int64)
-    some, begin = np.unique(owner, return_index=True)
-    if some.size:
-        x, y = np.minimum.reduceat(left, begin), np.minimum.reduceat(top, begin)
-        width = np.maximum.reduceat(right, begin) + 1 - x
-        boxes[some] = np.stack([x, y, width, np.maximum.reduceat(bottom, begin) + 1 - y], axis=1)
-    return areas, boxes
+    fits = (np.minimum.reduceat(lengths, begin) >= 0) & (np.add.reduceat(lengths, begin) == pixels)
+    of_ones = (np.arange(lengths.size) - np.repeat(begin, np.diff(start))) % 2 == 1
+    return np.where(fits, np.add.reduceat(lengths * of_ones, begin), UNSOUND)

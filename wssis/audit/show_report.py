@@ -33,6 +33,7 @@ class _Outline(HTMLParser):
         self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Count a tag; a title or heading begins."""
         self.tags[tag] += 1
         if tag in HEADINGS:
             self.headings.append("")
@@ -40,10 +41,12 @@ class _Outline(HTMLParser):
             self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:
+        """A title or heading ends."""
         if tag == self._inside:
             self._inside = ""
 
     def handle_data(self, data: str) -> None:
+        """Take the text of a title or heading."""
         # A diagram has titles, too: the page's comes first.
         if self._inside == "title" and self.tags["title"] == 1:
             self.title += data
