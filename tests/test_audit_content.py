@@ -15,6 +15,7 @@ from tampering import RUN, edit, faults_of, notes_of, tamper
 
 from wssis.audit.auditing import audit_study
 from wssis.audit.mask_facts import BATCH, CompressedMasks, fingerprint
+from wssis.config.merging import merged
 from wssis.formats.coco import encode_mask, mask_box
 
 PSEUDO = f"{RUN}/pseudo/wssis.json"
@@ -128,12 +129,6 @@ def test_a_point_of_a_full_image_outside_of_it(study: Path) -> None:
     assert f"1 points are outside of their image: {number}" in faults_of(study)[path]
 
 
-def test_quality_that_its_table_does_not_have(study: Path) -> None:
-    path = f"{RUN}/quality/wssis.csv.manifest.json"
-    edit(study / path, lambda manifest: manifest["counts"].update(mean_iou_pseudo=0.95))
-    assert "mean_iou_pseudo is 0.95, the files have" in faults_of(study)[path]
-
-
 def test_quality_beyond_what_there_is(study: Path) -> None:
     path = f"{RUN}/quality/wssis.csv"
     (study / path).write_text((study / path).read_text().replace("masked,0.5,", "masked,0.5,1", 1))
@@ -171,24 +166,26 @@ def test_an_output_deleted_and_struck_from_its_manifest(study: Path, manifest: s
     assert f"does not list {output}" in faults_of(study)[manifest]
 
 
+ROUGH = f"{RUN}/students/rough"
+
+
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("path", "section", "change", "words"),
     [
-        (lambda one: one["optimizer"].update(lr=0.5), "optimizer.lr is 0.5, and 0.01 for other arms"),
-        (lambda one: one.update(seed=7), "seed is 7, and 0 for other stages of the run"),
-        (lambda one: one.update(dice_weight=1.0), "dice_weight is 1.0, and its default for other arms"),
+        (f"{RUN}/quality/wssis.csv.manifest.json", "counts", {"mean_iou_pseudo": 0.95}, "is 0.95, the files have"),
+        (f"{ROUGH}/manifest.json", "counts", {"last_dice": 0.1}, "last_dice is 0.1, the last line of the metrics has"),
+        (f"{ROUGH}/manifest.json", "settings", {"optimizer": {"lr": 0.5}}, "lr is 0.5, and 0.01 for other arms"),
+        (f"{ROUGH}/manifest.json", "settings", {"dice_weight": 1.0}, "is 1.0, and its default for other arms"),
+        (f"{ROUGH}/manifest.json", "settings", {"seed": 7}, "seed is 7, and 0 for other stages of the run"),
+        (f"{RUN}/split.manifest.json", "settings", {"seed": 5}, "seed is 5, and 0 for other stages of the run"),
+        (f"{ROUGH}/evaluate.manifest.json", "settings", {"max_detections": 300}, "is 300, and 100 for other arms"),
     ],
 )
-def test_an_arm_on_other_terms(study: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
-    path = f"{RUN}/students/rough/manifest.json"
-    edit(study / path, lambda manifest: change(manifest["settings"]))
+def test_a_manifest_that_tells_other_than_its_files_or_arms(
+    study: Path, path: str, section: str, change: dict[str, Any], words: str
+) -> None:
+    edit(study / path, lambda manifest: manifest.update({section: merged(manifest[section], change)}))
     assert words in faults_of(study)[path]
-
-
-def test_points_of_another_seed_than_their_split(study: Path) -> None:
-    path = f"{RUN}/split.manifest.json"
-    edit(study / path, lambda manifest: manifest["settings"].update(seed=5))
-    assert "seed is 5, and 0 for other stages" in faults_of(study)[path]
 
 
 def test_an_arm_of_another_length_is_on_equal_terms(study: Path) -> None:
@@ -208,12 +205,6 @@ def test_an_arm_that_left_the_study_may_be_on_older_terms(study: Path) -> None:
     assert f"{path}: optimizer.lr is 0.5, and 0.01 for other arms of the run" in notes_of(audit_study(study))
 
 
-def test_an_arm_scored_on_other_terms(study: Path) -> None:
-    path = f"{RUN}/students/rough/evaluate.manifest.json"
-    edit(study / path, lambda manifest: manifest["settings"].update(max_detections=300))
-    assert "max_detections is 300, and 100 for other arms" in faults_of(study)[path]
-
-
 @pytest.mark.parametrize(("column", "said"), [("iterations", 40), ("max_detections", 100)])
 def test_a_table_of_other_trainings_than_were_run(study: Path, column: str, said: int) -> None:
     path = "report/scores.csv"
@@ -229,9 +220,3 @@ def test_a_curve_of_other_scores_than_the_tables(study: Path) -> None:
     path = "report/curves.json"
     tamper(study, path, lambda curves: curves["curves"][0]["points"][0]["ap"].update(s0=99.0))
     assert "AP of wssis of shapes/50pct/s0/base is 99.0; scores.csv has" in faults_of(study)[path]
-
-
-def test_a_training_that_ended_otherwise_than_its_metrics(study: Path) -> None:
-    path = f"{RUN}/students/rough/manifest.json"
-    edit(study / path, lambda manifest: manifest["counts"].update(last_dice=0.1))
-    assert "last_dice is 0.1, the last line of the metrics has" in faults_of(study)[path]
