@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from audit_report import write_report
 
 from wssis.arms.registry import get_arm
 from wssis.config.box_points import BoxPointsSettings, BoxPseudoSettings
@@ -29,7 +30,6 @@ from wssis.config.mask_stages import (
 )
 from wssis.config.maskrcnn import BoxStudentSettings
 from wssis.config.network import RefineNetSettings, SOLOv2Settings
-from wssis.config.report import ReportSettings
 from wssis.config.section import Section
 from wssis.config.segmentor_stages import (
     ConfidentLabelsSettings,
@@ -49,11 +49,8 @@ from wssis.formats.coco import annotations_by_image, compressed, encode_mask, ma
 from wssis.formats.ledger import LedgerRow, open_ledger
 from wssis.formats.manifest import StageRun, digest_of
 from wssis.formats.points import read_full_points
-from wssis.formats.scores import METRICS, write_score_table, write_scores
+from wssis.formats.scores import METRICS, write_scores
 from wssis.formats.split import assign_folds
-from wssis.report_page.curves import CURVES, Curves, Measured, StudyCurves, write_curves
-from wssis.report_page.tables import FOLDER as TABLES
-from wssis.report_page.tables import make_table, write_tables
 from wssis.stages import (
     box_points,
     box_pseudo,
@@ -107,7 +104,7 @@ def build_study(folder: Path, weights: float = 0.5) -> Path:
         warned = DataWarningsSettings()
         data_warnings.run(warned, sets["val"], *tables, (RUN, OTHER_RUN), DATASET / "data_warnings.json")
         _corrupt(CORRUPT_RUN, RUN, weights)
-        _report([path for paths in scores for path in paths])
+        write_report(STUDY, [path for paths in scores for path in paths])
     return folder / STUDY
 
 
@@ -389,48 +386,6 @@ def _evaluate(network: Path) -> Path:
 def _text(rle: dict[str, Any]) -> dict[str, Any]:
     counts = rle["counts"]
     return {"size": list(rle["size"]), "counts": counts.decode() if isinstance(counts, bytes) else counts}
-
-
-def _report(scores: list[Path]) -> None:
-    out = STUDY / "report"
-    read = [path.with_name(name) for name in ("scores.json", "detections.json", "metrics.jsonl") for path in scores]
-    inputs = {f"{path.stem} {_network_of(path)}": path for path in read}
-    with StageRun("report", out / "manifest.json", ReportSettings(), inputs) as stage:
-        rows = [_score_row(path) for path in scores]
-        write_score_table(out / "scores.csv", rows)
-        for page in ("index", "gallery"):
-            text = "<html><title>the answer</title><h1>What was found</h1><svg></svg></html>\n"
-            write_text(out / f"{page}.html", text)
-        gaps = make_table("gap-shapes", "How much of the gap: 100 %", ("arm", "of the gap"), [("wssis", "68 %")])
-        write_tables(out / TABLES, [gaps])
-        write_curves(out / CURVES, _curves_of(rows))
-        stage.output(*(out / name for name in ("index.html", "gallery.html", "scores.csv", CURVES, TABLES)))
-        stage.counts |= {"networks": len(scores), "groups": 1}
-
-
-def _curves_of(rows: list[dict[str, Any]]) -> StudyCurves:
-    """Of one arm, with the AP that the table has; bill, days and resamples are made up."""
-    ap = {row["seed"]: row["AP"] for row in rows if row["arm"] == "wssis"}
-    one = Measured(
-        arm="wssis", title="WSSIS", labelled={"full": 4.0, "point": 5.0}, mix="50pct", full_percent=50,
-        days={"pointwssis": 0.5}, ap=ap, resampled=(24.0, None),
-    )  # fmt: skip
-    curve = Curves(dataset="shapes", variant="base", seeds=tuple(ap), points=(one,))
-    return StudyCurves(study="mini", categories_known=False, curves=(curve,))
-
-
-def _network_of(path: Path) -> str:
-    """Run and name of the network that a file is of."""
-    return path.relative_to(STUDY).parent.as_posix().replace("students/", "")
-
-
-def _score_row(path: Path) -> dict[str, Any]:
-    scores = json.loads(path.read_text())
-    parts = path.relative_to(STUDY).parts
-    place = {"study": "mini", "dataset": parts[0], "mix": parts[1], "seed": parts[2], "variant": parts[3]}
-    metrics = {key: None if scores[key] is None else round(scores[key], 4) for key in METRICS}
-    rest = {"full_percent": 50, "arm": path.parent.name, "points": "centroid", "iterations": 40, "max_detections": 100}
-    return {**place, **metrics, **rest, "label_days_pointwssis": 1.0, "label_days_cheng": 2.0}
 
 
 def reseal(study: Path, *paths: str) -> None:

@@ -216,6 +216,17 @@ def test_a_table_of_other_trainings_than_were_run(study: Path, column: str, said
     assert words in faults_of(study)[path]
 
 
+@pytest.mark.parametrize("model", ["pointwssis", "cheng"])
+def test_a_table_of_other_label_days_than_its_labels_took(study: Path, model: str) -> None:
+    path = "report/scores.csv"
+    table = pd.read_csv(study / path, dtype=str, keep_default_na=False)
+    table.loc[table["arm"] == "semi", f"label_days_{model}"] = "0.0001"
+    table.to_csv(study / path, index=False)
+    reseal(study, path)
+    found = faults_of(study)[path]
+    assert f"label_days_{model} of {RUN}/semi is 0.0001; its labels took 0.0" in found and "/wssis is" not in found
+
+
 def test_a_curve_of_other_scores_than_the_tables(study: Path) -> None:
     path = "report/curves.json"
     tamper(study, path, lambda curves: curves["curves"][0]["points"][0]["ap"].update(s0=99.0))

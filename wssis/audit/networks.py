@@ -1,13 +1,13 @@
 """Whether checkpoints, metrics and scores are what their manifests say."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wssis.audit.checker import Checker, until_unknown
 from wssis.audit.contents import Facts, metadata_of
 from wssis.audit.finding import Finding, some
+from wssis.audit.report_tables import report_findings
 from wssis.audit.study_files import StudyFiles
 from wssis.formats.scores import METRICS
 
@@ -15,8 +15,6 @@ KINDS = {"teacher": "solov2", "fold": "solov2", "student": "solov2", "refiner": 
 """Kind of a stage's checkpoints; None: the one that its settings name."""
 AP_ROUNDING = 1e-6
 """By how much AP may differ from the mean of the classes'."""
-TABLE_ROUNDING = 0.5e-4
-"""Half a unit of the last decimal in scores.csv."""
 
 
 def network_findings(study: StudyFiles, facts: Facts) -> Iterator[Finding]:
@@ -124,56 +122,4 @@ def _adds_up(check: Checker, path: str, scores: Mapping[str, Any]) -> Iterator[F
         yield check.wrong(path, f"AP is {scores['AP']}, more than AP50, {scores['AP50']}")
 
 
-def _reported(check: Checker, facts: Facts) -> Iterator[Finding]:
-    """scores.csv has one row for every scores.json, with its figures."""
-    path = check.output("scores.csv")
-    rows = [(_scores_of(row), row) for row in check.made("scores.csv")]
-    times = Counter(name for name, _ in rows)
-    if twice := sorted(name for name, number in times.items() if number > 1):
-        yield check.wrong(path, f"has more than one row of {some(twice)}")
-    read = {one.path for one in check.record.inputs if one.path and one.path.endswith("/scores.json")}
-    yield from check.same(path, "rows", times, read, "the scores the report was made of")
-    for name, row in rows:
-        for metric in METRICS if name in facts else ():
-            value = facts[name][metric]
-            cell = float(row[metric]) if row[metric] else None
-            if (cell is None) != (value is None) or not math.isclose(cell or 0, value or 0, abs_tol=TABLE_ROUNDING):
-                yield check.wrong(path, f"{metric} of {name} is {row[metric] or 'empty'}; that file says {value}")
-        yield from _of_manifests(check, path, name, row)
-    yield from _curves(check, [row for _, row in rows])
-
-
-def _of_manifests(check: Checker, path: str, name: str, row: Mapping[str, str]) -> Iterator[Finding]:
-    """Steps and detections per image of a row of scores.csv are those of the network's manifests."""
-    records, folder = check.study.records, name.rpartition("/")[0]
-    trained, evaluated = records.get(f"{folder}/manifest.json"), records.get(f"{folder}/evaluate.manifest.json")
-    said = {}
-    if trained is not None and "imported" not in trained.counts:
-        said["iterations"] = trained.settings["schedule"]["iterations"]
-    if evaluated is not None:
-        said["max_detections"] = evaluated.settings["max_detections"]
-    for key, value in said.items():
-        if row[key] != str(value):
-            yield check.wrong(path, f"{key} of {name} is {row[key] or 'empty'}; its manifest says {value}")
-
-
-def _curves(check: Checker, rows: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
-    """AP over cost, from which budgets are planned, is the AP of scores.csv."""
-    known = {tuple(row[key] for key in ("dataset", "mix", "seed", "variant", "arm")): row["AP"] for row in rows}
-    for curve in check.made("curves.json")["curves"]:
-        for point in curve["points"]:
-            for seed, value in point["ap"].items():
-                cell = known.get((curve["dataset"], point["mix"], seed, curve["variant"], point["arm"]))
-                if cell and not math.isclose(float(cell), value, abs_tol=TABLE_ROUNDING):
-                    where = f"{curve['dataset']}/{point['mix']}/{seed}/{curve['variant']}"
-                    what = f"AP of {point['arm']} of {where} is {value}; scores.csv has {cell}"
-                    yield check.wrong(check.output("curves.json"), what)
-
-
-def _scores_of(row: dict[str, str]) -> str:
-    """Path of the scores.json that a row of scores.csv repeats."""
-    network = row["arm"] if row["arm"] == "teacher" else f"students/{row['arm']}"
-    return "/".join([row["dataset"], row["mix"], row["seed"], row["variant"], network, "scores.json"])
-
-
-CHECKS: dict[str, Callable[[Checker, Facts], Iterator[Finding]]] = {"evaluate": _evaluated, "report": _reported}
+CHECKS: dict[str, Callable[[Checker, Facts], Iterator[Finding]]] = {"evaluate": _evaluated, "report": report_findings}
