@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from wssis.audit.trace import ancestry, compared, differences, tree
+from wssis.audit.trace import ancestry, tree
+from wssis.audit.trace_against import compared, differences
 from wssis.cli import main
 from wssis.errors import InputError
 

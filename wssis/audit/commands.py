@@ -58,7 +58,8 @@ def trace(
     against: Annotated[Path | None, typer.Option(help="Another artifact: say what differs on the way to it.")] = None,
 ) -> None:
     """Where an artifact comes from, as a tree; with --against, where its way parts from another's."""
-    from wssis.audit.trace import ancestry, compared, tree
+    from wssis.audit.trace import ancestry, tree
+    from wssis.audit.trace_against import compared
 
     if against is None:
         print(tree(ancestry(artifact)))
