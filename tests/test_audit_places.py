@@ -248,40 +248,6 @@ def test_an_ap_that_is_not_the_mean_of_its_classes(study: Path) -> None:
     assert "the mean of its classes is" in fault and "its classes have" in fault and "more than AP50" in fault
 
 
-def test_forged_scores_that_add_up(study: Path) -> None:
-    """AP, its classes' and the manifest agree; the detections do not."""
-    path = f"{WSSIS}/scores.json"
-
-    def change(scores: dict[str, Any]) -> None:
-        for one in (scores, *scores["per_class"]):
-            one["AP"] = one["AP50"] = 61.5
-        scores["AP75"] = 60.0
-
-    figures = {"AP": 61.5, "AP50": 61.5, "AP75": 60.0}
-    edit(study / WSSIS / "evaluate.manifest.json", lambda one: one["counts"].update(figures))
-    tamper(study, path, change)
-    faults = {one.file: one.what for one in audit_study(study, rescore=True).faults if "computed again" in one.what}
-    assert list(faults) == [path] and path not in faults_of(study)
-
-
-def test_a_class_left_out_of_the_scores_and_an_unknown_evaluator(study: Path) -> None:
-    tamper(study, f"{WSSIS}/scores.json", lambda one: one["per_class"].pop())
-    edit(study / ROUGH / "evaluate.manifest.json", lambda one: one["settings"].update(evaluator="mine.own"))
-    edit(study / RUN / "teacher/evaluate.manifest.json", lambda one: one["inputs"]["val"].update(path="/else/val.json"))
-    told = ("its detections", "cannot be computed again")
-    faults = {one.file: one.what for one in audit_study(study, rescore=True).faults if any(t in one.what for t in told)}
-    assert "its detections are held against" in faults[f"{WSSIS}/scores.json"]
-    assert "its evaluator is 'mine.own'" in faults[f"{ROUGH}/scores.json"]
-    assert len(faults) == 2
-
-
-def test_scores_are_computed_again_where_it_is_asked_for(sound_study: Path) -> None:
-    (told,) = [line for line in audit_study(sound_study).unchecked if line.startswith("whether the scores of")]
-    assert told.endswith("networks are those of their detections: --rescore")
-    again = audit_study(sound_study, rescore=True)
-    assert again.faults == [] and told not in again.unchecked
-
-
 def test_copies_within_the_study_are_noted(study: Path) -> None:
     shutil.copytree(study / WSSIS, study / f"{RUN}/students/wssis-old")
     shutil.copytree(study / WSSIS, study / WSSIS / "old")

@@ -17,6 +17,7 @@ from wssis.audit.input_places import input_findings
 from wssis.audit.networks import network_findings
 from wssis.audit.output_names import output_findings
 from wssis.audit.places import HASHED_ALONE
+from wssis.audit.remeasuring import measured, remeasured_findings
 from wssis.audit.rescoring import rescored_findings, scored
 from wssis.audit.study_files import StageRecord, StudyFiles, read_study_files
 from wssis.audit.values import flat
@@ -30,7 +31,7 @@ SHOWN = 200
 def audit_study(root: Path, workers: int = 0, rescore: bool = False) -> StudyAudit:
     """Audit one study's folder.
 
-    workers: processes that read the contents of a large study. rescore: compute AP once more from the detections.
+    workers: processes that read the contents of a large study. rescore: compute AP and IoU once more.
     """
     return audit_files(read_study_files(root), str(root), workers, rescore)
 
@@ -51,14 +52,20 @@ def audit_files(study: StudyFiles, name: str, workers: int = 0, rescore: bool = 
     audit.findings += balance_findings(study, facts)
     audit.findings += network_findings(study, facts)
     audit.findings += term_findings(study)
-    audit.findings += rescored_findings(study) if rescore else ()
+    audit.findings += [*rescored_findings(study), *remeasured_findings(study)] if rescore else ()
     audit.findings += code_findings(study)
     audit.findings += _state_findings(study, digests)
     audit.unchecked += _unchecked(study, digests)
-    if not rescore and (networks_scored := scored(study)):
-        what = f"whether the scores of {len(networks_scored)} networks are those of their detections"
-        audit.unchecked.append(f"{what}: --rescore")
+    audit.unchecked += () if rescore else _uncounted(study)
     return audit
+
+
+def _uncounted(study: StudyFiles) -> Iterator[str]:
+    """What is only computed again where that is asked for."""
+    if networks_scored := scored(study):
+        yield f"whether the scores of {len(networks_scored)} networks are those of their detections: --rescore"
+    if arms_measured := measured(study):
+        yield f"whether the IoU of {len(arms_measured)} arms' pseudo masks are those of the masks: --rescore"
 
 
 def _state_findings(study: StudyFiles, digests: Iterable[str]) -> Iterator[Finding]:

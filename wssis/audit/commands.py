@@ -13,7 +13,10 @@ def audit(
     folder: Annotated[Path, typer.Argument(help="Results folder, one study in it, or an archive of export-study.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes that read a large study; none for a small one.")] = 2,
     rescore: Annotated[
-        bool, typer.Option("--rescore", help="Compute AP once more from the detections: an evaluation per network.")
+        bool,
+        typer.Option(
+            "--rescore", help="Compute AP once more from the detections, and IoU of pseudo masks from the masks."
+        ),
     ] = False,
 ) -> None:
     """Check every artifact against its manifest, its inputs and its counts; exit status 1 where something is wrong."""
