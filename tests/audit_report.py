@@ -72,5 +72,9 @@ def _score_row(study: Path, path: Path) -> dict[str, Any]:
     metrics = {key: None if scores[key] is None else round(scores[key], 4) for key in METRICS}
     rest = {"full_percent": 50, "arm": path.parent.name, "points": "centroid", "iterations": 40, "max_detections": 100}
     labelled = {kind: count_labels(read_coco(file)) for kind, file in _labels_of(study, path).items()}
-    days = {f"label_days_{model}": round(label_days(labelled, model, CostSettings()), 4) for model in PUBLISHED}
+    priced = path.parent.name == "teacher" or get_arm(path.parent.name).pseudo != "hidden"
+    days = {
+        f"label_days_{model}": round(label_days(labelled, model, CostSettings()), 4) if priced else None
+        for model in PUBLISHED
+    }
     return {**place, **metrics, **rest, **days}

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
+from wssis.arms.arm import MEASURED
 from wssis.config.mask_stages import QualitySettings
 from wssis.config.report import ReportSettings
 from wssis.engine.coco_metrics import summarise
@@ -39,7 +40,7 @@ MORE_ARMS = ARMS | {
 }
 SKILL = {
     "teacher": 0.5, "supervised": 0.5, "supervised-short": 0.45, "rough": 0.6, "wssis": 0.75, "oracle": 0.9,
-    "semi": 0.55, "never-heard-of": 0.7,
+    "semi": 0.55, "never-heard-of": 0.7, "oracle-mask": 0.8,
 }  # fmt: skip
 CATEGORIES = [{"id": 3, "name": "ring"}, {"id": 5, "name": "star"}, {"id": 9, "name": "never seen"}]
 
@@ -188,7 +189,7 @@ def _pseudo(run: Path, train_path: Path, train: Mapping, full: Mapping, weak: Ma
     if any(kind == "refined" for _, kind, _ in arms.values()):
         manifest(run / "refiner" / "manifest.json", "refiner", {"checkpoint": None}, {})
         write_text(run / "refiner" / "metrics.jsonl", '{"step": 1, "dice": 0.9}\n{"step": 2, "dice": 0.4}\n')
-    for arm, side in ((arm, int(kind == "refined")) for arm, (_, kind, _) in arms.items() if kind != "none"):
+    for arm, side in ((arm, int(kind == "refined")) for arm, (_, kind, _) in arms.items() if kind in MEASURED):
         labels = [
             {**p, "id": 1000 + p["id"], "source": "pseudo",
              "segmentation": encode_mask(masks[p["point_id"]][side]) if p["point_id"] % 7 else None}
@@ -240,7 +241,7 @@ def make_study(
                 folder = run / "teacher" if arm == "teacher" else run / "students" / arm
                 counts = {"images": len(train["images"]), "objects": len(train["annotations"])}
                 _network(folder, val, arm, float(mix.removesuffix("pct")), seed, counts)
-                made = arm in arms and arms[arm][1] != "none"
+                made = arm in arms and arms[arm][1] in MEASURED
                 rows.append({
                     "dataset": "toy", "mix": mix, "full_percent": float(mix.removesuffix("pct")), "seed": f"s{seed}",
                     "variant": "base", "arm": arm, "run": str(run), "scores": str(folder / "scores.json"),

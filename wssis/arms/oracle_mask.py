@@ -6,7 +6,7 @@ ARM = Arm(
     name="oracle-mask",
     title="Oracle masks",
     explanation="Fully labelled images and, for exactly the weak points, their hidden masks: the ceiling of refinement,"
-    " which cannot be bought; the days are those of WSSIS.",
+    " which cannot be bought.",
     pays=("full", "point"),
     pseudo="hidden",
 )

@@ -83,12 +83,12 @@ def _label_days(check: Checker, path: str, rows: Sequence[Mapping[str, str]]) ->
         pydantic.ValidationError: the settings hold seconds that there are no more.
     """
     cost = CostSettings.model_validate(check.record.settings["cost"])
-    pays: dict[str, Sequence[LabelKind]] = {name: arm.pays for name, arm in arms().items()}
+    pays: dict[str, Sequence[LabelKind]] = {name: arm.pays for name, arm in arms().items() if arm.pseudo != "hidden"}
     pays[TEACHER] = TEACHER_ROW.pays
     counted: dict[str, LabelCounts] = {}
     for row in rows:
         run = "/".join(row[key] for key in ("dataset", "mix", "seed", "variant"))
-        kinds = pays.get(row["arm"], ())  # None of an arm of another version.
+        kinds = pays.get(row["arm"], ())  # None of an arm that cannot be bought, or of another version.
         for name in (f"{kind} {run}" for kind in kinds):
             if name not in counted:
                 counted[name] = _counted(check.of(name))

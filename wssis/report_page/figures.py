@@ -52,6 +52,8 @@ STYLE = {
 }
 WIDTH = 4.3
 """Inches; narrow enough for a phone to show a figure's text at a readable size."""
+LETTERS, LETTERS_OF_MARKER = 60, 8
+"""Letters of a legend that fit side by side into `WIDTH`, and those that an entry's marker takes the room of."""
 UNSEEN = {"alpha": 0.01, "linewidth": 0}
 """Look of an area that is a link and no part of the drawing; the page shows it under the pointer and in focus."""
 LINKED = re.compile(r'<a xlink:href="([^"]*)"[^>]*>\s*(.*?)\s*</a>', re.DOTALL)
@@ -203,7 +205,9 @@ def parts_figure(
 
     links: of each row.
     """
-    with drawing(WIDTH, 0.85 + 0.3 * len(parts), name, links) as (figure, svg):
+    known = {title: None for _, values in parts for _, title, _ in values}
+    across = _legend_columns(known)
+    with drawing(WIDTH, 0.55 + 0.2 * -(-len(known) // across) + 0.3 * len(parts), name, links) as (figure, svg):
         axes = figure.add_subplot()
         titles: dict[str, str] = {}
         for height, (_, values) in enumerate(reversed(parts)):
@@ -220,8 +224,17 @@ def parts_figure(
         axes.set_xlabel("mean IoU with the hidden mask")
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
-        figure.legend(loc="outside upper right", ncols=3, frameon=False, labelcolor=INK)
+        figure.legend(loc="outside upper right", ncols=across, frameon=False, labelcolor=INK)
     return svg[0]
+
+
+def _legend_columns(titles: Iterable[str]) -> int:
+    """How many titles stand side by side in a legend of a figure's width.
+
+    >>> _legend_columns(["rough", "refined"]), _legend_columns(["rough", "Semi-supervised, without points"])
+    (3, 1)
+    """
+    return max(1, min(3, LETTERS // (max(map(len, titles)) + LETTERS_OF_MARKER)))
 
 
 def iou_figure(

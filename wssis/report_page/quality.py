@@ -75,7 +75,8 @@ def mask_quality(group: Group, address: Address, whose: str | None) -> MaskQuali
         return None
     pictures = [_size_picture(columns, group, address)]
     for column in columns[1:]:
-        pictures.append(_iou_picture(columns[0], column, group, _iou_links(address, whose == column.arm)))
+        rough = _own_rough(column) or columns[0]
+        pictures.append(_iou_picture(rough, column, group, _iou_links(address, whose == column.arm)))
     behind = {"links": _whole(address), "behind": "Instances behind it"}
     linked = tuple(replace(picture, **behind) for picture in pictures)
     return MaskQuality(_table(columns, group, address), _label_table(group, address), linked)
@@ -117,6 +118,12 @@ def _columns(group: Group) -> list[Column]:
     columns = [Column("rough", "rough", "iou_rough", read[first.arm.name])]
     refined = [arm for arm in made if arm.arm.pseudo == "refined"]
     return columns + [Column(arm.arm.name, _title(arm, len(refined)), "iou_pseudo", read[arm.arm.name]) for arm in made]
+
+
+def _own_rough(column: Column) -> Column | None:
+    """The rough masks that an arm's own were made from: a second round has others than the first; None without any."""
+    known = any(table["iou_rough"].notna().any() for table in column.tables)
+    return Column("rough", "rough", "iou_rough", column.tables) if known else None
 
 
 def _title(arm: ArmResult, refined: int) -> str:
@@ -170,9 +177,15 @@ def _table(columns: Sequence[Column], group: Group, address: Address) -> Table:
         f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 × 32 px,"
         " large: over 96 × 96 px; a point without a mask counts as 0"
     )
+    if any(_differ(own, columns[0]) for column in columns[1:] if (own := _own_rough(column))):
+        caption += "; rough masks are those of the first round"
     if any(len(column.tables[0]) != len(columns[0].tables[0]) for column in columns):
         caption += "; columns are not all of the same objects: where two numbers of points stand, they differ in them"
     return make_table(f"masks-{group.key}", caption, head, lines)
+
+
+def _differ(rough: Column, other: Column) -> bool:
+    return any(not one[rough.kind].equals(two[rough.kind]) for one, two in zip(rough.tables, other.tables, strict=True))
 
 
 def _label_table(group: Group, address: Address) -> Table:

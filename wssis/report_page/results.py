@@ -59,11 +59,12 @@ class Result:
         return Path(self.row.scores).parent
 
     def table_row(self, study: str) -> dict[str, Any]:
-        """The row of scores.csv."""
+        """The row of scores.csv; without days where nobody could buy the labels."""
         row = self.row
         place = {key: getattr(row, key) for key in ("dataset", "mix", "full_percent", "seed", "variant", "arm")}
         metrics = {key: None if self.scores[key] is None else round(self.scores[key], DECIMALS) for key in METRICS}
-        days = {f"label_days_{model}": round(value, DECIMALS) for model, value in self.days.items()}
+        priced = self.arm.payable
+        days = {f"label_days_{model}": round(value, DECIMALS) if priced else None for model, value in self.days.items()}
         rest = {"points": self.points, "iterations": self.iterations, "max_detections": self.scores["max_detections"]}
         return {"study": study, **place, **rest, **metrics, **days}
 

@@ -44,15 +44,17 @@ def _arm_line(arm: ArmResult, group: Group, comparison: Comparison, several: boo
         *others,
         " / ".join("imported" if n is None else words.count(n) for n in sorted(iterations, key=str)),
         _pays(arm),
-        *(words.days(arm.days[model]) for model in ("pointwssis", "cheng")),
+        *(words.days(arm.days[model]) if arm.arm.payable else words.DASH for model in ("pointwssis", "cheng")),
     )
 
 
 def _pays(arm: ArmResult) -> str:
     """Label kinds that an arm buys, with the strategy of its points."""
+    if not arm.arm.payable:
+        return "cannot be bought"
     strategies = " / ".join(sorted({result.points for result in arm.seeds.values()}))
     kinds = {"full": "masks", "point": f"points ({strategies})", "points10": f"boxes with points ({strategies})"}
-    return ", ".join(kinds[kind] for kind in arm.arm.pays) or "not payable"
+    return ", ".join(kinds[kind] for kind in arm.arm.pays)
 
 
 def ap_picture(group: Group, comparison: Comparison) -> Picture | None:
