@@ -86,6 +86,7 @@ def test_passes_equal_one_batch(folder: Path, micro_batch: int) -> None:
     assert _losses(folder, f"micro{micro_batch}") == pytest.approx(_losses(folder, "one"), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_of_several_passes_equal_one_batch(folder: Path) -> None:
     (folder / "program.py").write_text(PROGRAM)
     done = subprocess.run(

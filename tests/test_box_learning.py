@@ -68,9 +68,13 @@ def write_triangles(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("kind", "labels", "masks_as", "steps"),
-    [("mask-rcnn", "masks", "grid", 120), ("mask-rcnn", "points", "grid", 120),
-     ("implicit-pointrend", "points", "grid", 60), ("implicit-pointrend", "masks", "points", 60)],
-)  # fmt: skip
+    [
+        pytest.param("mask-rcnn", "masks", "grid", 120, marks=pytest.mark.slow),
+        pytest.param("mask-rcnn", "points", "grid", 120, marks=pytest.mark.slow),
+        ("implicit-pointrend", "points", "grid", 60),
+        ("implicit-pointrend", "masks", "points", 60),
+    ],
+)
 def test_a_tiny_set_is_learnt(kind: str, labels: str, masks_as: str, steps: int, tmp_path: Path) -> None:
     """Triangles in given boxes come out as triangles: full boxes, and any one shape for all, have an IoU of half.
 

@@ -227,6 +227,7 @@ def run_for_kill(folder: Path, name: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Points in proposals are drawn by the global generator, whose state is resumed too."""
     write_sets(tmp_path)

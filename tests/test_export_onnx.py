@@ -83,6 +83,7 @@ def test_the_file_says_what_it_is(model: Path, exported: Path) -> None:
     assert not list(exported.parent.glob(".tmp-*"))
 
 
+@pytest.mark.slow
 def test_the_recipe_of_the_docs_runs_as_written(tmp_path: Path) -> None:
     """On images of several sizes it finds what `wssis predict` finds, with the settings of the student's evaluation."""
     (recipe,) = blocks(REPOSITORY / "docs/predict.md", "python")

@@ -160,6 +160,7 @@ def _ious(folder: Path, model: Path, paths: dict[str, Any]) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 def test_triangles_are_learnt_from_points_alone(tmp_path: Path) -> None:
     """No image has a mask; a full box would have IoU .5 with its triangle, and a mask that reaches out of it less.
 

@@ -91,6 +91,7 @@ def _correct(folder: Path) -> None:
     tree.write(folder / "data/mine/corrected.xml")
 
 
+@pytest.mark.slow
 def test_the_second_study_keeps_the_images_held_out(tmp_path: Path) -> None:
     """Sections 2, 3 and 7 as written, but without training: the true masks of two images stand for corrected ones."""
     folder = tmp_path / "clone"
