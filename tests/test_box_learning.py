@@ -72,7 +72,7 @@ def write_triangles(folder: Path) -> dict[str, Any]:
         pytest.param("mask-rcnn", "masks", "grid", 120, marks=pytest.mark.slow),
         pytest.param("mask-rcnn", "points", "grid", 120, marks=pytest.mark.slow),
         ("implicit-pointrend", "points", "grid", 60),
-        ("implicit-pointrend", "masks", "points", 60),
+        pytest.param("implicit-pointrend", "masks", "points", 60, marks=pytest.mark.slow),
     ],
 )
 def test_a_tiny_set_is_learnt(kind: str, labels: str, masks_as: str, steps: int, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_beside_a_data_set_with_all_masks(half: Clone) -> None:
     assert (planned["pseudo_quality"], planned["show_given"], planned["train_student"]) == (1, 1, 4)
 
 
+@pytest.mark.slow
 def test_manifests_are_where_the_jobs_say_and_folders_may_move(half: Clone) -> None:
     half.build()
     found = {path.relative_to(half.folder).as_posix() for path in (half.folder / "results").rglob("*manifest.json")}

@@ -194,6 +194,7 @@ def test_tensorboard_is_a_resource_of_the_trainings(clone: Clone) -> None:
         assert commands.count("--tensorboard") == expected
 
 
+@pytest.mark.slow
 def test_no_more_jobs_on_a_gpu_than_there_are_gpus(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless told otherwise: with `threads: 1` sixteen cores would start sixteen trainings on one."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
