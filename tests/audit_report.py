@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wssis.arms.arm import payable
 from wssis.arms.registry import get_arm
 from wssis.config.label_cost import CostSettings
 from wssis.config.report import ReportSettings
@@ -72,7 +73,7 @@ def _score_row(study: Path, path: Path) -> dict[str, Any]:
     metrics = {key: None if scores[key] is None else round(scores[key], 4) for key in METRICS}
     rest = {"full_percent": 50, "arm": path.parent.name, "points": "centroid", "iterations": 40, "max_detections": 100}
     labelled = {kind: count_labels(read_coco(file)) for kind, file in _labels_of(study, path).items()}
-    priced = path.parent.name == "teacher" or get_arm(path.parent.name).pseudo != "hidden"
+    priced = path.parent.name == "teacher" or payable(get_arm(path.parent.name).pseudo)
     days = {
         f"label_days_{model}": round(label_days(labelled, model, CostSettings()), 4) if priced else None
         for model in PUBLISHED

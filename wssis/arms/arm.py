@@ -15,6 +15,11 @@ def same_iterations(full_percent: float) -> float:
     return 1.0
 
 
+def payable(pseudo: Masks) -> bool:
+    """Whether somebody could buy what a student of such masks is trained on: hidden masks have no price."""
+    return pseudo != "hidden"
+
+
 @dataclass(frozen=True)
 class Arm:
     """One way to spend labels.

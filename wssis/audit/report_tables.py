@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from wssis.arms.arm import payable
 from wssis.arms.registry import arms
 from wssis.audit.checker import Checker
 from wssis.audit.coco_facts import CocoFacts
@@ -83,7 +84,7 @@ def _label_days(check: Checker, path: str, rows: Sequence[Mapping[str, str]]) ->
         pydantic.ValidationError: the settings hold seconds that there are no more.
     """
     cost = CostSettings.model_validate(check.record.settings["cost"])
-    pays: dict[str, Sequence[LabelKind]] = {name: arm.pays for name, arm in arms().items() if arm.pseudo != "hidden"}
+    pays: dict[str, Sequence[LabelKind]] = {name: arm.pays for name, arm in arms().items() if payable(arm.pseudo)}
     pays[TEACHER] = TEACHER_ROW.pays
     counted: dict[str, LabelCounts] = {}
     for row in rows:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from wssis.arms.arm import Label, Masks, Segmentor
+from wssis.arms.arm import Label, Masks, Segmentor, payable
 from wssis.config.section import Section
 from wssis.errors import InputError
 
@@ -34,8 +34,8 @@ class PlannedArm(Section):
 
     @property
     def payable(self) -> bool:
-        """Whether somebody could buy what its student is trained on: hidden masks have no price."""
-        return self.pseudo != "hidden"
+        """Whether somebody could buy what its student is trained on."""
+        return payable(self.pseudo)
 
 
 class PlannedRow(Section):
