@@ -1,6 +1,7 @@
 """Quality of pseudo masks computed once more from the masks: with the scores, what takes an audit its time."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,11 +10,14 @@ from wssis.audit.contents import DAMAGE
 from wssis.audit.finding import Finding
 from wssis.audit.study_files import StageRecord, StudyFiles
 from wssis.config.mask_stages import QualitySettings
-from wssis.engine.mask_quality import MaskQuality, measure_quality
+from wssis.engine.mask_quality import MeasuredMasks, measure_masks, read_hidden
 from wssis.engine.pseudo_quality import COLUMNS
 from wssis.errors import InputError
 from wssis.formats.json_file import read_json
 from wssis.formats.table import read_table
+
+OF_RUN = ("train", "weak", "hidden_ids")
+"""Inputs that the arms of a run share."""
 
 
 def measured(study: StudyFiles) -> list[StageRecord]:
@@ -24,11 +28,15 @@ def measured(study: StudyFiles) -> list[StageRecord]:
 
 def remeasured_findings(study: StudyFiles) -> Iterator[Finding]:
     """Tables of quality, shown images and counts that are not those of the masks."""
-    for record in tqdm(measured(study), desc="quality", disable=None, leave=False):
+    hidden = lru_cache(maxsize=1)(read_hidden)
+    order = sorted(measured(study), key=lambda record: (str(record.input("hidden_ids")), record.path))
+    for record in tqdm(order, desc="quality", disable=None, leave=False):
         remedy = f"run {record.stage} again and what follows"
         try:
-            files = {one.name: study.full(str(one.path)) for one in record.inputs}
-            found = measure_quality(QualitySettings.model_validate(record.settings), files)
+            files = {one.name: study.full(one.path) for one in record.inputs if one.path is not None}
+            own = hidden(*(files[name] for name in OF_RUN))
+            settings = QualitySettings.model_validate(record.settings)
+            found = measure_masks(settings, own, files["pseudo"], files.get("proposals"))
             wrong = list(_differing(study, record, found))
         except (InputError, *DAMAGE) as error:
             wrong = [(record.path, f"cannot be computed again from its masks ({error})")]
@@ -40,7 +48,7 @@ def _files(record: StageRecord) -> list[str | None]:
     return [*(one.path for one in record.inputs), *record.outputs]
 
 
-def _differing(study: StudyFiles, record: StageRecord, found: MaskQuality) -> Iterator[tuple[str, str]]:
+def _differing(study: StudyFiles, record: StageRecord, found: MeasuredMasks) -> Iterator[tuple[str, str]]:
     """File, and what is other in it."""
     for path in record.outputs:
         if path.endswith(".csv"):
@@ -50,7 +58,7 @@ def _differing(study: StudyFiles, record: StageRecord, found: MaskQuality) -> It
     yield from ((record.path, what) for what in _counts(record.counts, found.counts))
 
 
-def _rows(path: Path, found: MaskQuality) -> Iterator[str]:
+def _rows(path: Path, found: MeasuredMasks) -> Iterator[str]:
     again = [tuple("" if (cell := getattr(row, name)) is None else str(cell) for name in COLUMNS) for row in found.rows]
     said = [tuple(row) for row in read_table(path, COLUMNS)]
     other = [(one, two) for one, two in zip(said, again, strict=False) if one != two]

@@ -4,7 +4,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from wssis.config.mask_stages import QualitySettings
-from wssis.engine.mask_quality import measure_quality
+from wssis.engine.mask_quality import measure_masks, read_hidden
 from wssis.engine.pseudo_quality import COLUMNS
 from wssis.formats.atomic import write_json
 from wssis.formats.manifest import StageRun
@@ -41,7 +41,7 @@ def run(
     if proposals is not None:
         inputs["proposals"] = proposals
     with StageRun("quality", out.with_name(f"{out.name}.manifest.json"), settings, inputs) as stage:
-        found = measure_quality(settings, inputs)
+        found = measure_masks(settings, read_hidden(train, weak, hidden_ids), pseudo, proposals)
         cells = attrgetter(*COLUMNS)
         write_table(out, COLUMNS, (["" if cell is None else cell for cell in cells(row)] for row in found.rows))
         write_json(shown, found.shown)
