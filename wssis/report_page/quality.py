@@ -133,9 +133,12 @@ def _title(arm: ArmResult, refined: int) -> str:
     return "refined" if refined == 1 else arm.arm.title
 
 
+def _everything(rows: pd.DataFrame) -> pd.Series:
+    return rows["area"] >= 0
+
+
 def _lines() -> list[Line]:
-    everything: Part = lambda rows: rows["area"] >= 0  # noqa: E731
-    lines = [Line("all points", {}, everything)]
+    lines = [Line("all points", {}, _everything)]
     for touching, near in TOUCHING.items():
         word = "touch one of their class" if touching == "touching" else "stand apart"
         lines.append(Line(f"objects that {word}", {"touching": touching}, near))
@@ -177,15 +180,12 @@ def _table(columns: Sequence[Column], group: Group, address: Address) -> Table:
         f"Pseudo masks of {group.name} against hidden truth, before and after refinement; small: under 32 × 32 px,"
         " large: over 96 × 96 px; a point without a mask counts as 0"
     )
-    if any(_differ(own, columns[0]) for column in columns[1:] if (own := _own_rough(column))):
+    rough = {_mean_iou(own, _everything) for own in (columns[0], *map(_own_rough, columns[1:])) if own is not None}
+    if len(rough) > 1:
         caption += "; rough masks are those of the first round"
     if any(len(column.tables[0]) != len(columns[0].tables[0]) for column in columns):
         caption += "; columns are not all of the same objects: where two numbers of points stand, they differ in them"
     return make_table(f"masks-{group.key}", caption, head, lines)
-
-
-def _differ(rough: Column, other: Column) -> bool:
-    return any(not one[rough.kind].equals(two[rough.kind]) for one, two in zip(rough.tables, other.tables, strict=True))
 
 
 def _label_table(group: Group, address: Address) -> Table:
