@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import torch
 from audit_fixtures import reseal
 from tampering import RUN, faults_of, lose_last_line, tamper
+
+from wssis.audit.checkpoint_facts import checkpoint_facts
+from wssis.formats.checkpoint import load_model, save_model
 
 
 def test_metrics_that_end_early(study: Path) -> None:
@@ -38,3 +42,17 @@ def test_a_row_of_the_table_that_is_repeated(study: Path) -> None:
     reseal(study, path)
     fault = faults_of(study)[path]
     assert "has more than one row of shapes/50pct/s0/base/teacher/scores.json" in fault and "is 99.0" in fault
+
+
+def test_weights_that_are_no_numbers(study: Path) -> None:
+    path = f"{RUN}/students/wssis/model.safetensors"
+    weights, metadata = load_model(study / path)
+    weights["head.weight"][1, 2] = float("nan")
+    save_model(study / path, weights, metadata)
+    reseal(study, path)
+    assert "head.weight has 1 values that are not finite" in faults_of(study)[path]
+
+
+def test_weights_that_numpy_has_no_word_for(tmp_path: Path) -> None:
+    save_model(tmp_path / "model.safetensors", {"w": torch.ones(2, dtype=torch.bfloat16)}, {"kind": "solov2"})
+    assert checkpoint_facts(tmp_path / "model.safetensors")["problems"] == []

@@ -187,6 +187,7 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "output without digest": lambda one: one["outputs"].update({"scores.json": None}),
     "output elsewhere": lambda one: one["outputs"].update({"../../teacher/scores.json": "0"}),
     "version": lambda one: one["versions"].update(torch=None),
+    "no versions": lambda one: one["versions"].clear(),
 }
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from tqdm import tqdm
 
+from wssis.audit.checkpoint_facts import checkpoint_facts
 from wssis.audit.coco_facts import coco_facts, kind_of
 from wssis.audit.finding import Finding
 from wssis.audit.ledger_facts import ledger_facts
@@ -103,7 +104,7 @@ def reader_of(path: str) -> Callable[[Path], Any] | None:
     if name in by_name:
         return by_name[name]
     if name.endswith(".safetensors"):
-        return read_header
+        return checkpoint_facts
     return read_store if name.endswith(".zarr") else None
 
 
@@ -118,7 +119,7 @@ def _problems(facts: Any) -> Iterator[str]:
     yield from problems[:3]
     rest = len(problems) - 3 + more
     if rest > 0:
-        yield f"{rest} more annotations with such faults"
+        yield f"{rest} more with such faults"
 
 
 def _columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
@@ -143,19 +144,6 @@ def _by_id(path: Path, columns: Sequence[str], read: Callable[[Path], Mapping[in
     if len(found) != len(rows):
         raise InputError(f"{path}: {len(rows) - len(found)} rows repeat the id of another; run its stage again")
     return found
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """A checkpoint's metadata, and name -> shape of its tensors; no tensor is read.
-
-    Raises:
-        SafetensorError: it is not a whole safetensors file.
-    """
-    with safe_open(path, framework="np") as stream:
-        names = list(stream.keys())
-        slices = {name: stream.get_slice(name) for name in names}
-        shapes = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
-        return {"metadata": dict(stream.metadata() or {}), "tensors": shapes}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

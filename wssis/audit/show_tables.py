@@ -11,7 +11,8 @@ import pandas as pd
 
 from wssis.audit import show_data, show_report
 from wssis.audit.artifact import Artifact
-from wssis.audit.contents import read_header, read_metrics
+from wssis.audit.checkpoint_facts import read_header
+from wssis.audit.contents import read_metrics
 from wssis.audit.show_parts import Part, counted, first_rows, spread, whole_table
 from wssis.audit.values import flat, word, wrapped
 from wssis.formats.coco_stream import annotations_of, read_frame

@@ -16,6 +16,8 @@ from wssis.formats.manifest import read_manifest
 FIELDS = {
     "stage": str, "settings": dict, "inputs": dict, "outputs": dict, "code": str, "versions": dict, "counts": dict,
 }  # fmt: skip
+VERSIONED = ("python", "torch")
+"""What every stage says the version of; the other packages may be absent."""
 MARKS = ("prepare.manifest.json", "images.csv.manifest.json", "*/s*/*/split.manifest.json")
 """Files by which a data set's folder in a study is known, each enough."""
 
@@ -210,6 +212,7 @@ def checked_manifest(path: Path) -> dict[str, Any]:
         "inputs without path or sha256": [name for name, one in content["inputs"].items() if not _is_input(one)],
         "outputs without sha256": [name for name, digest in content["outputs"].items() if not isinstance(digest, str)],
         "outputs at no place below it": [name for name in content["outputs"] if not _is_below(name)],
+        "no version of": [name for name in VERSIONED if name not in content["versions"]],
         "versions that are no text": [name for name, one in content["versions"].items() if not isinstance(one, str)],
     }
     for what, names in broken.items():
