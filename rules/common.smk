@@ -18,6 +18,7 @@ from wssis.config.lineage import SHARED, Lineage, Place, Product, hidden_masks_o
 from wssis.config.locations import (
     annotation_files, data_set_folder, image_folder, is_prepared, missing_data, weight_files,
 )
+from wssis.config.mixes import ORACLE_MIX
 from wssis.config.networks import networks_of
 from wssis.config.plan import plan_json, plan_rows
 from wssis.config.resolve import full_percent, settings_json
@@ -190,8 +191,15 @@ def training_set_of(wildcards):
 
 
 def boxes_of(wildcards):
-    """Input: the boxes with points that an arm's student is trained on, where it is."""
-    if not get_arm(wildcards.arm).trains_on_boxes:
+    """Input: the boxes with points that an arm's student is trained on, where it is.
+
+    Raises:
+        WorkflowError: there is no student of the arm at this mix. Asked for by hand, another one would get its name.
+    """
+    arm, mix = get_arm(wildcards.arm), wildcards.mix
+    if arm.mix == ORACLE_MIX != mix:
+        raise WorkflowError(f"{arm.name} is trained once for all mixes: ask for it at {ORACLE_MIX}, not at {mix}")
+    if not arm.trains_on_boxes:
         return {}
     return {"box_points": path_of(Product("box_points"), "box_points.json", wildcards)}
 

@@ -1,6 +1,7 @@
 """wssis audit: what single arms may read and make; the content alone tells."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,12 @@ def test_a_status_of_corrupted_masks_among_predictions(study: Path) -> None:
 def test_the_manifest_of_a_student_at_no_student_s_place(study: Path) -> None:
     (study / RUN / "manifest.json").write_text((study / RUN / "students/wssis/manifest.json").read_text())
     assert f"is gone; {RUN}/manifest.json lists it" in faults_of(study)[f"{RUN}/model.safetensors"]
+
+
+def test_an_oracle_with_no_more_masks_than_the_mix(study: Path) -> None:
+    """As a target asked for by hand once made it: `supervised` under another name."""
+    shutil.copytree(study / RUN / "students/supervised", study / RUN / "students/oracle")
+    faults = faults_of(study)
+    what = "the student of oracle is trained at 100pct alone; this one has no more masks than 50pct, under its name"
+    for name in ("manifest.json", "evaluate.manifest.json"):
+        assert what in faults[f"{RUN}/students/oracle/{name}"]

@@ -50,6 +50,16 @@ def test_supervised_alone_needs_no_points(clone: Clone) -> None:
     assert clone.planned() == checked | {"train_student": 2, "evaluate": 2, "report": 1}
 
 
+@pytest.mark.parametrize("arm", ["oracle", "mask-rcnn-oracle"])
+def test_a_student_for_all_mixes_is_refused_at_one_of_them(clone: Clone, arm: str) -> None:
+    """By hand, one can ask for any path: with the masks of 10 % it would be another student of that name."""
+    target = "results/fake/cars/{mix}/s0/base/students/{arm}/scores.json"
+    refused = clone.snakemake("-n", target.format(mix="10pct", arm=arm))
+    assert refused.returncode
+    assert f"{arm} is trained once for all mixes: ask for it at 100pct, not at 10pct" in refused.stdout + refused.stderr
+    assert clone.snakemake("-n", target.format(mix="100pct", arm=arm)).returncode == 0
+
+
 @pytest.mark.parametrize("settings", [{}, {"pairs": "snapshots"}, {"pairs": "corrupt"}], ids=str)
 def test_other_pairs_need_no_folds(clone: Clone, settings: dict[str, str]) -> None:
     """Nor does the default."""

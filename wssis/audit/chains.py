@@ -8,6 +8,7 @@ from wssis.audit.digests import short
 from wssis.audit.finding import Finding, some
 from wssis.audit.places import NO_ARTIFACTS, UNFINISHED, is_manifest, place_of, stages_at
 from wssis.audit.study_files import Input, StageRecord, StudyFiles, lies_in
+from wssis.config.mixes import ORACLE_MIX
 from wssis.provenance import code_digest
 
 GIVEN = ("checkpoint",)
@@ -60,6 +61,12 @@ def _may_read(record: StageRecord, path: str) -> bool:
     return there.dataset == here.dataset and there.run in (None, here.run, here.base)
 
 
+def _at_other_mix(record: StageRecord) -> bool:
+    """Whether it belongs to a student for all mixes and lies at one of these."""
+    arm = arms().get(record.place.student or "")
+    return arm is not None and arm.mix == ORACLE_MIX != record.place.mix
+
+
 def listing_findings(study: StudyFiles) -> Iterator[Finding]:
     """Files that no manifest lists, manifests at a wrong place, and what a killed run left."""
     for record in study.records.values():
@@ -73,6 +80,10 @@ def listing_findings(study: StudyFiles) -> Iterator[Finding]:
         elif record.stage not in expected:
             what = f"is of the stage {record.stage}; at this place lies the manifest of {' or '.join(expected)}"
             yield Finding(record.path, what, "delete it and run the stage of this place again")
+        elif _at_other_mix(record):
+            what = f"the student of {record.place.student} is trained at {ORACLE_MIX} alone; this one has no more masks"
+            what += f" than {record.place.mix}, under its name"
+            yield Finding(record.path, what, f"delete it; what the study reads lies at {ORACLE_MIX}")
     for folder in study.predictions:
         what = "an output of wssis predict: no part of the study, not looked at"
         yield Finding(folder, what, "none needed; in a folder of its own it is out of the way", fault=False)

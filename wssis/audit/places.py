@@ -77,6 +77,11 @@ class Place:
         return self.rest if self.arm is None else self.rest.split("/", 2)[2]
 
     @property
+    def mix(self) -> str | None:
+        """The run's mix."""
+        return None if self.run is None else self.run.split("/")[1]
+
+    @property
     def variant(self) -> str | None:
         """The run's last folder."""
         return None if self.run is None else self.run.rpartition("/")[2]
