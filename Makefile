@@ -19,7 +19,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: study test check-slow bench
 
 study: $(INSTALLED)
-	@echo "The study runs; a killed one continues where it stopped when this command is given again."
+	@echo "The study runs; a killed one continues where it stopped when this command is given again"
+	@echo "(after a kill -9 or a loss of power, .venv/bin/snakemake --unlock goes before)."
 	snakemake --cores $(CORES) --quiet reason host $(SETTINGS)
 	@python -c 'import sys; from pathlib import Path; from wssis.config.files import read_study; \
 	  study = read_study(Path("config.yaml"), [*map(Path, sys.argv[1:])]).study; \
