@@ -185,21 +185,29 @@ def of(stage, path, **which):
     return lambda wildcards: path_of(product_of(stage, wildcards, **which), path, wildcards)
 
 
+def trained_arm(wildcards):
+    """The arm whose student is asked for.
+
+    Raises:
+        WorkflowError: it has none at this mix. Asked for by hand, another arm's student would get its name.
+    """
+    arm, mix = get_arm(wildcards.arm), wildcards.mix
+    if not arm.trained_at(mix):
+        once = arm.trained_at(ORACLE_MIX)
+        often, place = ("once for all mixes", ORACLE_MIX) if once else ("at every mix", ", ".join(STUDY.run.mixes))
+        raise WorkflowError(f"{arm.name} is trained {often}: ask for it at {place}, not at {mix}")
+    return arm
+
+
 def training_set_of(wildcards):
     """Input: full.json, or the training set that the arm's pseudo masks are in."""
-    return path_of(training_set(wildcards.arm), get_arm(wildcards.arm).training_set, wildcards)
+    arm = trained_arm(wildcards)
+    return path_of(training_set(arm.name), arm.training_set, wildcards)
 
 
 def boxes_of(wildcards):
-    """Input: the boxes with points that an arm's student is trained on, where it is.
-
-    Raises:
-        WorkflowError: there is no student of the arm at this mix. Asked for by hand, another one would get its name.
-    """
-    arm, mix = get_arm(wildcards.arm), wildcards.mix
-    if arm.mix == ORACLE_MIX != mix:
-        raise WorkflowError(f"{arm.name} is trained once for all mixes: ask for it at {ORACLE_MIX}, not at {mix}")
-    if not arm.trains_on_boxes:
+    """Input: the boxes with points that an arm's student is trained on, where it is."""
+    if not trained_arm(wildcards).trains_on_boxes:
         return {}
     return {"box_points": path_of(Product("box_points"), "box_points.json", wildcards)}
 

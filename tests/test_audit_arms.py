@@ -155,3 +155,13 @@ def test_an_oracle_with_no_more_masks_than_the_mix(study: Path) -> None:
     what = "the student of oracle is trained at 100pct alone; this one has no more masks than 50pct, under its name"
     for name in ("manifest.json", "evaluate.manifest.json"):
         assert what in faults[f"{RUN}/students/oracle/{name}"]
+
+
+def test_a_student_of_few_masks_with_those_of_all_images(study: Path) -> None:
+    """The same the other way round: the oracle as `supervised`."""
+    whole = RUN.replace("50pct", "100pct")
+    shutil.copytree(study / RUN / "students/supervised", study / whole / "students/supervised")
+    faults = faults_of(study)
+    what = "the student of supervised is not trained at 100pct; this one has the masks of all images, under its name"
+    for name in ("manifest.json", "evaluate.manifest.json"):
+        assert what in faults[f"{whole}/students/supervised/{name}"]

@@ -60,6 +60,14 @@ def test_a_student_for_all_mixes_is_refused_at_one_of_them(clone: Clone, arm: st
     assert clone.snakemake("-n", target.format(mix="100pct", arm=arm)).returncode == 0
 
 
+@pytest.mark.parametrize("arm", ["supervised", "wssis", "mask-rcnn-supervised"])
+def test_a_student_of_the_mixes_is_refused_with_the_masks_of_all_images(clone: Clone, arm: str) -> None:
+    """It would be the oracle's, under another name."""
+    refused = clone.snakemake("-n", f"results/fake/cars/100pct/s0/base/students/{arm}/model.safetensors")
+    assert refused.returncode
+    assert f"{arm} is trained at every mix: ask for it at 10pct, not at 100pct" in refused.stdout + refused.stderr
+
+
 @pytest.mark.parametrize("settings", [{}, {"pairs": "snapshots"}, {"pairs": "corrupt"}], ids=str)
 def test_other_pairs_need_no_folds(clone: Clone, settings: dict[str, str]) -> None:
     """Nor does the default."""

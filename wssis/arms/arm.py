@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from wssis.config.mixes import ORACLE_MIX
+
 Label = Literal["full", "point", "points10"]
 Masks = Literal["none", "rough", "refined", "hidden", "confident", "boxed"]
 Segmentor = Literal["solov2", "mask-rcnn", "implicit-pointrend"]
@@ -52,6 +54,10 @@ class Arm:
     mix: Literal["each", "100pct"] = "each"
     segmentor: Segmentor = "solov2"
     iterations: Callable[[float], float] = same_iterations
+
+    def trained_at(self, mix: str) -> bool:
+        """Whether it has a student at a mix: at each of the study's, or at 100pct alone."""
+        return (self.mix == ORACLE_MIX) == (mix == ORACLE_MIX)
 
     @property
     def round(self) -> str:

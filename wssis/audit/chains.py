@@ -61,10 +61,16 @@ def _may_read(record: StageRecord, path: str) -> bool:
     return there.dataset == here.dataset and there.run in (None, here.run, here.base)
 
 
-def _at_other_mix(record: StageRecord) -> bool:
-    """Whether it belongs to a student for all mixes and lies at one of these."""
-    arm = arms().get(record.place.student or "")
-    return arm is not None and arm.mix == ORACLE_MIX != record.place.mix
+def _at_other_mix(record: StageRecord) -> Finding | None:
+    """What is wrong with a student at a mix where its arm has none: it is another arm's, under this one's name."""
+    arm, mix = arms().get(record.place.student or ""), record.place.mix
+    if arm is None or mix is None or arm.trained_at(mix):
+        return None
+    if arm.trained_at(ORACLE_MIX):
+        what = f"is trained at {ORACLE_MIX} alone; this one has no more masks than {mix}, under its name"
+        return Finding(record.path, f"the student of {arm.name} {what}", f"delete it; the study reads {ORACLE_MIX}'s")
+    what = f"the student of {arm.name} is not trained at {mix}; this one has the masks of all images, under its name"
+    return Finding(record.path, what, "delete it; the study reads those at its mixes")
 
 
 def listing_findings(study: StudyFiles) -> Iterator[Finding]:
@@ -80,10 +86,8 @@ def listing_findings(study: StudyFiles) -> Iterator[Finding]:
         elif record.stage not in expected:
             what = f"is of the stage {record.stage}; at this place lies the manifest of {' or '.join(expected)}"
             yield Finding(record.path, what, "delete it and run the stage of this place again")
-        elif _at_other_mix(record):
-            what = f"the student of {record.place.student} is trained at {ORACLE_MIX} alone; this one has no more masks"
-            what += f" than {record.place.mix}, under its name"
-            yield Finding(record.path, what, f"delete it; what the study reads lies at {ORACLE_MIX}")
+        elif misplaced := _at_other_mix(record):
+            yield misplaced
     for folder in study.predictions:
         what = "an output of wssis predict: no part of the study, not looked at"
         yield Finding(folder, what, "none needed; in a folder of its own it is out of the way", fault=False)

@@ -124,7 +124,7 @@ def _keys_of(dataset: Section) -> tuple[list[str], list[str]]:
 
 def _given_to_stages(study: Study, mix: str) -> Iterator[tuple[str, str]]:
     seed = study.run.seeds[0]
-    arms = [arm for arm in study.run.arms if (get_arm(arm).mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
+    arms = [arm for arm in study.run.arms if get_arm(arm).trained_at(mix)]
     if mix not in (GIVEN_MIX, ORACLE_MIX):
         split = resolve(study, "split", mix=mix, seed=seed)
         if split.method == "files":

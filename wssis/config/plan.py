@@ -55,7 +55,7 @@ def run_folder(study: str, dataset: str, mix: str, seed: str, variant: str = BAS
 
 def run_mixes(config: Study) -> tuple[str, ...]:
     """The mixes that have a folder: the study's, and 100pct where an arm trains on it."""
-    oracle = any(get_arm(arm).mix == ORACLE_MIX for arm in config.run.arms)
+    oracle = any(get_arm(arm).trained_at(ORACLE_MIX) for arm in config.run.arms)
     return (*config.run.mixes, *((ORACLE_MIX,) if oracle else ()))
 
 
@@ -96,7 +96,7 @@ def _networks_at(config: Study, mix: str) -> Iterator[str | None]:
     arms = [get_arm(name) for name in config.run.arms]
     if mix != ORACLE_MIX and any(TEACHER in arm.rules for arm in arms):
         yield None
-    yield from (arm.name for arm in arms if (arm.mix == ORACLE_MIX) == (mix == ORACLE_MIX))
+    yield from (arm.name for arm in arms if arm.trained_at(mix))
 
 
 def _row(lineage: Lineage, place: Place, variant: str, arm: str | None) -> PlanRow:

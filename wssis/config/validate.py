@@ -161,7 +161,7 @@ def _problems_of_one_variant(study: Study) -> Iterator[str]:
 
 
 def _all_mixes(study: Study) -> list[str]:
-    oracle = any(arms()[arm].mix == ORACLE_MIX for arm in study.run.arms)
+    oracle = any(arms()[arm].trained_at(ORACLE_MIX) for arm in study.run.arms)
     return [*study.run.mixes, *([ORACLE_MIX] if oracle else [])]
 
 
@@ -169,7 +169,7 @@ def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
     """The arms whose settings of that stage differ; [None] where they do not."""
     if stage not in ("pseudo", *STUDENTS):
         return [None]
-    here = [arm for arm in with_teachers(study.run.arms) if (arms()[arm].mix == ORACLE_MIX) == (mix == ORACLE_MIX)]
+    here = [arm for arm in with_teachers(study.run.arms) if arms()[arm].trained_at(mix)]
     if stage in STUDENTS:
         return [arm for arm in here if arms()[arm].student == stage]
     return [arm for arm in here if stage in arms()[arm].rules]
