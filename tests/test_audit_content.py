@@ -14,9 +14,10 @@ from audit_fixtures import reseal
 from tampering import RUN, edit, faults_of, notes_of, tamper
 
 from wssis.audit.auditing import audit_study
-from wssis.audit.mask_facts import BATCH, CompressedMasks, fingerprint
+from wssis.audit.coco_facts import BLOCK, coco_facts
+from wssis.audit.mask_facts import fingerprint, mask_problems
 from wssis.config.merging import merged
-from wssis.formats.coco import encode_mask, mask_box
+from wssis.formats.coco import encode_mask, mask_box, write_coco
 
 PSEUDO = f"{RUN}/pseudo/wssis.json"
 EMPTY = encode_mask(np.zeros((64, 64), bool))
@@ -48,28 +49,41 @@ def test_a_pseudo_mask_that_is_none(study: Path, change: Callable[[dict[str, Any
     assert words in faults_of(study)[PSEUDO]
 
 
-def test_masks_of_many_annotations_are_looked_at_to_the_last() -> None:
-    mask = np.zeros((6, 9), bool)
-    mask[1:3, 2:6] = True
-    sound = {"id": 1, "segmentation": encode_mask(mask), "bbox": [2, 1, 4, 2], "area": 8}
-    masks = CompressedMasks(may_be_empty=False)
-    found = [text for _ in range(BATCH + 1) for text in masks.add(sound)]
-    assert found == []
-    assert list(masks.add({**sound, "id": 7, "area": 9})) == []
-    assert list(masks.add({**sound, "id": 8, "segmentation": {"size": [6, 9], "counts": "oooooooooooo0"}})) == []
-    assert [text.split(" has")[0] for text in masks.problems()] == ["annotation 8", "annotation 7"]
-
-
 def test_sound_masks_of_all_shapes_have_no_problem() -> None:
     rng = np.random.default_rng(0)
     shares = (0, 0.02, 0.3, 0.97, 1)
-    made = CompressedMasks(may_be_empty=True)
+    made = []
     for number in range(600):
         mask = rng.random((rng.integers(1, 12), rng.integers(1, 12))) < shares[number % 5]
-        item = {"id": number, "segmentation": encode_mask(mask), "bbox": mask_box(mask), "area": int(mask.sum())}
-        assert list(made.add(item)) == []
-        made.add({**item, "id": -number - 1, "area": int(mask.sum()) + 1})
-    assert len(list(made.problems())) == 600
+        made.append({"id": number, "segmentation": encode_mask(mask), "bbox": mask_box(mask), "area": int(mask.sum())})
+    assert list(mask_problems(made, may_be_empty=True)) == []
+    assert len(list(mask_problems([{**one, "area": one["area"] + 1} for one in made], may_be_empty=True))) == 600
+
+
+def test_every_fault_among_many_annotations_is_found(tmp_path: Path) -> None:
+    mask = np.zeros((6, 9), bool)
+    mask[1:3, 2:6] = True
+    sound = {
+        "image_id": 1, "category_id": 1, "point_id": 1, "point": [2, 1], "score": 0.5, "predictor": "teacher",
+        "status": "kept", "segmentation": encode_mask(mask), "bbox": [2, 1, 4, 2], "area": 8,
+    }  # fmt: skip
+    items: list[dict[str, Any]] = [{**sound, "id": number} for number in range(2 * BLOCK + 3)]
+    items[7]["area"] = 9
+    items[BLOCK + 5]["segmentation"] = {"size": [6, 9], "counts": "oooooooooooo0"}
+    items[BLOCK + 6]["id"] = "four"
+    items[BLOCK + 99]["point"] = [1]
+    del items[-1]["image_id"]
+    images = [{"id": 1, "file_name": "a.png", "width": 9, "height": 6}]
+    coco = {"images": images, "annotations": items, "categories": [{"id": 1, "name": "a"}]}
+    write_coco(tmp_path / "weak.json", coco)
+    facts = coco_facts(tmp_path / "weak.json", "proposals")
+    words = ["annotation 7 has a mask of area 8", f"annotation {BLOCK + 5} has a mask whose runs do not fill its size",
+             "an annotation is no annotation (TypeError", "an annotation is no annotation (ValueError",
+             "an annotation is no annotation (KeyError('image_id'"]  # fmt: skip
+    assert len(facts.problems) == len(words)
+    for word in words:
+        assert any(problem.startswith(word) for problem in facts.problems), facts.problems
+    assert len(facts.id) == len(items) - 3 and facts.id[-1] == 2 * BLOCK + 1
 
 
 def test_equal_masks_have_one_fingerprint() -> None:

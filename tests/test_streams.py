@@ -1,6 +1,7 @@
 """What is read or kept piece by piece is what would be read or kept whole."""
 
 import json
+import math
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wssis.errors import InputError
+from wssis.formats import coco_stream
 from wssis.formats.coco import read_coco, write_coco
 from wssis.formats.coco_stream import annotations_of, read_frame
+from wssis.formats.json_text import loads_at_once
 from wssis.formats.ledger import COLUMNS, TYPES, LedgerRow, open_ledger
 from wssis.formats.ledger_stream import ledger_parts
 from wssis.formats.spill import Spill
 from wssis.formats.table import open_table
 
-VALUES = st.recursive(st.none() | st.integers() | st.floats(-1e3, 1e3) | st.text(), st.lists, max_leaves=5)
+NUMBERS = st.integers(-(2**63), 2**63) | st.floats(-1e3, 1e3)
+VALUES = st.recursive(st.none() | NUMBERS | st.text(), st.lists, max_leaves=5)
 ITEMS = st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=4)
 
 
@@ -30,11 +34,63 @@ def test_stream_equals_the_whole(
     content = {"images": others, "annotations": items, "categories": others[:1], "info": {"annotations": [1]}, "n": 12}
     path = tmp_path_factory.mktemp("coco") / "a.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wssis.formats.coco_stream.PIECE", piece)
+        patch.setattr(coco_stream, "PIECE", piece)
         for indent in (None, 1):
             path.write_text(json.dumps({key: content[key] for key in keys}, indent=indent, ensure_ascii=piece % 2 == 0))
             assert list(annotations_of(path)) == items
             assert read_frame(path) == {"images": others, "annotations": [], "categories": others[:1]}
+
+
+LIKE_AN_ITEM = st.sampled_from([{"id": 1}, [{"id": 1}, {"id": 2}], '}, {"id": 3', '},{"id"', math.inf, 2**62, "\\é"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.fixed_dictionaries({"id": LIKE_AN_ITEM}, optional={"a": LIKE_AN_ITEM, "b": LIKE_AN_ITEM}), max_size=9),
+    st.sampled_from([(", ", ": "), (",", ":"), (" ,\n", " : ")]),
+    st.integers(1, 400),
+)
+def test_what_stands_within_an_item_ends_none(
+    tmp_path_factory: pytest.TempPathFactory, items: list, separators: tuple[str, str], piece: int
+) -> None:
+    """Items are parsed many at once, up to a comma before what looks like the next one."""
+    path = tmp_path_factory.mktemp("coco") / "a.json"
+    path.write_text(json.dumps({"images": items, "annotations": items[::-1], "categories": []}, separators=separators))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coco_stream, "PIECE", piece)
+        assert list(annotations_of(path)) == items[::-1]
+        assert read_frame(path)["images"] == items
+
+
+@pytest.mark.parametrize("odd", [None, math.nan])
+def test_many_items_are_parsed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: float | None) -> None:
+    """An item that orjson does not take costs one attempt a window, not one an item."""
+    items = [{"id": number, "score": odd} for number in range(2000)]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"images": [], "annotations": items, "categories": []}))
+    tried: list[int] = []
+
+    def counted(text: str) -> Any:
+        tried.append(len(text))
+        return loads_at_once(text)
+
+    monkeypatch.setattr(coco_stream, "loads_at_once", counted)
+    monkeypatch.setattr(coco_stream, "PIECE", path.stat().st_size // 4)
+    singly = []
+    monkeypatch.setattr(coco_stream, "refuse_halves", lambda *_: singly.append(1))
+    assert [one["id"] for one in annotations_of(path)] == list(range(2000))
+    assert len(tried) < 20
+    assert len(singly) < 30 if odd is None else len(singly) > 2000
+
+
+def test_a_fault_is_named_where_it_is(tmp_path: Path) -> None:
+    """What comes before it is read all the same."""
+    path = tmp_path / "a.json"
+    path.write_text('{"annotations": [{"id": 1}, {"id": 2}, {"id": 3,}, {"id": 4}], "images": [], "categories": []}')
+    found: list[Any] = []
+    with pytest.raises(InputError, match=r"not readable as JSON \(Expecting property name .* column 49 "):
+        found.extend(annotations_of(path))
+    assert found == [{"id": 1}, {"id": 2}]
 
 
 @pytest.mark.parametrize(

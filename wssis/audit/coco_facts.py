@@ -3,49 +3,33 @@
 Legend: A annotations. Nothing else of an annotation stays in memory.
 """
 
-import json
-import math
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import index
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wssis.audit.mask_facts import CompressedMasks, fingerprint
-from wssis.formats.box_points import KEYS
-from wssis.formats.coco_stream import LISTS, annotations_of, read_frame
+from wssis.audit.annotation_columns import NONE, AnnotationColumns
+from wssis.audit.annotation_forms import EXTRAS, annotation_problem
+from wssis.audit.mask_facts import mask_problems
+from wssis.formats.coco_stream import LISTS, items_of
 
 Integers = NDArray[np.int64]
-NONE = -1
-KEPT_PROBLEMS = 20
-"""Problems of single annotations that are kept in words; the rest is counted."""
-WEAK_KEYS = {"id", "image_id", "category_id", "point"}
-"""All that an annotation of weak.json may hold: no mask, no box, no area."""
-BOX_KEYS = set(KEYS)
-"""All that an annotation of box_points.json may hold: a box and points, but no mask and no area."""
+BLOCK = 4096
+"""Annotations that are looked at together."""
 IMAGE_KEYS = {"id", "file_name", "width", "height", "license", "coco_url", "flickr_url", "date_captured"}
 """COCO's own."""
 WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
-COLUMNS = ("id", "image_id", "category_id", "point_id", "height", "width", "crowd", "masked", "pseudo", "mask")
-"""Whole numbers that are kept of an annotation; height and width are those of its RLE."""
 PAID_FOR = ("weak", "boxes", "unlabelled")
 """Kinds of files without masks, which hold nothing but COCO's three lists."""
 MADE = ("proposals", "pseudo")
 """Kinds of files whose masks the workflow made, as compressed RLEs with their area and box."""
-NOTHING: frozenset[str] = frozenset()
-PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
-CONFIDENT = "confident"
-"""Outcome of a label that comes without a point."""
-CONFIDENT_KEYS = {"outcome", "score", "segmentation"}
-POINT_KEYS = {"point", "point_id"}
-EXTRAS = ("soft", "uncertain")
-"""Further masks of an annotation: a proposal's soft levels, and the band of which the refiner was not sure."""
-PROPOSAL_KEYS = {"point_id", "point", "score", "predictor", "status"}
+KEPT_PROBLEMS = 20
+"""Problems of single annotations that are kept in words; the rest is counted."""
 
 
 @dataclass
@@ -133,44 +117,56 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
     Raises:
         InputError: it is no COCO file.
     """
-    facts = CocoFacts()
-    whole, points, scores = array("q"), array("d"), array("d")
-    made = CompressedMasks(may_be_empty=kind == "proposals")
-    _add_frame(facts, read_frame(path), kind)
-    if kind in PAID_FOR and (more := _keys(path) - set(LISTS)):
+    facts, columns = CocoFacts(), AnnotationColumns()
+    frame: dict[str, list[dict[str, Any]]] = {"images": [], "categories": []}
+    more: set[str] = set()
+    block: list[dict[str, Any]] = []
+    for key, item in items_of(path):
+        if key == "annotations":
+            block.append(item)
+            if len(block) == BLOCK:
+                _gather(facts, columns, block, kind)
+                block = []
+        elif key in frame:
+            frame[key].append(item)
+        else:
+            more.add(key)
+    _gather(facts, columns, block, kind)
+    _add_frame(facts, frame, kind)
+    if kind in PAID_FOR and more:
         facts.problem(f"holds {', '.join(sorted(more))}, too; it may hold {', '.join(LISTS)} alone")
-    for item in annotations_of(path):
-        try:
-            numbers, point, score = _numbers(item)
-            whole.extend(numbers)
-            points.extend(point)
-            scores.append(score)
-            if "outcome" in item:
-                facts.outcomes[item["outcome"]] += 1
-            facts.extras.update(name for name in EXTRAS if name in item)
-            facts.labels.update(item.get("point_labels", ()))
-            if problem := _problem(item, kind):
-                facts.problem(f"annotation {item['id']} {problem}")
-            elif kind in MADE and item.get("source") != "full" and item["segmentation"]:
-                facts.add_problems(made.add(item))
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-            facts.problem(f"an annotation is no annotation ({error!r})")
-    columns = dict(zip(COLUMNS, np.array(whole, np.int64).reshape(-1, len(COLUMNS)).T, strict=True))
-    for name in ("id", "image_id", "category_id", "point_id", "mask"):
-        setattr(facts, name, columns[name].copy())
+    for name in ("id", "image_id", "category_id", "point_id", "mask", "score"):
+        setattr(facts, name, columns[name])
     for name in ("crowd", "masked", "pseudo"):
         setattr(facts, name, columns[name].astype(bool))
-    facts.score = np.array(scores)
-    facts.point = np.array(points).reshape(-1, 2)
-    facts.add_problems(made.problems())
+    facts.point = np.stack([columns["x"], columns["y"]], axis=1)
     facts.add_problems(_against_images(facts, columns))
     return facts
 
 
-def _keys(path: Path) -> set[str]:
-    """Keys of a JSON file's object, read without keeping what they hold."""
-    with path.open("rb") as stream:
-        return set(json.load(stream, object_pairs_hook=lambda pairs: [key for key, _ in pairs]))
+def _gather(facts: CocoFacts, columns: AnnotationColumns, items: Sequence[Mapping[str, Any]], kind: str) -> None:
+    """Add a block of annotations to the facts. One that is none becomes a problem, and is searched for by halves."""
+    try:
+        wrong = [annotation_problem(item, kind) for item in items]
+        outcomes = Counter(item["outcome"] for item in items if "outcome" in item)
+        labels = Counter(chain.from_iterable(item.get("point_labels", ()) for item in items))
+        columns.extend(items)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        if len(items) == 1:
+            facts.problem(f"an annotation is no annotation ({error!r})")
+            return
+        half = len(items) // 2
+        for part in (items[:half], items[half:]):
+            _gather(facts, columns, part, kind)
+        return
+    facts.outcomes += outcomes
+    facts.labels += labels
+    facts.extras += Counter(name for name in EXTRAS for item in items if name in item)
+    facts.add_problems(f"annotation {item['id']} {what}" for item, what in zip(items, wrong, strict=True) if what)
+    if kind in MADE:
+        sound = (item for item, what in zip(items, wrong, strict=True) if not what)
+        made = [item for item in sound if item.get("source") != "full" and item["segmentation"]]
+        facts.add_problems(mask_problems(made, may_be_empty=kind == "proposals"))
 
 
 def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
@@ -189,81 +185,7 @@ def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:
         facts.problem("an image id occurs more than once")
 
 
-def _numbers(item: Mapping[str, Any]) -> tuple[Sequence[int], tuple[float, float], float]:
-    """One annotation as the numbers of COLUMNS, its point (0, 0 where it has none) and score (NaN where it has none).
-
-    Raises:
-        KeyError, TypeError, ValueError, OverflowError: a number is missing, is none, or does not fit into 64 bits.
-    """
-    segmentation, point = item.get("segmentation"), item.get("point")
-    height, width = segmentation["size"] if type(segmentation) is dict else (NONE, NONE)
-    x, y = point if point is not None else (0.0, 0.0)
-    numbers = (
-        item["id"], item["image_id"], item["category_id"], item.get("point_id", NONE), height, width,
-        item.get("iscrowd", 0), bool(segmentation), item.get("source") == "pseudo", fingerprint(segmentation),
-    )  # fmt: skip
-    score = item.get("score")
-    return array("q", map(index, numbers)), (float(x), float(y)), math.nan if score is None else float(score)
-
-
-def _problem(item: Mapping[str, Any], kind: str) -> str | None:
-    """What is wrong with one annotation by itself."""
-    keys = item.keys()
-    if kind == "weak":
-        if keys == WEAK_KEYS:
-            return None
-        return f"holds {', '.join(sorted(keys))}; in weak.json it may hold {', '.join(sorted(WEAK_KEYS))} alone"
-    if kind == "boxes":
-        return _box_problem(item)
-    if kind == "train" and keys == WEAK_KEYS:  # A click of half-labelled data.
-        return None
-    if kind == "unlabelled":
-        return "is on an image that nobody looked at"
-    source = item.get("source")
-    pseudo = kind == "pseudo" and source == "pseudo"
-    confident = pseudo and item.get("outcome") == CONFIDENT
-    pointed = PSEUDO_KEYS if pseudo else PROPOSAL_KEYS if kind == "proposals" else NOTHING
-    needed = CONFIDENT_KEYS if confident else pointed
-    if not needed <= keys:
-        return f"lacks {', '.join(sorted(needed - keys))}"
-    if confident and keys & POINT_KEYS:
-        return f"is a label that comes without a point, but holds {', '.join(sorted(keys & POINT_KEYS))}"
-    if kind == "pseudo" and source not in ("full", "pseudo"):
-        return f"has source {source!r}, neither full nor pseudo"
-    if not item.get("segmentation"):
-        return None if pseudo and not confident else "has no segmentation"
-    if problem := _extra_problem(item):
-        return problem
-    box = item.get("bbox")
-    if type(box) is not list or len(box) != 4 or not math.isfinite(math.fsum(box)):
-        return f"has bbox {box!r}, not four finite numbers"
-    return None
-
-
-def _box_problem(item: Mapping[str, Any]) -> str | None:
-    """What is wrong with a box and its points; or that it holds more than these."""
-    if item.keys() != BOX_KEYS:
-        keys, legal = (", ".join(sorted(keys)) for keys in (item.keys(), BOX_KEYS))
-        return f"holds {keys}; in box_points.json it may hold {legal} alone"
-    coords, labels = item["point_coords"], item["point_labels"]
-    if len(coords) != len(labels) or not set(labels) <= {0, 1}:
-        return f"has {len(coords)} points and the labels {labels!r}; each point needs one, 0 or 1"
-    x, y, width, height = item["bbox"]
-    outside = [p for p in coords if not (-1 <= p[0] - x <= width + 1 and -1 <= p[1] - y <= height + 1)]
-    return f"has points outside of its box, such as {outside[0]}" if outside else None
-
-
-def _extra_problem(item: Mapping[str, Any]) -> str | None:
-    """Further masks of another size than the mask itself."""
-    for name in EXTRAS:
-        masks = item.get(name, ())
-        for one in [masks] if isinstance(masks, Mapping) else masks:
-            if one["size"] != item["segmentation"]["size"]:
-                return f"has a mask in {name} of another size than its segmentation"
-    return None
-
-
-def _against_images(facts: CocoFacts, columns: Mapping[str, Integers]) -> Iterator[str]:
+def _against_images(facts: CocoFacts, columns: AnnotationColumns) -> Iterator[str]:
     """Annotations of no image or category, RLEs of another size, points outside their image, ids that occur twice."""
     known = np.isin(facts.image_id, np.array([*facts.images], np.int64))
     for place in np.flatnonzero(~known):

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from wssis.audit.annotation_forms import CONFIDENT
 from wssis.audit.checker import Checker, tally
-from wssis.audit.coco_facts import CONFIDENT, CocoFacts
+from wssis.audit.coco_facts import CocoFacts
 from wssis.audit.finding import Finding, some
 from wssis.formats.score_thresholds import ScoreThreshold
 

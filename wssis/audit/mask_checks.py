@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from wssis.audit.annotation_columns import NONE
+from wssis.audit.annotation_forms import CONFIDENT
 from wssis.audit.arm_checks import check_predictors
 from wssis.audit.checker import Checker, found_in, places_in
-from wssis.audit.coco_facts import CONFIDENT, NONE, CocoFacts, groups_in
+from wssis.audit.coco_facts import CocoFacts, groups_in
 from wssis.audit.finding import Finding, some
 from wssis.audit.ledger_facts import CORRUPTED, DROPPED, WITH_MASK, LedgerFacts
 from wssis.audit.quality_facts import QualityFacts

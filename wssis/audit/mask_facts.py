@@ -3,7 +3,7 @@
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,6 @@ TEXT = re.compile("[0-o]*[0-O]")
 PIXELS = 2**31
 """Pixels that no image has."""
 UNSOUND = -1
-BATCH = 4096
-"""Masks that are looked at together."""
 
 
 def fingerprint(segmentation: Any) -> int:
@@ -39,47 +37,36 @@ def fingerprint(segmentation: Any) -> int:
     return zlib.crc32(counts.encode()) if isinstance(counts, str) else hash(tuple(counts))
 
 
-class CompressedMasks:
-    """Compressed RLEs of annotations, looked at in batches: each holds the mask whose area and box stand beside it.
+def mask_problems(items: Sequence[Mapping[str, Any]], may_be_empty: bool) -> Iterator[str]:
+    """What is wrong with the masks of annotations whose segmentation should be a compressed RLE, in words.
 
-    pycocotools trusts its input, and a damaged RLE would end the process; so only sound ones are handed on.
+    Each should be the mask whose area and box, four finite numbers, stand beside it. pycocotools trusts its input, and
+    a damaged RLE would end the process; so only sound ones are handed on.
     """
+    texts = [item for item in items if _is_text(item["segmentation"]) and type(item.get("area")) in (int, float)]
+    if len(texts) < len(items):
+        yield from (problem for item in items if (problem := _malformed(item)) is not None)
+    if not texts:
+        return
+    areas = _areas([item["segmentation"] for item in texts])
+    for place in np.flatnonzero(areas == UNSOUND):
+        yield f"annotation {texts[place]['id']} has a mask whose runs do not fill its size"
+    sound = np.flatnonzero(areas != UNSOUND)
+    if sound.size:
+        yield from _unlike([texts[place] for place in sound], areas[sound], may_be_empty)
 
-    def __init__(self, may_be_empty: bool) -> None:
-        self._may_be_empty = may_be_empty
-        self._items: list[Mapping[str, Any]] = []
 
-    def add(self, item: Mapping[str, Any]) -> Iterable[str]:
-        """Take an annotation with a segmentation and a box; what is wrong with those of a batch, once it is full."""
-        self._items.append(item)
-        return self.problems() if len(self._items) >= BATCH else ()
-
-    def problems(self) -> Iterator[str]:
-        """What is wrong with the annotations since the last batch, in words."""
-        items, self._items = self._items, []
-        texts = [item for item in items if _is_text(item["segmentation"]) and type(item.get("area")) in (int, float)]
-        if len(texts) < len(items):
-            yield from (problem for item in items if (problem := _malformed(item)) is not None)
-        if not texts:
-            return
-        areas = _areas([item["segmentation"] for item in texts])
-        for place in np.flatnonzero(areas == UNSOUND):
-            yield f"annotation {texts[place]['id']} has a mask whose runs do not fill its size"
-        sound = np.flatnonzero(areas != UNSOUND)
-        if sound.size:
-            yield from self._unlike([texts[place] for place in sound], areas[sound])
-
-    def _unlike(self, items: Sequence[Mapping[str, Any]], areas: NDArray[np.int64]) -> Iterator[str]:
-        """Sound masks, of these areas (N,), with another area or box than said, or without a pixel."""
-        boxes = rle_tools.toBbox([item["segmentation"] for item in items])
-        said = np.array([item["area"] for item in items], np.float64)
-        said_boxes = np.array([item["bbox"] for item in items], np.float64)
-        odd = (areas != said) | (boxes != said_boxes).any(axis=1)
-        for place in np.flatnonzero(odd):
-            of = f"area {areas[place]} and bbox {boxes[place].tolist()}"
-            yield f"annotation {items[place]['id']} has a mask of {of}, not of those that stand beside it"
-        for place in np.flatnonzero(~odd & (areas == 0)) if not self._may_be_empty else ():
-            yield f"annotation {items[place]['id']} has a mask without a pixel; a label without one states a reason"
+def _unlike(items: Sequence[Mapping[str, Any]], areas: NDArray[np.int64], may_be_empty: bool) -> Iterator[str]:
+    """Sound masks, of these areas (N,), with another area or box than said, or without a pixel."""
+    boxes = rle_tools.toBbox([item["segmentation"] for item in items])
+    said = np.array([item["area"] for item in items], np.float64)
+    said_boxes = np.array([item["bbox"] for item in items], np.float64)
+    odd = (areas != said) | (boxes != said_boxes).any(axis=1)
+    for place in np.flatnonzero(odd):
+        of = f"area {areas[place]} and bbox {boxes[place].tolist()}"
+        yield f"annotation {items[place]['id']} has a mask of {of}, not of those that stand beside it"
+    for place in np.flatnonzero(~odd & (areas == 0)) if not may_be_empty else ():
+        yield f"annotation {items[place]['id']} has a mask without a pixel; a label without one states a reason"
 
 
 def _malformed(item: Mapping[str, Any]) -> str | None:

@@ -1,18 +1,21 @@
 """A COCO file read piece by piece: the annotations come one after another and are never in memory all at once."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from wssis.errors import InputError
-from wssis.formats.json_text import TOO_DEEP, refuse_halves
+from wssis.formats.json_text import TOO_DEEP, loads_at_once, refuse_halves
 
 PIECE = 2**22
 """Characters that are read at once."""
 DECODER = json.JSONDecoder()
 LISTS = ("images", "annotations", "categories")
+FIRST_KEY = re.compile(r'\{\s*"[^"\\]*"')
+"""How an object begins, up to its first key. Items of one list, as programs write them, begin alike."""
 
 
 def annotations_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -21,7 +24,7 @@ def annotations_of(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: the file is missing, is not JSON, or lacks images, annotations or categories.
     """
-    for key, value in _parts(path):
+    for key, value in items_of(path):
         if key == "annotations":
             yield value
 
@@ -33,8 +36,8 @@ def read_frame(path: Path) -> dict[str, Any]:
         InputError: the file is missing, is not JSON, or lacks images, annotations or categories.
     """
     coco: dict[str, Any] = {key: [] for key in LISTS}
-    for key, value in _parts(path):
-        if key != "annotations":
+    for key, value in items_of(path):
+        if key in LISTS and key != "annotations":
             coco[key].append(value)
     return coco
 
@@ -45,11 +48,15 @@ def count_items(path: Path) -> Counter[str]:
     Raises:
         InputError: the file is missing, is not JSON, or lacks images, annotations or categories.
     """
-    return Counter(key for key, _ in _parts(path))
+    return Counter(key for key, _ in items_of(path) if key in LISTS)
 
 
-def _parts(path: Path) -> Iterator[tuple[str, Any]]:
-    """The items of the three lists, each with its list's name."""
+def items_of(path: Path) -> Iterator[tuple[str, Any]]:
+    """The items of the three lists, each with its list's name; and None with the name of whatever else there is.
+
+    Raises:
+        InputError: the file is missing, is not JSON, or lacks images, annotations or categories.
+    """
     seen = set()
     try:
         with Path(path).open(encoding="utf-8") as stream:
@@ -57,7 +64,7 @@ def _parts(path: Path) -> Iterator[tuple[str, Any]]:
                 seen.add(key)
                 if value is _NOTHING:
                     continue
-                if not isinstance(value, dict):
+                if key in LISTS and not isinstance(value, dict):
                     what = f"an item of its {key} is no object ({str(value)[:40]})"
                     raise InputError(f"{path}: {what}; is it the right file? A COCO file is expected")
                 yield key, value
@@ -81,26 +88,55 @@ class _Window:
         self._stream = stream
         self._text = ""
         self._at = 0
+        self._gone = 0  # Characters before the window.
+        self._singly_to = 0  # Up to this character of the whole text, items come one by one.
 
     def lists(self) -> Iterator[tuple[str, Any]]:
-        """Key and item of every item of LISTS, and once key and nothing for each of them."""
-        for key in self._sequence("{", "}", self._key):
-            if key not in LISTS or self._symbol() != "[":
-                self._value()
+        """Key and item of every item of LISTS, and once key and nothing for each of them; key and None of the rest."""
+        for key in self._sequence("{", "}", lambda: [self._key()]):
+            if key in LISTS and self._symbol() == "[":
+                yield key, _NOTHING
+                for item in self._sequence("[", "]", self._items):
+                    yield key, item
                 continue
-            yield key, _NOTHING
-            for item in self._sequence("[", "]", self._value):
-                yield key, item
+            self._value()
+            if key not in LISTS:
+                yield key, None
 
-    def _sequence(self, opening: str, closing: str, item: Callable[[], Any]) -> Iterator[Any]:
-        """What stands between two brackets, separated by commas."""
+    def _sequence(self, opening: str, closing: str, items: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        """What stands between two brackets, separated by commas; `items` takes one or more."""
         self._take(opening)
         if self._symbol() != closing:
-            yield item()
+            yield from items()
             while self._symbol() == ",":
                 self._take(",")
-                yield item()
+                yield from items()
         self._take(closing)
+
+    def _items(self) -> Iterable[Any]:
+        """Items of a list: all that the window holds but the last, which are parsed at once; or a single one.
+
+        What stands before the seam may be no list: the seam lies within an item, a number is NaN, there is a fault.
+        Then the items up to it come one by one, each faulty one with its own words.
+        """
+        self._symbol()
+        if self._gone + self._at >= self._singly_to:
+            seam = self._seam()
+            try:
+                items = loads_at_once(f"[{self._text[self._at : seam]}]")
+            except ValueError:
+                self._singly_to = self._gone + max(seam, self._at + 1)
+            else:
+                self._at = seam
+                return items
+        return [self._value()]
+
+    def _seam(self) -> int:
+        """Place of the last comma of the window that seems to stand between two items; its end where none does."""
+        first = FIRST_KEY.match(self._text, self._at)
+        last = self._text.rfind(first[0], self._at + 1) if first else -1
+        before = self._text[:last].rstrip() if last > 0 else ""
+        return len(before) - 1 if before.endswith(",") else len(self._text)
 
     def _key(self) -> str:
         key = self._value()
@@ -147,5 +183,6 @@ class _Window:
         """Read on, and forget what lies behind; False at the end of the text."""
         piece = self._stream.read(PIECE)
         self._text = self._text[self._at :] + piece
+        self._gone += self._at
         self._at = 0
         return bool(piece)

@@ -23,10 +23,10 @@ def run_lengths(counts: str | bytes | list[int]) -> Integers:
     if isinstance(counts, list):
         return np.asarray(counts, dtype=np.int64)
     raw = counts.encode("latin-1") if isinstance(counts, str) else counts
-    symbols = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
+    symbols = np.frombuffer(raw, dtype=np.uint8) - 48  # Below "0" this wraps to more than 63.
     if not symbols.size:
-        return symbols
-    if symbols.min() < 0 or symbols.max() > 63 or symbols[-1] & 0x20:
+        return symbols.astype(np.int64)
+    if symbols.max() > 63 or symbols[-1] & 0x20:
         raise ValueError("not a compressed RLE")
     values, _ = _numbers(symbols)
     # Runs 2, 4, 6, ... build on one another, and so do 1, 3, 5, ...; run 0 stands alone.
@@ -44,18 +44,31 @@ def run_table(counts: Sequence[bytes]) -> tuple[Integers, Integers]:
     >>> [part.tolist() for part in run_table([b"133O0", b"4"])]
     [[1, 3, 3, 2, 3, 4], [0, 5, 6]]
     """
-    symbols = np.frombuffer(b"".join(counts), dtype=np.uint8).astype(np.int64) - 48
-    values, ends = _numbers(symbols)
-    size = np.cumsum([len(one) for one in counts])
-    start = np.concatenate([[0], np.searchsorted(ends, size)])
-    place = np.arange(values.size) - np.repeat(start[:-1], np.diff(start))
-    for kind in (place % 2 == 1, (place % 2 == 0) & (place > 0)):
-        of_kind = np.concatenate([[0], np.cumsum(kind)])[start]
-        values[kind] = _cumulative(values[kind], of_kind)
-    return values, start
+    symbols = np.frombuffer(b"".join(counts), dtype=np.uint8) - 48
+    given, ends = _numbers(symbols)
+    start = np.concatenate([[0], np.searchsorted(ends, np.cumsum([len(one) for one in counts]))])
+    first, runs = start[:-1], np.diff(start)
+    # Runs 1, 3, 5, ... of an RLE build on one another, and so do 2, 4, 6, ...: sums over every other number of all
+    # RLEs, less what they came to before run 1 and before run 2. Run 0 stands alone.
+    sums = _sums_of_every_other(given)
+    odd = (np.arange(given.size) - np.repeat(first, runs)) & 1
+    lengths = sums[1:-1] - np.where(odd, np.repeat(sums[first], runs), np.repeat(sums[first + 1], runs))
+    begin = first[runs > 0]
+    lengths[begin] = given[begin]
+    return lengths, start
 
 
-def _numbers(symbols: Integers) -> tuple[Integers, Integers]:
+def _sums_of_every_other(values: Integers) -> Integers:
+    """Sums (R + 2,) over values (R,): 0, then of values i, i - 2, i - 4, ... for every i, then 0."""
+    sums = np.zeros(values.size + 2 + values.size % 2, np.int64)
+    sums[1 : values.size + 1] = values
+    pairs = sums[1:-1].reshape(-1, 2)
+    np.cumsum(pairs, axis=0, out=pairs)
+    sums[values.size + 1 :] = 0
+    return sums[: values.size + 2]
+
+
+def _numbers(symbols: NDArray[np.uint8]) -> tuple[Integers, Integers]:
     """The signed numbers (R,) that 6-bit symbols (M,) hold, and the place of the last symbol of each.
 
     Raises:
@@ -63,11 +76,16 @@ def _numbers(symbols: Integers) -> tuple[Integers, Integers]:
     """
     ends = np.flatnonzero((symbols & 0x20) == 0)
     first = np.concatenate([[0], ends[:-1] + 1])
-    shift = 5 * (np.arange(symbols.size) - np.repeat(first, ends - first + 1))
-    if shift.max() > 30:
+    size = ends - first + 1
+    if size.max() > 7:
         raise ValueError("not a compressed RLE: a run is longer than any image")
-    values = np.add.reduceat((symbols & 0x1F) << shift, first)
-    return values - np.where(symbols[ends] & 0x10, np.int64(1) << (shift[ends] + 5), 0), ends
+    values = (symbols[first] & 0x1F).astype(np.int64)
+    for place in range(1, size.max()):
+        longer = np.flatnonzero(size > place)
+        values[longer] |= (symbols[first[longer] + place] & 0x1F).astype(np.int64) << 5 * place
+    negative = np.flatnonzero(symbols[ends] & 0x10)
+    values[negative] -= np.int64(1) << 5 * size[negative]
+    return values, ends
 
 
 def pixel_spans(counts: Sequence[bytes]) -> tuple[Integers, Integers, Integers]:
