@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from snakemake_forks import run_snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config.yaml", "rules", "wssis", "profiles", "studies")
@@ -84,7 +85,7 @@ def copy_workflow(folder: Path) -> None:
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part)
         else:
             shutil.copy2(source, folder / part)
 
@@ -120,17 +121,27 @@ class Clone:
 
     def snakemake(self, *arguments: str, study: str | None = STUDY) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the clone; a `torch` that cannot be imported proves that nothing tries to."""
+        return run_snakemake(self._prepared(arguments, study), self.folder, self._environment())
+
+    def new_snakemake(self, *arguments: str, study: str) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own, as a user starts it: its times are those of a child of this one."""
+        command = [sys.executable, "-m", "snakemake", *self._prepared(arguments, study)]
+        given = {"cwd": self.folder, "env": self._environment()}
+        return subprocess.run(command, **given, text=True, capture_output=True, check=False)
+
+    def _prepared(self, arguments: tuple[str, ...], study: str | None) -> list[str]:
+        """Write the study file; all arguments."""
         (self.folder / STUDY).write_text(yaml.safe_dump(self.study))
         (self.folder / "bin" / "torch.py").write_text("raise SystemExit('torch was imported')")
+        return [*arguments, *(["--configfile", study] if study else [])]
+
+    def _environment(self) -> dict[str, str]:
         paths = [str(self.folder / "bin"), str(self.folder)]
-        environment = os.environ | {
+        return os.environ | {
             "PATH": os.pathsep.join([paths[0], os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join(paths),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        configured = ["--configfile", study] if study else []
-        command = [sys.executable, "-m", "snakemake", *arguments, *configured]
-        return subprocess.run(command, cwd=self.folder, env=environment, text=True, capture_output=True, check=False)
 
     def build(self) -> None:
         """Run the whole study."""

@@ -165,7 +165,7 @@ def test_bad_mix_stops_before_the_dag(clone: Clone, mix: str) -> None:
 
 def test_published_study_is_planned_within_ten_seconds(clone: Clone) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = clone.snakemake("-n", study="studies/coco.yaml")
+    done = clone.new_snakemake("-n", study="studies/coco.yaml")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     assert planned_jobs(done.stdout + done.stderr)["train_teacher"] == 21
