@@ -13,6 +13,7 @@ from wssis.config.half_labelled import GIVEN_MIX, stage_at
 from wssis.config.merging import merged
 from wssis.config.messages import problems_of, unknown_key
 from wssis.config.mixes import ORACLE_MIX
+from wssis.config.plan import run_mixes
 from wssis.config.resolve import RESOLVERS, mix_of, resolve
 from wssis.config.section import Section
 from wssis.config.study import BASE, VARIABLE, ByMix, Study
@@ -152,17 +153,12 @@ def _stage_problems(study: Study) -> Iterator[str]:
 def _problems_of_one_variant(study: Study) -> Iterator[str]:
     seed = study.run.seeds[0]
     whole = ("prepare", "check_images", "data_warnings", "quality", "report", "evaluate", "generate")
-    for mix in _all_mixes(study):
+    for mix in run_mixes(study):
         for stage in RESOLVERS:
             if stage in whole or (mix == ORACLE_MIX and stage not in ("split", *STUDENTS)):
                 continue
             for arm in _arms_at(study, stage, mix):
                 yield from _resolve_problems(study, stage_at(stage, mix), mix, seed, arm)
-
-
-def _all_mixes(study: Study) -> list[str]:
-    oracle = any(arms()[arm].trained_at(ORACLE_MIX) for arm in study.run.arms)
-    return [*study.run.mixes, *([ORACLE_MIX] if oracle else [])]
 
 
 def _arms_at(study: Study, stage: str, mix: str) -> list[str | None]:
