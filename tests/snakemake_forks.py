@@ -1,4 +1,4 @@
-"""Snakemake without the second and a half of its imports: one process has done them, and forks for every call.
+"""Snakemake without the 1.5 s that its imports take: one process has done them, and forks for every call.
 
 As a script it is that process: it reads one call a line, and answers with the exit status.
 """
@@ -22,9 +22,10 @@ def run_snakemake(arguments: list[str], folder: Path, environment: dict[str, str
         call = {"arguments": arguments, "folder": str(folder), "environment": environment, "files": files}
         server.stdin.write(json.dumps(call) + "\n")
         server.stdin.flush()
-        status = int(server.stdout.readline())
+        answer = server.stdout.readline()
+        assert answer, "the process that forks Snakemake has died"
         out, err = (Path(name).read_text() for name in files)
-    return subprocess.CompletedProcess(["snakemake", *arguments], status, out, err)
+    return subprocess.CompletedProcess(["snakemake", *arguments], int(answer), out, err)
 
 
 @cache
@@ -55,7 +56,7 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str], file
     os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in enumerate(files, start=1):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.path[:1] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]
     sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in environment
     sys.argv = ["snakemake", *arguments]

@@ -1,6 +1,7 @@
 """wssis audit: labels and masks that do not add up are found by their content; all digests are right."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,53 @@ def test_a_score_that_is_none_leaves_no_half_row(study: Path) -> None:
     assert len(facts.problems) == 1 and "no annotation (TypeError('must be real number, not str'" in facts.problems[0]
     edit(study / path, lambda coco: coco["annotations"][0].update(score=0.5, id=2**70))
     assert "is no annotation" in coco_facts(study / path, "pseudo").problems[0]
+
+
+def _first_masked(coco: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in coco["annotations"] if one["source"] == "pseudo" and one["segmentation"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: one.update(bbox=["x", 1, 2, 3]), "is no annotation (TypeError"),
+        (lambda one: one.update(uncertain=None), "is no annotation (TypeError"),
+        (lambda one: one.update(outcome=["masked"]), "is no annotation (TypeError"),
+        (lambda one: one.update(area=10**400), "has area 10000000000000000000, not a number of pixels"),
+        (lambda one: one.pop("segmentation"), "lacks segmentation"),
+    ],
+)
+def test_a_faulty_annotation_is_counted_all_the_same(
+    study: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    """Its point is not missing, and what else is wrong with the file is still found."""
+    path = f"{RUN}/pseudo/wssis.json"
+    tamper(study, path, lambda coco: change(_first_masked(coco)))
+    facts = coco_facts(study / path, "pseudo")
+    assert len(facts.id) == len(json.loads((study / path).read_text())["annotations"])
+    assert len(facts.problems) == 1 and words in facts.problems[0]
+    found = faults_of(study)[path]
+    assert words in found and "missing" not in found
+
+
+def test_what_is_wrong_with_a_file_comes_before_its_annotations(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+
+    def change(coco: dict[str, Any]) -> None:
+        coco["info"] = {}
+        for one in coco["annotations"]:
+            one["bbox"] = [0, 0, 1, 1]
+
+    tamper(study, path, change)
+    assert "holds info, too" in faults_of(study)[path]
+
+
+def test_something_behind_the_end_of_a_file(study: Path) -> None:
+    path = f"{RUN}/weak.json"
+    with (study / path).open("a") as stream:
+        stream.write('{"masks": [[0, 0, 4, 0, 4, 4]]}')
+    reseal(study, path)
+    assert "'{' stands behind the end of its object" in faults_of(study)[path]
 
 
 def test_records_of_predictors_where_the_manifest_names_none(study: Path) -> None:

@@ -96,7 +96,9 @@ def test_a_fault_is_named_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "[1]", "{}", '{"images": [], "annotations": {}, "categories": []}', '{"images": [{"id": 1}, ',
-     '{"images": [1 2]}', '{"images": [], "annotations": [], "categories": [NaNN]}', "\xff",
+     '{"images": [], "annotations": [], "categories": []} {"masks": []}',
+     '{"images": [], "annotations": [], "categories": []}}', '{"images": [1 2]}',
+     '{"images": [], "annotations": [], "categories": [NaNN]}', "\xff",
      '{"images": ' + 100_000 * "[", '{"images": [{"file_name": "\\ud800.png"}], "annotations": [], "categories": []}'],
 )  # fmt: skip
 def test_not_a_coco_file(tmp_path: Path, text: str) -> None:

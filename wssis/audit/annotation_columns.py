@@ -32,7 +32,7 @@ class AnnotationColumns:
         self._columns = {name: array("q") for name in WHOLE} | {name: array("d") for name in REAL}
 
     def extend(self, items: Sequence[Mapping[str, Any]]) -> None:
-        """Add annotations, all of them or, if one is none, none.
+        """Add annotations: all of them, or none at all if one of them is no annotation.
 
         Raises:
             KeyError, TypeError, ValueError, OverflowError: a number is missing, is none, or does not fit into 64 bits.

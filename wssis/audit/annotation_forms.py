@@ -10,7 +10,7 @@ WEAK_KEYS = {"id", "image_id", "category_id", "point"}
 """All that an annotation of weak.json may hold: no mask, no box, no area."""
 BOX_KEYS = set(KEYS)
 """All that an annotation of box_points.json may hold: a box and points, but no mask and no area."""
-PSEUDO_KEYS = {"outcome", "score", "point", "point_id"}
+PSEUDO_KEYS = {"outcome", "score", "segmentation", "point", "point_id"}
 PROPOSAL_KEYS = {"point_id", "point", "score", "predictor", "status"}
 CONFIDENT = "confident"
 """Outcome of a label that comes without a point."""

@@ -6,7 +6,6 @@ Legend: A annotations. Nothing else of an annotation stays in memory.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,10 @@ from wssis.audit.mask_facts import mask_problems
 from wssis.formats.coco_stream import LISTS, items_of
 
 Integers = NDArray[np.int64]
-BLOCK = 4096
-"""Annotations that are looked at together."""
+BLOCK, PART = 4096, 64
+"""Annotations that are looked at together; and where one of them is none."""
+MALFORMED = (KeyError, TypeError, ValueError, OverflowError, AttributeError)
+"""What an annotation raises that is none."""
 IMAGE_KEYS = {"id", "file_name", "width", "height", "license", "coco_url", "flickr_url", "date_captured"}
 """COCO's own."""
 WEAK_IMAGE_KEYS = {"id", "file_name", "width", "height"}
@@ -132,9 +133,11 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
         else:
             more.add(key)
     _gather(facts, columns, block, kind)
+    of_annotations, facts.problems = facts.problems, []
     _add_frame(facts, frame, kind)
     if kind in PAID_FOR and more:
         facts.problem(f"holds {', '.join(sorted(more))}, too; it may hold {', '.join(LISTS)} alone")
+    facts.problems += of_annotations  # Behind those of the file: of these there may be thousands.
     for name in ("id", "image_id", "category_id", "point_id", "mask", "score"):
         setattr(facts, name, columns[name])
     for name in ("crowd", "masked", "pseudo"):
@@ -145,28 +148,42 @@ def coco_facts(path: Path, kind: str) -> CocoFacts:
 
 
 def _gather(facts: CocoFacts, columns: AnnotationColumns, items: Sequence[Mapping[str, Any]], kind: str) -> None:
-    """Add a block of annotations to the facts. One that is none becomes a problem, and is searched for by halves."""
+    """Add a block of annotations to the facts; one without its numbers is searched for, and becomes a problem."""
     try:
-        wrong = [annotation_problem(item, kind) for item in items]
-        outcomes = Counter(item["outcome"] for item in items if "outcome" in item)
-        labels = Counter(chain.from_iterable(item.get("point_labels", ()) for item in items))
         columns.extend(items)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except MALFORMED as error:
         if len(items) == 1:
             facts.problem(f"an annotation is no annotation ({error!r})")
             return
-        half = len(items) // 2
-        for part in (items[:half], items[half:]):
-            _gather(facts, columns, part, kind)
+        size = PART if len(items) > PART else 1
+        for first in range(0, len(items), size):
+            _gather(facts, columns, items[first : first + size], kind)
         return
-    facts.outcomes += outcomes
-    facts.labels += labels
-    facts.extras += Counter(name for name in EXTRAS for item in items if name in item)
-    facts.add_problems(f"annotation {item['id']} {what}" for item, what in zip(items, wrong, strict=True) if what)
-    if kind in MADE:
-        sound = (item for item, what in zip(items, wrong, strict=True) if not what)
-        made = [item for item in sound if item.get("source") != "full" and item["segmentation"]]
-        facts.add_problems(mask_problems(made, may_be_empty=kind == "proposals"))
+    made = [item for item in items if _is_sound(facts, item, kind) and _is_made(item, kind)]
+    facts.add_problems(mask_problems(made, may_be_empty=kind == "proposals"))
+
+
+def _is_sound(facts: CocoFacts, item: Mapping[str, Any], kind: str) -> bool:
+    """Count what an annotation is, and note what is wrong with it by itself; whether nothing is."""
+    try:
+        if "outcome" in item:
+            facts.outcomes[item["outcome"]] += 1
+        for name in EXTRAS:
+            if name in item:
+                facts.extras[name] += 1
+        if "point_labels" in item:
+            facts.labels.update(item["point_labels"])
+        what = annotation_problem(item, kind)
+    except MALFORMED as error:
+        what = f"is no annotation ({error!r})"
+    if what:
+        facts.problem(f"annotation {item['id']} {what}")
+    return what is None
+
+
+def _is_made(item: Mapping[str, Any], kind: str) -> bool:
+    """Whether the workflow made the mask of an annotation."""
+    return kind in MADE and item.get("source") != "full" and bool(item["segmentation"])
 
 
 def _add_frame(facts: CocoFacts, frame: Mapping[str, Any], kind: str) -> None:

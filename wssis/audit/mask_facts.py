@@ -43,7 +43,7 @@ def mask_problems(items: Sequence[Mapping[str, Any]], may_be_empty: bool) -> Ite
     Each should be the mask whose area and box, four finite numbers, stand beside it. pycocotools trusts its input, and
     a damaged RLE would end the process; so only sound ones are handed on.
     """
-    texts = [item for item in items if _is_text(item["segmentation"]) and type(item.get("area")) in (int, float)]
+    texts = [item for item in items if _is_text(item["segmentation"]) and _is_area(item.get("area"))]
     if len(texts) < len(items):
         yield from (problem for item in items if (problem := _malformed(item)) is not None)
     if not texts:
@@ -74,7 +74,11 @@ def _malformed(item: Mapping[str, Any]) -> str | None:
     if not _is_text(item["segmentation"]):
         return f"annotation {item['id']} has a mask that is no compressed RLE"
     area = item.get("area")
-    return None if type(area) in (int, float) else f"annotation {item['id']} has area {area!r}, not a number"
+    return None if _is_area(area) else f"annotation {item['id']} has area {str(area)[:20]}, not a number of pixels"
+
+
+def _is_area(area: Any) -> bool:
+    return type(area) in (int, float) and abs(area) < PIXELS
 
 
 def _is_text(segmentation: Any) -> bool:

@@ -102,6 +102,8 @@ class _Window:
             self._value()
             if key not in LISTS:
                 yield key, None
+        if self._symbol():
+            raise ValueError(f"{self._symbol()!r} stands behind the end of its object")
 
     def _sequence(self, opening: str, closing: str, items: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         """What stands between two brackets, separated by commas; `items` takes one or more."""
@@ -119,8 +121,7 @@ class _Window:
         What stands before the seam may be no list: the seam lies within an item, a number is NaN, there is a fault.
         Then the items up to it come one by one, each faulty one with its own words.
         """
-        self._symbol()
-        if self._gone + self._at >= self._singly_to:
+        if self._symbol() and self._gone + self._at >= self._singly_to:
             seam = self._seam()
             try:
                 items = loads_at_once(f"[{self._text[self._at : seam]}]")

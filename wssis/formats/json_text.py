@@ -42,7 +42,7 @@ def loads(data: bytes) -> Any:
 
 
 def loads_at_once(text: str) -> Any:
-    """The value of a JSON text as orjson reads it, with no second opinion.
+    """The value of a JSON text as orjson reads it, with no second opinion; integers beyond 64 bits become floats.
 
     Raises:
         ValueError: it is no JSON, or holds what orjson does not take: NaN, infinity, half a character.

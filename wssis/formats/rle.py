@@ -72,9 +72,11 @@ def _numbers(symbols: NDArray[np.uint8]) -> tuple[Integers, Integers]:
     """The signed numbers (R,) that 6-bit symbols (M,) hold, and the place of the last symbol of each.
 
     Raises:
-        ValueError: a number is larger than any image.
+        ValueError: a number is larger than any image, or the last one has no end.
     """
     ends = np.flatnonzero((symbols & 0x20) == 0)
+    if not ends.size or ends[-1] != symbols.size - 1:
+        raise ValueError("not a compressed RLE: its end is missing")
     first = np.concatenate([[0], ends[:-1] + 1])
     size = ends - first + 1
     if size.max() > 7:
