@@ -4,6 +4,8 @@ As a script it is that process: it reads one call a line, and answers with the e
 """
 
 import atexit
+import gc
+import importlib
 import json
 import os
 import subprocess
@@ -11,6 +13,9 @@ import sys
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+# What Snakemake imports when it first needs it, which is in every call.
+LATE = ("requests", "smart_open", "snakemake.report.html_reporter", "yte")
 
 
 def run_snakemake(arguments: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -39,6 +44,10 @@ def _server() -> subprocess.Popen[str]:
 def _serve() -> None:
     from snakemake.cli import main
 
+    for name in LATE:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # No call looks through these modules for garbage.
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
